@@ -1,0 +1,1 @@
+"""Item embeddings from a ratings table."""
