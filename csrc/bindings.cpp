@@ -1,0 +1,455 @@
+// The border between Python and the kernels: the only file that knows both.
+//
+// Each function checks its arrays, drops the GIL, calls one kernel and wraps the result. Nothing is
+// converted silently: a wrong dtype, shape or layout is a TypeError or ValueError that names the argument.
+#include <pybind11/pybind11.h>
+#include <pybind11/numpy.h>
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cooccurrence.hpp"
+#include "gather.hpp"
+#include "neighbors.hpp"
+#include "objective.hpp"
+#include "threads.hpp"
+
+namespace py = pybind11;
+using namespace movieembed;
+using std::int32_t;
+using std::int64_t;
+
+namespace {
+
+std::string dtype_name(const py::array& a) { return py::str(py::object(a.dtype())).cast<std::string>(); }
+
+template <class T>
+bool is(const py::array& a) {
+    return a.dtype().is(py::dtype::of<T>()) || a.dtype().equal(py::dtype::of<T>());
+}
+
+[[noreturn]] void wrong_dtype(const char* name, const char* wanted, const py::array& a) {
+    throw py::type_error(std::string(name) + " must have dtype " + wanted + ", not " + dtype_name(a));
+}
+
+// A C-contiguous, aligned array of T with the given shape (-1: any length).
+template <class T>
+const T* checked(const py::array& a, const char* name, const char* wanted, std::initializer_list<int64_t> shape) {
+    if (!is<T>(a)) wrong_dtype(name, wanted, a);
+    if (a.ndim() != static_cast<py::ssize_t>(shape.size()))
+        throw py::value_error(std::string(name) + " must have " + std::to_string(shape.size()) + " dimensions, not " +
+                              std::to_string(a.ndim()));
+    py::ssize_t axis = 0;
+    for (const int64_t n : shape) {
+        if (n >= 0 && a.shape(axis) != n)
+            throw py::value_error(std::string(name) + " has length " + std::to_string(a.shape(axis)) + " on axis " +
+                                  std::to_string(axis) + ", expected " + std::to_string(n));
+        ++axis;
+    }
+    if (!(a.flags() & py::array::c_style)) throw py::value_error(std::string(name) + " must be C-contiguous");
+    if (reinterpret_cast<std::uintptr_t>(a.data()) % alignof(T) != 0)
+        throw py::value_error(std::string(name) + " must be aligned");
+    return static_cast<const T*>(a.data());
+}
+
+template <class T>
+constexpr const char* type_name() {
+    if constexpr (std::is_same_v<T, float>) return "float32";
+    if constexpr (std::is_same_v<T, double>) return "float64";
+    if constexpr (std::is_same_v<T, int32_t>) return "int32";
+    return "int64";
+}
+
+template <class T>
+const T* checked(const py::array& a, const char* name, std::initializer_list<int64_t> shape) {
+    return checked<T>(a, name, type_name<T>(), shape);
+}
+
+template <class T>
+T* checked_output(py::array& a, const char* name, std::initializer_list<int64_t> shape) {
+    checked<T>(a, name, shape);
+    if (!a.writeable()) throw py::value_error(std::string(name) + " is read-only");
+    return static_cast<T*>(a.mutable_data());
+}
+
+void check_no_overlap(const py::array& a, const char* a_name, const py::array& b, const char* b_name) {
+    const auto* pa = static_cast<const char*>(a.data());
+    const auto* pb = static_cast<const char*>(b.data());
+    if (pa < pb + b.nbytes() && pb < pa + a.nbytes())
+        throw py::value_error(std::string(a_name) + " and " + b_name + " share memory");
+}
+
+// Hands a vector's memory to NumPy.
+template <class T>
+py::array_t<T> to_array(std::vector<T>&& data) {
+    auto owner = std::make_unique<std::vector<T>>(std::move(data));
+    std::vector<T>* raw = owner.get();
+    py::capsule release(raw, [](void* p) { delete static_cast<std::vector<T>*>(p); });
+    owner.release();
+    return py::array_t<T>(static_cast<py::ssize_t>(raw->size()), raw->data(), release);
+}
+
+// A checked compressed sparse row matrix over borrowed NumPy arrays. Everything a kernel relies on is
+// verified here, once, so that the products of an iteration need not look again.
+class Csr {
+public:
+    Csr(int64_t rows, int64_t cols, py::array indptr, py::array indices, py::object values)
+        : rows_(rows), cols_(cols), indptr_(std::move(indptr)), indices_(std::move(indices)) {
+        if (rows < 0 || cols < 0) throw py::value_error("rows and cols must not be negative");
+        if (rows == std::numeric_limits<int64_t>::max()) throw py::value_error("rows is too large");
+        if (is<int32_t>(indptr_))
+            wide_ = false;
+        else if (is<int64_t>(indptr_))
+            wide_ = true;
+        else
+            wrong_dtype("indptr", "int32 or int64", indptr_);
+        if (!wide_ && cols > int64_t{std::numeric_limits<int32_t>::max()})
+            throw py::value_error("cols does not fit the int32 of indices");
+        if (!wide_ && rows > int64_t{std::numeric_limits<int32_t>::max()})
+            throw py::value_error("rows does not fit the int32 of indptr");
+        const int64_t nnz = static_cast<int64_t>(indices_.size());
+        if (!values.is_none()) {
+            values_ = py::array::ensure(values);
+            if (!values_ || !(is<float>(values_) || is<double>(values_)))
+                throw py::type_error("values must be a float32 or float64 array or None");
+            if (is<float>(values_))
+                check_values(checked<float>(values_, "values", {nnz}), nnz);
+            else
+                check_values(checked<double>(values_, "values", {nnz}), nnz);
+        }
+        if (wide_)
+            check_structure<int64_t>();
+        else
+            check_structure<int32_t>();
+    }
+
+    int64_t rows() const { return rows_; }
+    int64_t cols() const { return cols_; }
+    int64_t nnz() const { return static_cast<int64_t>(indices_.size()); }
+    bool wide() const { return wide_; }
+    bool has_values() const { return has_values_; }
+    bool values_are_double() const { return has_values_ && is<double>(values_); }
+
+    template <class T, class I>
+    CsrView<T, I> view() const {
+        CsrView<T, I> v{rows_, cols_, static_cast<const I*>(indptr_.data()), static_cast<const I*>(indices_.data()),
+                        nullptr};
+        if (has_values_) v.values = static_cast<const T*>(values_.data());
+        return v;
+    }
+
+private:
+    template <class T>
+    void check_values(const T* x, int64_t n) {
+        has_values_ = true;
+        for (int64_t k = 0; k < n; ++k)
+            if (!std::isfinite(x[k]))
+                throw py::value_error("values holds NaN or infinity at position " + std::to_string(k));
+    }
+
+    template <class I>
+    void check_structure() const {
+        const I* ptr = checked<I>(indptr_, "indptr", {rows_ + 1});
+        const I* idx = checked<I>(indices_, "indices", {-1});
+        const int64_t nnz = static_cast<int64_t>(indices_.size());
+        if (ptr[0] != 0) throw py::value_error("indptr must start with 0");
+        for (int64_t r = 0; r < rows_; ++r)
+            if (ptr[r + 1] < ptr[r]) throw py::value_error("indptr falls at row " + std::to_string(r));
+        if (static_cast<int64_t>(ptr[rows_]) != nnz)
+            throw py::value_error("indptr ends with " + std::to_string(static_cast<int64_t>(ptr[rows_])) +
+                                  " but indices has " + std::to_string(nnz) + " entries");
+        for (int64_t r = 0; r < rows_; ++r)
+            for (int64_t k = static_cast<int64_t>(ptr[r]); k < static_cast<int64_t>(ptr[r + 1]); ++k) {
+                const int64_t j = static_cast<int64_t>(idx[k]);
+                if (j < 0 || j >= cols_)
+                    throw py::value_error("indices holds " + std::to_string(j) + " in row " + std::to_string(r) +
+                                          ", outside [0, " + std::to_string(cols_) + ")");
+                if (k > static_cast<int64_t>(ptr[r]) && idx[k - 1] >= idx[k])
+                    throw py::value_error("indices of row " + std::to_string(r) +
+                                          " are not strictly ascending; call sum_duplicates() first");
+            }
+    }
+
+    int64_t rows_, cols_;
+    py::array indptr_, indices_, values_;
+    bool wide_ = false;
+    bool has_values_ = false;
+};
+
+// The type table: calls f with zeros of the value and index types that a and V ask for.
+template <class F>
+auto with_index(const Csr& a, F f) {
+    return a.wide() ? f(int64_t{}) : f(int32_t{});
+}
+
+template <class F>
+auto with_types(const Csr& a, F f) {
+    return with_index(a, [&](auto i) { return a.values_are_double() ? f(double{}, i) : f(float{}, i); });
+}
+
+template <class F>
+auto with_float(const py::array& v, const char* name, F f) {
+    if (is<float>(v)) return f(float{});
+    if (!is<double>(v)) wrong_dtype(name, "float32 or float64", v);
+    return f(double{});
+}
+
+void check_pair(const Csr& l, const Csr& lt) {
+    if (l.rows() != lt.cols() || l.cols() != lt.rows() || l.nnz() != lt.nnz())
+        throw py::value_error("lt is not the transpose of l: their shapes or entry counts differ");
+    if (l.wide() != lt.wide()) throw py::type_error("l and lt must have the same index dtype");
+    if (l.has_values() != lt.has_values() || l.values_are_double() != lt.values_are_double())
+        throw py::type_error("l and lt must have the same values dtype");
+    // Counts are kept in 32 bits.
+    if (l.rows() > int64_t{std::numeric_limits<int32_t>::max()})
+        throw py::value_error("l has more users than 32 bits count");
+}
+
+void check_range(int64_t first, int64_t last, int64_t rows) {
+    if (first < 0 || last < first || last > rows)
+        throw py::value_error("rows [" + std::to_string(first) + ", " + std::to_string(last) + ") are not within [0, " +
+                              std::to_string(rows) + ")");
+}
+
+void gather_product_py(const Csr& a, const py::array& v, py::array out, const py::object& s, const py::object& diag,
+                       int n_threads) {
+    with_float(v, "v", [&](auto t) {
+        using T = decltype(t);
+        if (a.has_values() && a.values_are_double() != std::is_same_v<T, double>)
+            throw py::type_error("v and the values of a must have the same dtype");
+        const T* pv = checked<T>(v, "v", {a.cols(), -1});
+        const int64_t d = v.shape(1);
+        T* po = checked_output<T>(out, "out", {a.rows(), d});
+        check_no_overlap(v, "v", out, "out");
+        const T* ps = nullptr;
+        const T* pd = nullptr;
+        py::array s_array, diag_array;
+        if (s.is_none() != diag.is_none()) throw py::value_error("s and diag go together");
+        if (!s.is_none()) {
+            s_array = py::array::ensure(s);
+            diag_array = py::array::ensure(diag);
+            if (!s_array || !diag_array) throw py::type_error("s and diag must be arrays");
+            ps = checked<T>(s_array, "s", {a.rows()});
+            pd = checked<T>(diag_array, "diag", {a.rows(), d});
+        }
+        if (d == 0) return;
+        with_index(a, [&](auto i) {
+            using I = decltype(i);
+            const auto view = a.view<T, I>();
+            py::gil_scoped_release free;
+            gather_product<T, I>(view, pv, d, ps, pd, po, n_threads);
+        });
+    });
+}
+
+py::tuple cooccurrence_rows_py(const Csr& l, const Csr& lt, int64_t first, int64_t last, int n_threads) {
+    check_pair(l, lt);
+    check_range(first, last, l.cols());
+    return with_types(l, [&](auto t, auto i) -> py::tuple {
+        using T = decltype(t);
+        using I = decltype(i);
+        const auto vl = l.view<T, I>();
+        const auto vlt = lt.view<T, I>();
+        auto run = [&](auto a) -> py::tuple {
+            using A = decltype(a);
+            CooccurrenceRows<A, I> rows;
+            {
+                py::gil_scoped_release free;
+                rows = cooccurrence_rows<A, T, I>(vl, vlt, first, last, n_threads);
+            }
+            return py::make_tuple(to_array(std::move(rows.row_nnz)), to_array(std::move(rows.indices)),
+                                  to_array(std::move(rows.data)));
+        };
+        return l.has_values() ? run(double{}) : run(int64_t{});
+    });
+}
+
+py::tuple cooccurrence_row_sums_py(const Csr& l, const Csr& lt, int64_t first, int64_t last, bool with_diagonal,
+                                   int n_threads) {
+    check_pair(l, lt);
+    check_range(first, last, l.cols());
+    py::array_t<double> squares(last - first), totals(last - first);
+    double* ps = squares.mutable_data();
+    double* pt = totals.mutable_data();
+    with_types(l, [&](auto t, auto i) {
+        using T = decltype(t);
+        using I = decltype(i);
+        const auto vl = l.view<T, I>();
+        const auto vlt = lt.view<T, I>();
+        py::gil_scoped_release free;
+        cooccurrence_row_sums<T, I>(vl, vlt, first, last, with_diagonal, ps, pt, n_threads);
+    });
+    return py::make_tuple(squares, totals);
+}
+
+py::tuple cooccurrence_top_k_py(const Csr& l, const Csr& lt, int64_t first, int64_t last, int64_t k, int n_threads) {
+    check_pair(l, lt);
+    check_range(first, last, l.cols());
+    if (k < 1 || k > std::max<int64_t>(1, l.cols()))
+        throw py::value_error("k must be within [1, " + std::to_string(l.cols()) + "], not " + std::to_string(k));
+    py::array_t<int64_t> columns({last - first, k});
+    py::array_t<double> values({last - first, k});
+    int64_t* pc = columns.mutable_data();
+    double* pv = values.mutable_data();
+    with_types(l, [&](auto t, auto i) {
+        using T = decltype(t);
+        using I = decltype(i);
+        const auto vl = l.view<T, I>();
+        const auto vlt = lt.view<T, I>();
+        py::gil_scoped_release free;
+        cooccurrence_top_k<T, I>(vl, vlt, first, last, k, pc, pv, n_threads);
+    });
+    return py::make_tuple(columns, values);
+}
+
+py::array_t<double> row_dots_py(const py::array& a, const py::array& b, int n_threads) {
+    return with_float(a, "a", [&](auto t) {
+        using T = decltype(t);
+        const T* pa = checked<T>(a, "a", {-1, -1});
+        const T* pb = checked<T>(b, "b", {a.shape(0), a.shape(1)});
+        py::array_t<double> out(a.shape(0));
+        double* po = out.mutable_data();
+        const int64_t rows = a.shape(0), d = a.shape(1);
+        py::gil_scoped_release free;
+        row_dots(pa, pb, rows, d, po, n_threads);
+        return out;
+    });
+}
+
+py::array_t<double> masked_gradient_py(py::array vg, const py::array& xv, const py::array& v, const py::array& n,
+                                       int n_threads) {
+    return with_float(v, "v", [&](auto t) {
+        using T = decltype(t);
+        const T* pv = checked<T>(v, "v", {-1, -1});
+        const int64_t rows = v.shape(0), d = v.shape(1);
+        const T* px = checked<T>(xv, "xv", {rows, d});
+        T* pg = checked_output<T>(vg, "vg", {rows, d});
+        check_no_overlap(vg, "vg", xv, "xv");
+        check_no_overlap(vg, "vg", v, "v");
+        const double* pn = checked<double>(n, "n", {rows});
+        py::array_t<double> squares(rows);
+        double* ps = squares.mutable_data();
+        py::gil_scoped_release free;
+        masked_gradient(pg, px, pv, pn, rows, d, ps, n_threads);
+        return squares;
+    });
+}
+
+py::array_t<double> residual_rows_py(const Csr& l, const Csr& lt, int64_t first, py::array p, int n_threads) {
+    check_pair(l, lt);
+    double* pp = checked_output<double>(p, "p", {-1, l.cols()});
+    const int64_t rows = p.shape(0);
+    check_range(first, first + rows, l.cols());
+    py::array_t<double> squares(rows);
+    double* ps = squares.mutable_data();
+    with_types(l, [&](auto t, auto i) {
+        using T = decltype(t);
+        using I = decltype(i);
+        const auto vl = l.view<T, I>();
+        const auto vlt = lt.view<T, I>();
+        py::gil_scoped_release free;
+        residual_rows<T, I>(vl, vlt, first, rows, pp, ps, n_threads);
+    });
+    return squares;
+}
+
+// The state of a blocked top-k search: a heap a query.
+template <class T>
+class TopKSearch {
+public:
+    TopKSearch(int64_t queries, int64_t k) : queries_(queries), k_(k) {
+        if (queries < 0) throw py::value_error("queries must not be negative");
+        if (k < 1) throw py::value_error("k must be at least 1, not " + std::to_string(k));
+        if (queries > 0 && k > (int64_t{1} << 40) / queries) throw py::value_error("queries x k is too large");
+        heaps_.resize(static_cast<std::size_t>(queries * k));
+        sizes_.assign(static_cast<std::size_t>(queries), 0);
+    }
+
+    void offer(const py::array& scores, int64_t first_column, const py::array& excluded_ptr, const py::array& excluded,
+               int n_threads) {
+        const T* ps = checked<T>(scores, "scores", {queries_, -1});
+        const int64_t* pp = checked<int64_t>(excluded_ptr, "excluded_ptr", {queries_ + 1});
+        const int64_t* pe = checked<int64_t>(excluded, "excluded", {-1});
+        if (first_column < 0) throw py::value_error("first_column must not be negative");
+        const int64_t listed = excluded.shape(0);
+        if (pp[0] != 0 || pp[queries_] != listed) throw py::value_error("excluded_ptr does not fit excluded");
+        for (int64_t q = 0; q < queries_; ++q)
+            if (pp[q + 1] < pp[q] || pp[q + 1] > listed)
+                throw py::value_error("excluded_ptr falls at query " + std::to_string(q));
+        for (int64_t q = 0; q < queries_; ++q)
+            for (int64_t e = pp[q] + 1; e < pp[q + 1]; ++e)
+                if (pe[e - 1] >= pe[e])
+                    throw py::value_error("excluded is not strictly ascending for query " + std::to_string(q));
+        const int64_t columns = scores.shape(1);
+        py::gil_scoped_release free;
+        top_k_offer(ps, queries_, columns, first_column, pp, pe, k_, heaps_.data(), sizes_.data(), n_threads);
+    }
+
+    py::tuple finish(int n_threads) {
+        py::array_t<int64_t> columns({queries_, k_});
+        py::array_t<T> scores({queries_, k_});
+        int64_t* pc = columns.mutable_data();
+        T* ps = scores.mutable_data();
+        {
+            py::gil_scoped_release free;
+            top_k_finish(heaps_.data(), sizes_.data(), queries_, k_, pc, ps, n_threads);
+        }
+        sizes_.assign(sizes_.size(), 0);
+        return py::make_tuple(columns, scores);
+    }
+
+private:
+    int64_t queries_, k_;
+    std::vector<Scored<T>> heaps_;
+    std::vector<int64_t> sizes_;
+};
+
+template <class T>
+void register_top_k(py::module_& m, const char* name) {
+    py::class_<TopKSearch<T>>(m, name, "Blocked exact top-k: offer() blocks of scores, then finish().")
+        .def(py::init<int64_t, int64_t>(), py::arg("queries"), py::arg("k"))
+        .def("offer", &TopKSearch<T>::offer, py::arg("scores"), py::arg("first_column"), py::arg("excluded_ptr"),
+             py::arg("excluded"), py::arg("n_threads") = 0)
+        .def("finish", &TopKSearch<T>::finish, py::arg("n_threads") = 0);
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, m) {
+    m.doc() = "Compiled kernels of movieembed. Private: use the functions of the package.";
+
+    m.def("has_openmp", &has_openmp, "Whether the kernels were built with OpenMP.");
+    m.def("max_threads", &max_threads, "Threads that a kernel uses when n_threads is 0.");
+    m.def("gather_isa", &gather_isa, "Instruction set of the gather loops on this machine.");
+
+    py::class_<Csr>(m, "Csr", "A checked sparse matrix in row form over borrowed arrays; values None means all ones.")
+        .def(py::init<int64_t, int64_t, py::array, py::array, py::object>(), py::arg("rows"), py::arg("cols"),
+             py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("values") = py::none())
+        .def_property_readonly("rows", &Csr::rows)
+        .def_property_readonly("cols", &Csr::cols)
+        .def_property_readonly("nnz", &Csr::nnz);
+
+    m.def("gather_product", &gather_product_py, "out = A v - diag(s) diag.", py::arg("a"), py::arg("v").noconvert(),
+          py::arg("out").noconvert(), py::arg("s") = py::none(), py::arg("diag") = py::none(),
+          py::arg("n_threads") = 0);
+    m.def("cooccurrence_rows", &cooccurrence_rows_py, "Rows of X: (row_nnz, indices, data).", py::arg("l"),
+          py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("n_threads") = 0);
+    m.def("cooccurrence_row_sums", &cooccurrence_row_sums_py, "Row sums of squares and row sums of X.", py::arg("l"),
+          py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("with_diagonal") = false,
+          py::arg("n_threads") = 0);
+    m.def("cooccurrence_top_k", &cooccurrence_top_k_py, "The k largest entries of rows of X: (columns, values).",
+          py::arg("l"), py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("k"), py::arg("n_threads") = 0);
+    m.def("row_dots", &row_dots_py, "Row-wise dot products in float64.", py::arg("a").noconvert(),
+          py::arg("b").noconvert(), py::arg("n_threads") = 0);
+    m.def("masked_gradient", &masked_gradient_py, "vg <- 4 (vg - xv - diag(n) v); returns squared row norms.",
+          py::arg("vg").noconvert(), py::arg("xv").noconvert(), py::arg("v").noconvert(), py::arg("n").noconvert(),
+          py::arg("n_threads") = 0);
+    m.def("residual_rows", &residual_rows_py, "p <- p - X off the diagonal, 0 on it; returns row sums of squares.",
+          py::arg("l"), py::arg("lt"), py::arg("first"), py::arg("p").noconvert(), py::arg("n_threads") = 0);
+    register_top_k<float>(m, "TopK32");
+    register_top_k<double>(m, "TopK64");
+}
