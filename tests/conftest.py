@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from movieembed.datasets import load_movielens
+from movieembed.likes import Likes
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def movielens_small() -> Path:
+    """The folder of MovieLens ml-latest-small: MOVIEEMBED_DATA, or shared/data beside the repo."""
+    root = Path(os.environ.get("MOVIEEMBED_DATA") or REPOSITORY.parent / "shared" / "data")
+    for folder in (root / "ml-latest-small", root):
+        if (folder / "ratings.csv").is_file():
+            return folder
+    # A skip would let these tests go unrun for years.
+    pytest.fail(f"no ml-latest-small in {root}: set MOVIEEMBED_DATA to the folder that holds it")
+
+
+@pytest.fixture(scope="session")
+def ratings_movies(movielens_small: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return load_movielens(movielens_small)
+
+
+@pytest.fixture(scope="session")
+def small_likes(ratings_movies: tuple[pd.DataFrame, pd.DataFrame]) -> Likes:
+    ratings, movies = ratings_movies
+    return Likes.from_ratings(ratings, threshold=4.0, items=movies)
