@@ -1,0 +1,119 @@
+"""Any users x items matrix as one canonical CSR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+__all__ = ["canonical_csr", "check_finite", "check_matrix"]
+
+
+def canonical_csr(matrix: Any) -> sp.csr_array:
+    """Return a checked, canonical copy; matrix itself is not touched.
+
+    Parameters
+    ----------
+    matrix : SciPy sparse matrix or array, or ndarray, of shape (n_users, n_items)
+        Real and finite, of any sparse format.
+
+    Returns
+    -------
+    scipy.sparse.csr_array of shape (n_users, n_items)
+        float32 if matrix is of integers, booleans or ones and that is exact, or is narrower
+        itself; else float64. Indices are int32 where they fit.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If matrix is malformed, not finite, not two-dimensional or not of real numbers.
+    """
+    if isinstance(matrix, np.ndarray):
+        if matrix.ndim != 2:
+            raise ValueError(f"matrix must be two-dimensional, got shape {matrix.shape}")
+        _check_real(matrix.dtype, "matrix")
+        check_finite(matrix, "matrix")
+        # SciPy's matrices know no half precision.
+        matrix = sp.csr_array(matrix.astype(np.float32) if matrix.itemsize == 2 else matrix)
+    elif not sp.issparse(matrix):
+        raise TypeError(
+            "matrix must be a SciPy sparse matrix or array, or a two-dimensional ndarray, "
+            f"users x items; got {type(matrix).__name__}"
+        )
+    matrix = check_matrix(matrix, "matrix")
+    given = matrix.dtype
+    # Summing duplicates in a narrow integer type would wrap around.
+    with np.errstate(over="ignore"):
+        csr = matrix.tocsr() if given == np.float32 else matrix.astype(np.float64).tocsr()
+    nnz = int(csr.indptr[-1])
+    index = np.int32 if max(nnz, *csr.shape) <= np.iinfo(np.int32).max else np.int64
+    csr = sp.csr_array(
+        (csr.data[:nnz].copy(), csr.indices[:nnz].astype(index), csr.indptr.astype(index)),
+        shape=csr.shape,
+    )
+    check_finite(csr.data, "matrix")
+    csr.sum_duplicates()
+    csr.eliminate_zeros()
+    check_finite(csr.data, "matrix, its duplicates summed,")
+    if csr.dtype == np.float64:
+        with np.errstate(over="ignore"):
+            narrow = csr.data.astype(np.float32)
+        exact = bool((narrow == csr.data).all())
+        if exact and (given.kind != "f" or given.itemsize < 4 or bool((narrow == 1).all())):
+            csr.data = narrow
+    return csr
+
+
+def check_matrix(matrix: Any, argument: str) -> Any:
+    """Check dtype and structure before SciPy's compiled code walks the indices.
+
+    Returns the matrix, or its CSR form where its own has no index arrays. Raises ValueError or
+    TypeError, naming the part of `argument` that is wrong; O(nnz).
+    """
+    if matrix.ndim != 2:
+        raise ValueError(f"{argument} must be two-dimensional, got shape {matrix.shape}")
+    _check_real(matrix.dtype, argument)
+    if matrix.format not in ("coo", "csr", "csc", "bsr"):
+        matrix = matrix.tocsr()
+    rows, columns = matrix.shape
+    if matrix.format == "coo":
+        _check_indices(matrix.row, rows, f"{argument}.row")
+        _check_indices(matrix.col, columns, f"{argument}.col")
+    else:
+        if matrix.format == "bsr":
+            rows, columns = rows // matrix.blocksize[0], columns // matrix.blocksize[1]
+        if matrix.format == "csc":
+            rows, columns = columns, rows
+        indptr = np.asarray(matrix.indptr).astype(np.int64)
+        if len(indptr) != rows + 1:
+            raise ValueError(f"{argument}.indptr has {len(indptr)} entries, not {rows + 1}")
+        if indptr[0] != 0:
+            raise ValueError(f"{argument}.indptr must start at 0, got {indptr[0]}")
+        if (np.diff(indptr) < 0).any():
+            raise ValueError(f"{argument}.indptr decreases at {np.argmax(np.diff(indptr) < 0) + 1}")
+        stored = min(len(matrix.indices), len(matrix.data))
+        if indptr[-1] > stored:
+            raise ValueError(f"{argument}.indptr ends at {indptr[-1]} but {stored} are stored")
+        _check_indices(matrix.indices[: indptr[-1]], columns, f"{argument}.indices")
+    return matrix
+
+
+def _check_indices(indices: NDArray[Any], size: int, argument: str) -> None:
+    if len(indices) and not (indices.min() >= 0 and indices.max() < size):
+        raise ValueError(
+            f"{argument} must lie in 0 to {size - 1}, got {indices.min()} to {indices.max()}"
+        )
+
+
+def _check_real(dtype: np.dtype[Any], argument: str) -> None:
+    if dtype.kind not in "biuf":
+        raise TypeError(f"{argument} must hold real numbers, got dtype {dtype}")
+
+
+def check_finite(values: Any, argument: str) -> None:
+    """Raise ValueError if a value is NaN or infinite."""
+    wrong = int(np.count_nonzero(~np.isfinite(values)))
+    if wrong:
+        raise ValueError(f"{argument} has {wrong} values that are NaN or infinite")
