@@ -90,9 +90,8 @@ class Likes:
             _check_length(len(titles), 1, matrix.shape, "titles")
         if self.item_table is not None:
             _check_length(len(self.item_table), 1, matrix.shape, "item_table")
-        for name, value in (
-            ("matrix", matrix), ("users", users), ("items", items), ("titles", titles)
-        ):  # fmt: skip
+        checked = {"matrix": matrix, "users": users, "items": items, "titles": titles}
+        for name, value in checked.items():
             object.__setattr__(self, name, value)
 
     @classmethod
@@ -160,7 +159,7 @@ class Likes:
 
         Notes
         -----
-        O(n log n) time and some 80 bytes a row of memory for integer ids, O(n) time if the
+        O(n log n) time and some 60 bytes a row of memory for integer ids, O(n) time if the
         rows come sorted by user and item.
         """
         _check_option("duplicates", duplicates, ("last", "first", "max", "error"))
@@ -250,7 +249,7 @@ class Likes:
 
         Notes
         -----
-        O(nnz + n_users + n_items) time, and O(nnz log) of a row where its indices are unsorted.
+        O(nnz + n_users + n_items) time; unsorted rows are sorted, each in O(k log k).
         """
         checked = canonical_csr(matrix)
         table = None
