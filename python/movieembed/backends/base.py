@@ -1,0 +1,91 @@
+"""The operator that every solver is written against.
+
+A solver sees the co-occurrence matrix X only through an :class:`Operator`: products with blocks of
+vectors, Gram matrices, row sums. Tall arrays (one row an item) belong to the operator's device; small
+ones (one row a component) are NumPy float64 arrays on the host.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Tall = Any
+"""An (n_items, k) array of the operator's array module."""
+
+Small = NDArray[np.float64]
+
+
+class Operator(Protocol):
+    """X = L'L - diag(c) for a users x items matrix L, applied without being formed.
+
+    Users with fewer than two likes add nothing to X off its diagonal, and items that then have no like
+    have v_i = 0 at the optimum; an operator leaves both out. Its ``n_items`` counts the items kept.
+
+    Attributes
+    ----------
+    n_items, n_users : int
+        Size of the reduced L.
+    dtype : numpy.dtype
+        float32 or float64, of the tall arrays.
+    diagonal : Tall, shape (n_items,)
+        c, the sum of squares of each column of the reduced L.
+    frobenius_squared : float
+        The sum of squares of X.
+    """
+
+    n_items: int
+    n_users: int
+    dtype: np.dtype[Any]
+
+    @property
+    def diagonal(self) -> Tall: ...
+
+    @property
+    def frobenius_squared(self) -> float: ...
+
+    def asarray(self, host: NDArray[Any]) -> Tall:
+        """Move a host array to the device, in the operator's dtype."""
+        ...
+
+    def to_host(self, array: Tall) -> NDArray[Any]:
+        """Move a device array to a NumPy array."""
+        ...
+
+    def apply(self, V: Tall) -> Tall:
+        """XV, by 4 nnz k flops."""
+        ...
+
+    def gram(self, A: Tall, B: Tall | None = None) -> Small:
+        """A'B (A'A without B), accumulated in float64."""
+        ...
+
+    def weighted_gram(self, A: Tall, weights: Any) -> Small:
+        """A' diag(weights) A for weights that are not negative."""
+        ...
+
+    def scale_rows(self, weights: Any, A: Tall) -> Tall:
+        """diag(weights) A."""
+        ...
+
+    def hstack(self, blocks: list[Tall]) -> Tall:
+        """Blocks side by side."""
+        ...
+
+    def matmul(self, A: Tall, C: Small) -> Tall:
+        """A C, tall times small."""
+        ...
+
+    def row_dots(self, A: Tall, B: Tall) -> NDArray[np.float64]:
+        """Row-wise dot products a_i . b_i, in float64, on the device."""
+        ...
+
+    def masked_gradient(self, V: Tall, XV: Tall, G: Small, n: Any) -> tuple[Tall, float]:
+        """4 (V G - XV - diag(n) V) and its Frobenius norm."""
+        ...
+
+    def from_user_vectors(self, U: NDArray[np.float64]) -> Tall:
+        """L'U for an (n_users, k) host array."""
+        ...

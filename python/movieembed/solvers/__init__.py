@@ -1,0 +1,140 @@
+"""Solvers of the masked objective, one file each, all against the same operator.
+
+=========  =========================================  =======================================
+name       what it is                                 file
+=========  =========================================  =======================================
+eigen      block eigensolver, free diagonal updated   ``eigen.py`` (default)
+als        least squares a row, conjugate directions  ``als.py``
+gd         gradient descent                           ``gradient_descent.py``
+momentum   gradient descent with momentum             ``momentum.py``
+adam       Adam on the full gradient                  ``adam.py``
+lbfgs      limited-memory BFGS                        ``lbfgs.py``
+=========  =========================================  =======================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from movieembed.backends.base import Operator, Tall
+from movieembed.solvers.adam import adam
+from movieembed.solvers.als import als
+from movieembed.solvers.eigen import eigen
+from movieembed.solvers.gradient_descent import gradient_descent
+from movieembed.solvers.iterate import random_start
+from movieembed.solvers.iteration import (
+    Callback,
+    HistoryEntry,
+    Solution,
+    Step,
+    run,
+)
+from movieembed.solvers.lbfgs import lbfgs
+from movieembed.solvers.momentum import momentum
+
+__all__ = ["SOLVERS", "HistoryEntry", "Solution", "SolverInfo", "solve"]
+
+DESCENT = {"gd": gradient_descent, "momentum": momentum, "adam": adam, "lbfgs": lbfgs}
+
+
+@dataclass(frozen=True)
+class SolverInfo:
+    """Defaults of a solver.
+
+    Attributes
+    ----------
+    max_iter : int
+        Iterations when none is given.
+    window : int
+        Iterations over which its decreases are compared to estimate the distance to the optimum: one
+        where they are regular, more where they are not.
+    uses_learning_rate : bool
+        Whether the step length is a choice.
+    """
+
+    max_iter: int
+    window: int
+    uses_learning_rate: bool
+
+
+SOLVERS = {
+    "eigen": SolverInfo(max_iter=200, window=2, uses_learning_rate=False),
+    "als": SolverInfo(max_iter=1000, window=5, uses_learning_rate=False),
+    "gd": SolverInfo(max_iter=2000, window=50, uses_learning_rate=True),
+    "momentum": SolverInfo(max_iter=2000, window=50, uses_learning_rate=True),
+    "adam": SolverInfo(max_iter=2000, window=50, uses_learning_rate=True),
+    "lbfgs": SolverInfo(max_iter=1000, window=10, uses_learning_rate=True),
+}
+
+
+def solve(
+    op: Operator,
+    solver: str,
+    n_components: int,
+    *,
+    rng: np.random.Generator,
+    V0: Tall | None = None,
+    learning_rate: float | Literal["exact"] = "exact",
+    decay: float = 0.9,
+    max_iter: int | None = None,
+    tol: float = 1e-8,
+    callback: Callback | None = None,
+    progress: bool | None = None,
+) -> Solution:
+    """Minimise the cost with a solver by name.
+
+    Parameters
+    ----------
+    op : Operator
+        With at least one item.
+    solver : str
+        A key of `SOLVERS`.
+    n_components : int
+        d.
+    rng : Generator
+        For the random start.
+    V0 : Tall, shape (n_items, n_components), optional
+        Where to start; by default a random block, for descent scaled to fit best.
+    learning_rate : float or "exact"
+        Step length of the descent solvers.
+    decay : float
+        Of the velocity of "momentum".
+    max_iter, tol, callback, progress
+        See :func:`movieembed.solvers.iteration.run`.
+
+    Returns
+    -------
+    Solution
+    """
+    info = SOLVERS[solver]
+    hint = ""
+    steps: Iterator[Step]
+    if solver == "eigen":
+        steps = eigen(op, n_components, rng, V0)
+    else:
+        if V0 is None:
+            V0 = random_start(op, n_components, rng)
+        if solver == "als":
+            steps = als(op, V0)
+        else:
+            hint = (
+                f"The learning rate {learning_rate} is too large for this start; try a tenth of it, or "
+                f'learning_rate="exact", which cannot diverge.'
+            )
+            options = {"decay": decay} if solver == "momentum" else {}
+            steps = DESCENT[solver](op, V0, learning_rate, **options)
+    return run(
+        steps,
+        op,
+        tol=tol,
+        max_iter=info.max_iter if max_iter is None else max_iter,
+        window=info.window,
+        callback=callback,
+        progress=progress,
+        name=solver,
+        hint=hint,
+    )

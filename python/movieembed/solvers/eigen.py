@@ -1,0 +1,166 @@
+"""The eigenvalue solver, the default: blocks of Ritz vectors with the free diagonal updated inside.
+
+With delta free, c(V) is the least of |VV' - X - diag(delta)|_F^2 over delta, so two moves in turn
+never increase it: delta <- the squared norms of V's rows, and V <- the best rank-d approximation of
+X + diag(delta). This is principal factor analysis, or MINRES (Harman & Jones, Psychometrika 1966), or
+HeteroPCA (Zhang, Cai & Wu, Annals of Statistics 2022).
+
+The second move is not solved to the end. V is kept optimal in a subspace, which grows each iteration
+by the residual block and by the previous direction, as LOBPCG does (Knyazev, SIAM J. Sci. Comput.
+2001). X times the basis is kept with it, and delta enters only through B' diag(delta) B, so a new delta
+costs no pass over the likes: an iteration is one pass with a block of d + a few columns.
+
+Near the rank of L the alternation itself becomes slow, whatever the subspace. When the cost falls by
+less than half of what it fell before, twice, the run goes on by alternating least squares, which feels
+the diagonal's mask directly.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from movieembed.backends.base import Operator, Small, Tall
+from movieembed.solvers.als import als
+from movieembed.solvers.iterate import Iterate
+from movieembed.solvers.iteration import Step
+
+
+# Ratio of decreases of the cost above which an iteration counts as slow.
+SLOW = 0.5
+
+
+def eigen(
+    op: Operator, n_components: int, rng: np.random.Generator, V0: Tall | None = None
+) -> Iterator[Step]:
+    """Yield embeddings of falling cost.
+
+    Parameters
+    ----------
+    op : Operator
+    n_components : int
+        d.
+    rng : Generator
+        For the random start.
+    V0 : Tall, shape (n_items, d), optional
+        Start from its column space instead.
+
+    Yields
+    ------
+    Step
+        `final` where the rank of L is at most d: then V's rows are those of L', rotated, and the cost is 0.
+
+    Notes
+    -----
+    An iteration costs 4 nnz k flops in sparse products and about 30 n_items k^2 in dense ones, with k = d +
+    max(6, d / 8), and holds eight n_items x k arrays.
+    """
+    d = n_components
+    k = min(d + max(6, d // 8), op.n_items)
+    eps = float(np.finfo(op.dtype).eps)
+    if V0 is None:
+        # L' times a random block has the range of L' when the block is as wide as its rank.
+        block = rng.standard_normal((op.n_users, min(k, op.n_users)))
+        start, delta = op.from_user_vectors(block), op.diagonal
+    else:
+        start, delta = V0, op.row_dots(V0, V0)
+    # Twice: the first pass leaves an error of eps times the square of the condition number.
+    basis = orthonormalise(op, orthonormalise(op, start, drop=50 * eps), drop=50 * eps)
+    X_basis = op.apply(basis)
+    H = symmetric(op.gram(basis, X_basis))
+    n_ritz = 0  # leading columns of the basis that are the last iteration's Ritz vectors
+    costs: list[float] = []
+
+    for iteration in itertools.count():
+        theta, C = np.linalg.eigh(H + op.weighted_gram(basis, delta))
+        theta, C = theta[::-1], C[:, ::-1]
+        weights = np.sqrt(np.maximum(theta[:d], 0))
+        point = Iterate.at(
+            op, op.matmul(basis, C[:, :d] * weights), op.matmul(X_basis, C[:, :d] * weights)
+        )
+        exact = iteration == 0 and V0 is None and spans_likes(op, theta, d)  # delta is still c
+        yield point.as_step()._replace(final=exact)
+        costs.append(point.cost)
+        if is_slow(costs):
+            yield from itertools.islice(als(op, point.V), 1, None)
+
+        delta = point.n
+        ritz = C[:, :k]
+        kept = ritz
+        if n_ritz:
+            kept = np.hstack([ritz, directions(ritz, n_ritz)])
+        Q = op.matmul(basis, kept)
+        XQ = op.matmul(X_basis, kept)
+        H = symmetric(kept.T @ H @ kept)
+        R = XQ[:, : ritz.shape[1]] + op.scale_rows(delta, Q[:, : ritz.shape[1]])
+        noise = 8 * eps * max(float(np.abs(theta).max()), 1e-300)
+        R = orthonormalise(op, R - op.matmul(Q, op.gram(Q, R)), drop=50 * eps, floor=noise)
+        R = orthonormalise(op, R - op.matmul(Q, op.gram(Q, R)), drop=1e-6)
+        n_ritz = ritz.shape[1]
+        if R.shape[1] == 0:
+            basis, X_basis = Q, XQ
+            continue
+        XR = op.apply(R)
+        HQR = op.gram(Q, XR)
+        H = np.block([[H, HQR], [HQR.T, symmetric(op.gram(R, XR))]])
+        basis, X_basis = op.hstack([Q, R]), op.hstack([XQ, XR])
+
+
+def is_slow(costs: list[float]) -> bool:
+    """Whether each of the last two decreases was more than half of the one before it."""
+    if len(costs) < 4:
+        return False
+    a, b, c = (costs[-k - 1] - costs[-k] for k in (3, 2, 1))
+    return b > SLOW * a and c > SLOW * b and c > 0
+
+
+def spans_likes(op: Operator, theta: Small, d: int) -> bool:
+    """Whether d Ritz vectors of L'L hold all of it: its trace is then theirs."""
+    if d >= min(op.n_users, op.n_items):
+        return True
+    total = float(op.diagonal.sum(dtype=np.float64))
+    precision = float(np.finfo(op.dtype).eps) * max(64, op.n_items) ** 0.5
+    return abs(float(theta[:d].sum()) - total) <= precision * total
+
+
+def directions(ritz: Small, n_ritz: int) -> Small:
+    """What the Ritz vectors gained over the last ones, orthonormal and orthogonal to them.
+
+    These are LOBPCG's P; taken in coefficients of an orthonormal basis they stay orthonormal to rounding
+    (Hetmaniuk & Lehoucq, J. Comput. Phys. 2006).
+    """
+    P = ritz.copy()
+    P[:n_ritz] = 0
+    P -= ritz @ (ritz.T @ P)
+    U, s, _ = np.linalg.svd(P, full_matrices=False)
+    U = U[:, s > 1e-8]
+    U -= ritz @ (ritz.T @ U)
+    return np.linalg.qr(U)[0]
+
+
+def orthonormalise(op: Operator, A: Tall, drop: float, floor: float = 0.0) -> Tall:
+    """An orthonormal basis of A's columns, by the eigenvectors of their Gram matrix.
+
+    Directions whose squared length is below `drop` of the largest, among columns scaled to length one, are
+    left out, and so are columns no longer than `floor` (Stathopoulos & Wu, SIAM J. Sci. Comput. 2002).
+    """
+    G = op.gram(A)
+    lengths = np.sqrt(np.maximum(np.diag(G), 0))
+    long = lengths > max(floor, 1e-300)
+    scale = 1 / lengths[long]
+    G = G[np.ix_(long, long)] * np.outer(scale, scale)
+    if not len(G):
+        return A[:, :0]
+    w, U = np.linalg.eigh(symmetric(G))
+    w, U = w[::-1], U[:, ::-1]
+    keep = w > drop * w[0]
+    coefficients = np.zeros((len(long), int(keep.sum())))
+    coefficients[long] = scale[:, None] * U[:, keep] / np.sqrt(w[keep])
+    return op.matmul(A, coefficients)
+
+
+def symmetric(H: Small) -> Small:
+    """The symmetric part, free of rounding's asymmetry."""
+    return (H + H.T) / 2

@@ -1,0 +1,90 @@
+"""A point of the descent and the exact line through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from movieembed.backends.base import Operator, Small, Tall
+from movieembed.solvers.iteration import Step
+from movieembed.solvers.line_search import minimise_quartic, quartic
+
+# Steps after which XV is computed afresh: in between it is carried along, and rounding adds up.
+REFRESH = 50
+
+
+@dataclass
+class Iterate:
+    """V with all that one pass over the likes tells of it."""
+
+    V: Tall
+    XV: Tall
+    G: Small
+    n: Any
+    cost: float
+    gradient: Tall
+    gradient_norm: float
+    age: int = 0
+
+    @classmethod
+    def at(cls, op: Operator, V: Tall, XV: Tall | None = None, age: int = 0) -> Iterate:
+        """Evaluate cost and gradient at V: one pass over the likes, or none with XV given."""
+        if XV is None:
+            XV = op.apply(V)
+        G = op.gram(V)
+        n = op.row_dots(V, V)
+        cost = identity_cost(op, G, n, op.row_dots(V, XV).sum())
+        gradient, norm = op.masked_gradient(V, XV, G, n)
+        return cls(V, XV, G, n, cost, gradient, norm, age)
+
+    def exact_step(self, op: Operator, D: Tall) -> Iterate:
+        """The minimum of the cost along V + t D, over all real t: one pass over the likes."""
+        XD = op.apply(D)
+        coefficients = quartic(
+            A=self.G,
+            B=op.gram(self.V, D),
+            C=op.gram(D),
+            n=self.n,
+            m=op.row_dots(self.V, D),
+            q=op.row_dots(D, D),
+            slope=float(op.row_dots(self.gradient, D).sum()),
+            dxd=float(op.row_dots(D, XD).sum()),
+            cost=self.cost,
+        )
+        t = op.dtype.type(minimise_quartic(coefficients))
+        V = self.V + t * D
+        if self.age + 1 >= REFRESH:
+            return Iterate.at(op, V)
+        return Iterate.at(op, V, self.XV + t * XD, self.age + 1)
+
+    def step(self, op: Operator, D: Tall, learning_rate: float | Literal["exact"]) -> Iterate:
+        """V + learning_rate D, or the exact minimum along D."""
+        if learning_rate == "exact":
+            return self.exact_step(op, D)
+        return Iterate.at(op, self.V + op.dtype.type(learning_rate) * D)
+
+    def as_step(self) -> Step:
+        """What the solver yields for this point."""
+        return Step(self.V, self.cost, self.gradient_norm)
+
+
+def identity_cost(op: Operator, G: Small, n: Any, vxv: Any) -> float:
+    """|G|_F^2 - 2 <V, XV> + |X|_F^2 - sum n_i^2, in float64."""
+    return float(np.vdot(G, G) - 2 * float(vxv) + op.frobenius_squared - float(n @ n))
+
+
+def random_start(op: Operator, n_components: int, rng: np.random.Generator) -> Tall:
+    """A standard normal V times the scalar that fits X best.
+
+    Along s V the cost is |X|^2 - 2 s^2 <V, XV> + s^4 (|V'V|_F^2 - sum n_i^2), least at a known s.
+    """
+    V = op.asarray(rng.standard_normal((op.n_items, n_components)))
+    n = op.row_dots(V, V)
+    G = op.gram(V)
+    quartic_term = float(np.vdot(G, G)) - float(n @ n)
+    square = float(op.row_dots(V, op.apply(V)).sum()) / max(quartic_term, 1e-300)
+    if square <= 0:  # the block happens to point away from X; any small start will do
+        square = 1e-3 * op.frobenius_squared**0.5 / max(quartic_term, 1e-300) ** 0.5
+    return V * op.dtype.type(square**0.5)

@@ -1,0 +1,197 @@
+"""The loop around every solver: history, stopping, progress, interrupts.
+
+A solver is a generator of :class:`Step`; :func:`run` drives it. The solver's file then reads as its
+algorithm, and all of them stop, report and fail in the same way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from movieembed.backends.base import Operator, Tall
+from movieembed.exceptions import DivergenceError
+
+
+class HistoryEntry(NamedTuple):
+    """What is known after an iteration; `seconds` counts from the start of the fit."""
+
+    iteration: int
+    cost: float
+    gradient_norm: float
+    seconds: float
+
+
+class Step(NamedTuple):
+    """What a solver yields: an embedding that it will not write to again, and its cost.
+
+    `final` ends the run: the optimum is known to be reached.
+    """
+
+    V: Tall
+    cost: float
+    gradient_norm: float
+    final: bool = False
+
+
+Callback = Callable[[HistoryEntry], Any]
+
+
+@dataclass
+class Solution:
+    """The best embedding of a run and how it was reached.
+
+    Attributes
+    ----------
+    V : Tall, shape (n_items, n_components)
+        The embedding of the lowest cost seen.
+    cost : float
+        Its cost, by the identity.
+    gap : float
+        Estimated distance of `cost` to the optimum, relative to `cost`; infinity where no estimate could be
+        made.
+    converged : bool
+        Whether `gap` fell to the tolerance.
+    reason : str
+        Why the run ended: "converged", "exact", "max_iter", "callback" or "interrupted".
+    history : list of HistoryEntry
+    """
+
+    V: Tall
+    cost: float
+    gap: float
+    converged: bool
+    reason: str
+    history: list[HistoryEntry] = field(repr=False)
+
+    @property
+    def n_iter(self) -> int:
+        """Iterations done; the starting point counts as none."""
+        return self.history[-1].iteration
+
+
+def estimate_gap(costs: list[float], window: int, noise: float) -> float:
+    """How far the last of `costs` is from the limit of the sequence, at least roughly.
+
+    The decrease over the last `window` iterations, over the one before it, is the rate of a geometric
+    sequence; what remains of that is the estimate. Decreases below `noise` are rounding: the limit is
+    then reached as far as the arithmetic can tell.
+
+    Parameters
+    ----------
+    costs : list of float
+    window : int
+    noise : float
+        Absolute rounding error of a cost.
+
+    Returns
+    -------
+    float
+        Absolute distance; infinity while there are too few costs or they do not settle.
+    """
+    if len(costs) < 2 * window + 1:
+        return np.inf
+    last = costs[-1 - window] - costs[-1]
+    before = costs[-1 - 2 * window] - costs[-1 - window]
+    if abs(last) <= noise:
+        return noise
+    if last <= 0 or before <= last:
+        return np.inf
+    return last * last / (before - last)
+
+
+def run(
+    steps: Iterator[Step],
+    op: Operator,
+    *,
+    tol: float,
+    max_iter: int,
+    window: int,
+    callback: Callback | None = None,
+    progress: bool | None = None,
+    name: str = "fit",
+    hint: str = "",
+) -> Solution:
+    """Drive a solver to its tolerance, its last iteration, the callback's word or Ctrl-C.
+
+    Parameters
+    ----------
+    steps : iterator of Step
+        The solver; its first step is the starting point, iteration 0.
+    op : Operator
+    tol : float
+        Stop when the estimated distance to the optimum is at most `tol` times the cost.
+    max_iter : int
+        Iterations after the starting point.
+    window : int
+        Iterations over which decreases are compared; see :func:`estimate_gap`.
+    callback : callable, optional
+        Called with each :class:`HistoryEntry`; a true result ends the run.
+    progress : bool, optional
+        True shows a bar, False does not, None shows one where standard error is a terminal.
+    name, hint : str
+        For the bar, and what to do if the run diverges.
+
+    Raises
+    ------
+    DivergenceError
+        When the cost is no longer finite, or has grown beyond all bounds.
+    KeyboardInterrupt
+        When interrupted before the first step; later the best embedding so far is returned.
+    """
+    scale = op.frobenius_squared
+    noise = 4 * float(np.finfo(op.dtype).eps) * scale
+    start = time.perf_counter()
+    history: list[HistoryEntry] = []
+    costs: list[float] = []
+    best: Step | None = None
+    gap = np.inf
+    reason = "max_iter"
+    bar = tqdm(
+        total=max_iter, desc=name, unit="it", leave=False, disable=None if progress is None else not progress
+    )
+    try:
+        with bar, np.errstate(over="ignore", invalid="ignore"):
+            for iteration, step in enumerate(steps):
+                entry = HistoryEntry(
+                    iteration, step.cost, step.gradient_norm, time.perf_counter() - start
+                )
+                history.append(entry)
+                costs.append(step.cost)
+                bar.update(int(iteration > 0))
+                bar.set_postfix_str(f"cost {step.cost:.8g}", refresh=False)
+                ceiling = 1e12 * max(costs[0], scale)
+                if not np.isfinite(step.cost) or step.cost > ceiling:
+                    raise DivergenceError(
+                        f"{name} diverged: the cost is {step.cost:.3g} after {iteration} iterations, from "
+                        f"{costs[0]:.3g} at the start. {hint}".rstrip(),
+                        history,
+                    )
+                if best is None or step.cost < best.cost:
+                    best = step
+                gap = estimate_gap(costs, window, noise)
+                if step.final:
+                    best, gap, reason = step, 0.0, "exact"
+                    break
+                if gap <= max(tol * abs(step.cost), noise):
+                    reason = "converged"
+                    break
+                if callback is not None and callback(entry):
+                    reason = "callback"
+                    break
+                if iteration >= max_iter:
+                    break
+    except KeyboardInterrupt:
+        if best is None:
+            raise
+        reason = "interrupted"
+    assert best is not None
+    relative = gap / abs(best.cost) if best.cost else 0.0
+    return Solution(
+        best.V, best.cost, float(relative), reason in ("converged", "exact"), reason, history
+    )

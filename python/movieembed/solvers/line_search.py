@@ -1,0 +1,69 @@
+"""The exact line search: along V + t D the cost is a quartic in t."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from movieembed.backends.base import Small
+
+
+def quartic(
+    *, A: Small, B: Small, C: Small, n: Any, m: Any, q: Any, slope: float, dxd: float, cost: float
+) -> NDArray[np.float64]:
+    """Coefficients of c(V + tD), from t^0 to t^4.
+
+    With E(t) = (V + tD)(V + tD)' the cost is |E|_F^2 - 2 <E, X> + |X|_F^2 - sum_i E_ii^2, and each
+    term is a polynomial whose coefficients are traces of d x d products and sums over the rows.
+
+    Parameters
+    ----------
+    A, B, C : ndarray, shape (d, d)
+        V'V, V'D and D'D.
+    n, m, q : ndarray, shape (n_items,)
+        Row-wise v.v, v.d and d.d.
+    slope : float
+        <gradient, D>. It is passed, not formed from the traces, because near the optimum it is a small
+        difference of large ones.
+    dxd : float
+        <D, XD>.
+    cost : float
+        c(V).
+
+    Returns
+    -------
+    ndarray of float64, shape (5,)
+    """
+    c2 = (
+        2 * np.vdot(A, C) + 2 * np.vdot(B, B.T) + 2 * np.vdot(B, B)
+        - 2 * dxd
+        - float(4 * (m @ m) + 2 * (n @ q))
+    )
+    c3 = 4 * (np.vdot(B, C) - float(m @ q))
+    c4 = np.vdot(C, C) - float(q @ q)
+    return np.array([cost, slope, c2, c3, c4], dtype=np.float64)
+
+
+def minimise_quartic(coefficients: NDArray[np.float64]) -> float:
+    """The t of the global minimum of a polynomial of degree four, 0 where it has none below c(0).
+
+    Parameters
+    ----------
+    coefficients : ndarray, shape (5,)
+        From t^0 to t^4.
+
+    Returns
+    -------
+    float
+    """
+    if not np.isfinite(coefficients).all():
+        return 0.0
+    poly = np.polynomial.Polynomial(coefficients)
+    roots = poly.deriv().roots()
+    real = roots[np.abs(roots.imag) <= 1e-6 * np.abs(roots)].real
+    # Compare the changes alone: beside c(0) they may have no digits left.
+    change = poly - coefficients[0]
+    candidates = np.append(real, 0.0)
+    return float(candidates[np.argmin(change(candidates))])
