@@ -259,6 +259,7 @@ def test_ratings_without_movies(tmp_path: Path, layout: str) -> None:
         ("ratings.dat", "1::2::5::6\n1::2::5::6::7\n", r"line 2: expected 4 fields, got 5"),
         ("ratings.dat", "1::2::x::6\n", r"line 1: rating is 'x', not a finite number"),
         ("ratings.dat", "1:2:3:4:5:6:7\n", r"line 1: expected 4 fields, got 1"),
+        ("ratings.dat", "1::2::5::6:9\n", r"line 1: timestamp is '6:9', not an integer"),
         ("ratings.dat", "1::2::nan::6\n", r"line 1: rating is 'nan'"),
         ("ratings.dat", "1::::5::6\n", r"line 1: movieId is '', not an integer"),
         ("u.data", "1\t2\t3\n", r"line 1: expected 4 fields, got 3"),

@@ -191,6 +191,13 @@ def test_suggestions_on_real_titles(
     assert set(caught.value.suggestions) <= set(movies["title"])
 
 
+def test_titles_that_begin_with_the_query_are_suggested_first() -> None:
+    titles = ["Solo: A Star Wars Story (2018)", "Star Wars: Episode IV - A New Hope (1977)"]
+    with pytest.raises(ItemNotFoundError) as caught:
+        ItemIndex([1, 2], titles).resolve("star wars")
+    assert caught.value.suggestions == (titles[1], titles[0])
+
+
 def test_ids_alone_are_enough() -> None:
     index = ItemIndex(["apple", "pear"])
     assert index.resolve("pear") == 1
