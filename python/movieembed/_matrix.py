@@ -55,7 +55,8 @@ def core_pair(matrix: sp.csr_array, dtype: Any = None) -> tuple[_core.Csr, _core
     out = []
     for m in (matrix, transpose):
         shared = sp.csr_array(
-            (m.data, m.indices.astype(index, copy=False), m.indptr.astype(index, copy=False)), shape=m.shape
+            (m.data, m.indices.astype(index, copy=False), m.indptr.astype(index, copy=False)),
+            shape=m.shape,
         )
         out.append(core_csr(shared, dtype))
     return out[0], out[1]

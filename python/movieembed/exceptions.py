@@ -14,6 +14,7 @@ __all__ = [
     "DivergenceError",
     "DownloadError",
     "ItemNotFoundError",
+    "ItemWithoutLikesError",
     "MovieEmbedError",
 ]
 
@@ -87,3 +88,7 @@ class DivergenceError(MovieEmbedError, ArithmeticError):
     def __init__(self, message: str, history: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.history = list(history)
+
+
+class ItemWithoutLikesError(MovieEmbedError, ValueError):
+    """An item has no vector, because nobody liked it together with another."""

@@ -166,11 +166,11 @@ class ItemIndex:
         """
         if isinstance(queries, str | bytes) or not isinstance(queries, Iterable):
             return np.array([self.resolve(queries)], dtype=np.int64)
-        if isinstance(queries, tuple) and self._is_id(queries):
+        if isinstance(queries, tuple) and self.is_id(queries):
             return np.array([self.resolve(queries)], dtype=np.int64)
         return np.array([self.resolve(query) for query in queries], dtype=np.int64)
 
-    def _is_id(self, query: tuple[Any, ...]) -> bool:
+    def is_id(self, query: tuple[Any, ...]) -> bool:
         try:
             return _typed(query) in self._positions
         except TypeError:

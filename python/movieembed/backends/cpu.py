@@ -34,7 +34,9 @@ class CpuOperator:
     Attributes
     ----------
     active : ndarray of int64, shape (n_items,)
-        Columns of `matrix` that were kept.
+        Columns of the given matrix that were kept.
+    matrix : csr_array, shape (n_users, n_items)
+        The reduced matrix.
     """
 
     def __init__(
@@ -48,27 +50,27 @@ class CpuOperator:
         self.n_threads = n_threads
         reduced, self.active = without_idle(matrix, keep_all)
         self.n_users, self.n_items = reduced.shape
-        self._matrix = reduced
+        self.matrix = reduced
         self._users, self._items = core_pair(reduced, self.dtype)
 
     @cached_property
     def diagonal(self) -> NDArray[Any]:
-        squares = self._matrix.data.astype(np.float64) ** 2
-        c = np.bincount(self._matrix.indices, weights=squares, minlength=self.n_items)
+        squares = self.matrix.data.astype(np.float64) ** 2
+        c = np.bincount(self.matrix.indices, weights=squares, minlength=self.n_items)
         return c.astype(self.dtype)
 
     @cached_property
     def frobenius_squared(self) -> float:
         # |L'L|_F = |LL'|_F, so the side with the shorter sum of squared row lengths may do the work.
-        per_user = np.diff(self._matrix.indptr).astype(np.float64)
-        per_item = np.bincount(self._matrix.indices, minlength=self.n_items).astype(np.float64)
+        per_user = np.diff(self.matrix.indptr).astype(np.float64)
+        per_item = np.bincount(self.matrix.indices, minlength=self.n_items).astype(np.float64)
         if per_item @ per_item < per_user @ per_user:
             squares, _ = _core.cooccurrence_row_sums(
                 self._items, self._users, 0, self.n_users, True, self.n_threads
             )
             diagonal = np.bincount(
-                self._matrix.indices,
-                weights=self._matrix.data.astype(np.float64) ** 2,
+                self.matrix.indices,
+                weights=self.matrix.data.astype(np.float64) ** 2,
                 minlength=self.n_items,
             )
             return float(squares.sum() - diagonal @ diagonal)
@@ -88,9 +90,7 @@ class CpuOperator:
         sums = np.empty((self.n_users, V.shape[1]), dtype=self.dtype)
         out = np.empty_like(V)
         _core.gather_product(self._users, V, sums, n_threads=self.n_threads)
-        _core.gather_product(
-            self._items, sums, out, self.diagonal, V, n_threads=self.n_threads
-        )
+        _core.gather_product(self._items, sums, out, self.diagonal, V, n_threads=self.n_threads)
         return out
 
     def gram(self, A: NDArray[Any], B: NDArray[Any] | None = None) -> NDArray[np.float64]:
@@ -103,9 +103,7 @@ class CpuOperator:
             total += A[start : start + GRAM_ROWS].T @ B[start : start + GRAM_ROWS]
         return total
 
-    def weighted_gram(
-        self, A: NDArray[Any], weights: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def weighted_gram(self, A: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         # A product of a matrix with its own transpose is half the work: NumPy calls syrk.
         return self.gram(self.scale_rows(np.sqrt(weights), A))
 

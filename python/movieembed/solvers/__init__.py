@@ -30,11 +30,11 @@ from movieembed.solvers.iteration import (
     Callback,
     HistoryEntry,
     Solution,
-    Step,
     run,
 )
 from movieembed.solvers.lbfgs import lbfgs
 from movieembed.solvers.momentum import momentum
+from movieembed.solvers.step import Step
 
 __all__ = ["SOLVERS", "HistoryEntry", "Solution", "SolverInfo", "solve"]
 

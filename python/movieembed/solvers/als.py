@@ -15,7 +15,7 @@ import numpy as np
 
 from movieembed.backends.base import Operator, Tall
 from movieembed.solvers.iterate import Iterate
-from movieembed.solvers.iteration import Step
+from movieembed.solvers.step import Step
 
 
 def als(op: Operator, V0: Tall) -> Iterator[Step]:

@@ -25,8 +25,7 @@ import numpy as np
 from movieembed.backends.base import Operator, Small, Tall
 from movieembed.solvers.als import als
 from movieembed.solvers.iterate import Iterate
-from movieembed.solvers.iteration import Step
-
+from movieembed.solvers.step import Step
 
 # Ratio of decreases of the cost above which an iteration counts as slow.
 SLOW = 0.5

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from movieembed.backends.base import Operator, Small, Tall
-from movieembed.solvers.iteration import Step
 from movieembed.solvers.line_search import minimise_quartic, quartic
+from movieembed.solvers.step import Step
 
 # Steps after which XV is computed afresh: in between it is carried along, and rounding adds up.
 REFRESH = 50

@@ -16,6 +16,8 @@ from tqdm.auto import tqdm
 
 from movieembed.backends.base import Operator, Tall
 from movieembed.exceptions import DivergenceError
+from movieembed.solvers.certificate import missed_decrease
+from movieembed.solvers.step import Step
 
 
 class HistoryEntry(NamedTuple):
@@ -25,18 +27,6 @@ class HistoryEntry(NamedTuple):
     cost: float
     gradient_norm: float
     seconds: float
-
-
-class Step(NamedTuple):
-    """What a solver yields: an embedding that it will not write to again, and its cost.
-
-    `final` ends the run: the optimum is known to be reached.
-    """
-
-    V: Tall
-    cost: float
-    gradient_norm: float
-    final: bool = False
 
 
 Callback = Callable[[HistoryEntry], Any]
@@ -151,9 +141,14 @@ def run(
     costs: list[float] = []
     best: Step | None = None
     gap = np.inf
+    checked = -window
     reason = "max_iter"
     bar = tqdm(
-        total=max_iter, desc=name, unit="it", leave=False, disable=None if progress is None else not progress
+        total=max_iter,
+        desc=name,
+        unit="it",
+        leave=False,
+        disable=None if progress is None else not progress,
     )
     try:
         with bar, np.errstate(over="ignore", invalid="ignore"):
@@ -178,9 +173,14 @@ def run(
                 if step.final:
                     best, gap, reason = step, 0.0, "exact"
                     break
-                if gap <= max(tol * abs(step.cost), noise):
-                    reason = "converged"
-                    break
+                if gap <= max(tol * abs(step.cost), noise) and iteration >= checked + window:
+                    # A descent also comes to rest on saddles.
+                    checked = iteration
+                    missed = missed_decrease(op, step.V)
+                    if missed <= max(10 * tol * abs(step.cost), 10 * noise):
+                        reason = "converged"
+                        break
+                    gap = missed
                 if callback is not None and callback(entry):
                     reason = "callback"
                     break

@@ -37,7 +37,9 @@ def quartic(
     ndarray of float64, shape (5,)
     """
     c2 = (
-        2 * np.vdot(A, C) + 2 * np.vdot(B, B.T) + 2 * np.vdot(B, B)
+        2 * np.vdot(A, C)
+        + 2 * np.vdot(B, B.T)
+        + 2 * np.vdot(B, B)
         - 2 * dxd
         - float(4 * (m @ m) + 2 * (n @ q))
     )

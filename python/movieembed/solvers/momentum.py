@@ -7,7 +7,7 @@ from typing import Literal
 
 from movieembed.backends.base import Operator, Tall
 from movieembed.solvers.iterate import Iterate
-from movieembed.solvers.iteration import Step
+from movieembed.solvers.step import Step
 
 
 def momentum(

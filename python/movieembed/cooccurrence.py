@@ -1,0 +1,268 @@
+"""The co-occurrence matrix X: how many users liked both of two items."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from movieembed import _core
+from movieembed._matrix import core_pair, likes_matrix
+from movieembed._threads import resolve_n_jobs
+
+if TYPE_CHECKING:
+    from movieembed.likes import Likes
+
+__all__ = [
+    "cooccurrence",
+    "cooccurrence_frame",
+    "cooccurrence_sums",
+    "cooccurrence_top_k",
+]
+
+# Multiply-adds between two looks at Ctrl-C and the progress bar: some tenths of a second.
+BLOCK_WORK = 200_000_000
+
+
+def cooccurrence(
+    likes: Likes | Any, *, n_jobs: int | None = None, progress: bool | None = None
+) -> sp.csr_array:
+    """The exact sparse co-occurrence matrix X = L'L with a zero diagonal.
+
+    Parameters
+    ----------
+    likes : Likes or users x items matrix
+        L, 0/1 or real weights.
+    n_jobs : int, optional
+        Threads; None and -1 use all cores.
+    progress : bool, optional
+        Show a bar; by default where standard error is a terminal.
+
+    Returns
+    -------
+    csr_array of int64 (float64 for weights), shape (n_items, n_items)
+        Symmetric, indices sorted, nothing stored on the diagonal.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `likes` is malformed.
+
+    Notes
+    -----
+    Takes the sum over users of (number of likes)^2 multiply-adds, twice, and memory for X itself
+    (16 bytes an entry) and one row a thread. X is not sparse for long: at the 20,720 items of MovieLens
+    20M it is 21 % dense. :func:`cooccurrence_sums` and :func:`cooccurrence_top_k` do without it.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> X = me.cooccurrence([[1, 1, 0], [1, 1, 1]])
+    >>> X.toarray()
+    array([[0, 2, 1],
+           [2, 0, 1],
+           [1, 1, 0]])
+    """
+    matrix = likes_matrix(likes)
+    threads = resolve_n_jobs(n_jobs)
+    L, Lt = core_pair(matrix)
+    counts, indices, data = [], [], []
+    for first, last in _row_blocks(matrix, progress, "co-occurrence"):
+        n, j, x = _core.cooccurrence_rows(L, Lt, first, last, n_threads=threads)
+        counts.append(n)
+        indices.append(j)
+        data.append(x)
+    indptr = np.zeros(matrix.shape[1] + 1, dtype=np.int64)
+    np.cumsum(_joined(counts, np.int64), out=indptr[1:])
+    columns = _joined(indices, np.int32)
+    if indptr[-1] <= np.iinfo(np.int32).max:
+        indptr = indptr.astype(np.int32)
+        columns = columns.astype(np.int32, copy=False)
+    X = sp.csr_array(
+        (_joined(data, np.int64), columns, indptr), shape=(matrix.shape[1], matrix.shape[1])
+    )
+    X.has_canonical_format = True
+    return X
+
+
+def cooccurrence_sums(
+    likes: Likes | Any, *, n_jobs: int | None = None, progress: bool | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Row sums of squares and row sums of X, without X.
+
+    Parameters
+    ----------
+    likes, n_jobs, progress
+        As :func:`cooccurrence`.
+
+    Returns
+    -------
+    sum_squares : ndarray of float64, shape (n_items,)
+        Sum over j != i of X_ij^2; they add up to the cost of the zero embedding.
+    totals : ndarray of float64, shape (n_items,)
+        Sum over j != i of X_ij.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `likes` is malformed.
+
+    Notes
+    -----
+    Exact for 0/1 likes. One row of n_items numbers a thread is held.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> me.cooccurrence_sums([[1, 1, 0], [1, 1, 1]])
+    (array([5., 5., 2.]), array([3., 3., 2.]))
+    """
+    matrix = likes_matrix(likes)
+    threads = resolve_n_jobs(n_jobs)
+    L, Lt = core_pair(matrix)
+    squares, totals = [], []
+    for first, last in _row_blocks(matrix, progress, "row sums"):
+        s, t = _core.cooccurrence_row_sums(L, Lt, first, last, n_threads=threads)
+        squares.append(s)
+        totals.append(t)
+    return _joined(squares, np.float64), _joined(totals, np.float64)
+
+
+def cooccurrence_top_k(
+    likes: Likes | Any, k: int, *, n_jobs: int | None = None, progress: bool | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The k largest entries of each row of X, without X.
+
+    Parameters
+    ----------
+    likes : Likes or users x items matrix
+    k : int
+        At least 1. Where a row has fewer entries, or k exceeds the number of items, the rest is padding.
+    n_jobs, progress
+        As :func:`cooccurrence`.
+
+    Returns
+    -------
+    columns : ndarray of int64, shape (n_items, k)
+        Item columns by falling X_ij, ties by rising column; -1 where there are no more.
+    values : ndarray of float64, shape (n_items, k)
+        X_ij, 0 where there are no more.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When k is not a positive integer or `likes` is malformed.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> me.cooccurrence_top_k([[1, 1, 0], [1, 1, 1]], k=1)
+    (array([[1],
+           [0],
+           [0]]), array([[2.],
+           [2.],
+           [1.]]))
+    """
+    k = check_count(k, "k")
+    matrix = likes_matrix(likes)
+    n_items = matrix.shape[1]
+    threads = resolve_n_jobs(n_jobs)
+    L, Lt = core_pair(matrix)
+    columns = np.full((n_items, k), -1, dtype=np.int64)
+    values = np.zeros((n_items, k))
+    inner = min(k, n_items)
+    for first, last in _row_blocks(matrix, progress, "top k"):
+        j, x = _core.cooccurrence_top_k(L, Lt, first, last, inner, n_threads=threads)
+        columns[first:last, :inner] = j
+        values[first:last, :inner] = x
+    return columns, values
+
+
+def cooccurrence_frame(
+    likes: Likes, items: Iterable[Hashable], columns: Iterable[Hashable] | None = None
+) -> pd.DataFrame:
+    """A corner of X as a table with item ids, to look at.
+
+    Parameters
+    ----------
+    likes : Likes
+    items : iterable of ids or titles
+        Rows.
+    columns : iterable of ids or titles, optional
+        Columns; by default the rows again.
+
+    Returns
+    -------
+    DataFrame
+        X_ij at the ids asked for; int64 for 0/1 likes.
+
+    Raises
+    ------
+    ItemNotFoundError, AmbiguousTitleError
+        When an item cannot be found by what was given.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]], items=["x", "y", "z"])
+    >>> me.cooccurrence_frame(likes, ["x", "y"], ["x", "y", "z"])
+       x  y  z
+    x  0  2  1
+    y  2  0  1
+    """
+    index = likes.item_index()
+    rows = index.resolve_many(items)
+    cols = rows if columns is None else index.resolve_many(columns)
+    L = likes.matrix.astype(np.float64).tocsc()
+    corner = (L[:, rows].T @ L[:, cols]).toarray()
+    corner[rows[:, None] == cols[None, :]] = 0
+    if likes.is_binary:
+        corner = corner.astype(np.int64)
+    return pd.DataFrame(corner, index=likes.items[rows], columns=likes.items[cols])
+
+
+def check_count(value: Any, name: str) -> int:
+    """A positive integer."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, not {value}")
+    return int(value)
+
+
+def _row_blocks(
+    matrix: sp.csr_array, progress: bool | None, name: str
+) -> Iterator[tuple[int, int]]:
+    """Ranges of rows of X with about BLOCK_WORK multiply-adds each."""
+    lengths = np.diff(matrix.indptr).astype(np.float64)
+    work = np.bincount(
+        matrix.indices,
+        weights=np.repeat(lengths, np.diff(matrix.indptr)),
+        minlength=matrix.shape[1],
+    )
+    upto = np.cumsum(work)
+    n_items = matrix.shape[1]
+    with tqdm(
+        total=n_items,
+        desc=name,
+        unit="item",
+        leave=False,
+        disable=None if progress is None else not progress,
+    ) as bar:
+        first = 0
+        while first < n_items:
+            done = upto[first - 1] if first else 0.0
+            last = int(np.searchsorted(upto, done + BLOCK_WORK, side="right"))
+            last = min(max(last, first + 1), n_items)
+            yield first, last
+            bar.update(last - first)
+            first = last
+
+
+def _joined(parts: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)

@@ -1,0 +1,155 @@
+"""Exact nearest neighbours among item vectors, blocked: BLAS for the scores, our kernel for the top k."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from movieembed import _core
+from movieembed._threads import blas_threads, resolve_n_jobs
+from movieembed.cooccurrence import check_count
+
+__all__ = ["top_k_neighbors"]
+
+# A block of scores, QUERY_BLOCK x ITEM_BLOCK, should stay in the second-level cache.
+QUERY_BLOCK = 128
+ITEM_BLOCK = 1024
+
+
+def top_k_neighbors(
+    queries: NDArray[Any],
+    items: NDArray[Any],
+    k: int,
+    *,
+    metric: Literal["cosine", "dot"] = "cosine",
+    exclude: list[NDArray[np.int64]] | None = None,
+    n_jobs: int | None = None,
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """The k items with the largest cosine, or dot product, for each query.
+
+    Parameters
+    ----------
+    queries : ndarray, shape (n_queries, n_components)
+        float32 or float64.
+    items : ndarray, shape (n_items, n_components)
+        The same dtype. A zero row is never returned: it has no direction.
+    k : int
+        At least 1.
+    metric : {"cosine", "dot"}, default="cosine"
+    exclude : list of int arrays, optional
+        For each query the item rows that are not to be returned.
+    n_jobs : int, optional
+        Threads; None and -1 use all cores.
+
+    Returns
+    -------
+    rows : ndarray of int64, shape (n_queries, k)
+        Best first, ties by rising row; -1 where there are no more.
+    scores : ndarray, shape (n_queries, k)
+        -inf where there are no more.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the arrays do not fit together or hold NaN or infinity, or k is not a positive integer.
+
+    Notes
+    -----
+    2 n_queries n_items n_components flops; 128 x 1024 scores and n_queries x k pairs are held.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from movieembed.neighbors import top_k_neighbors
+    >>> items = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 3.0]])
+    >>> top_k_neighbors(items[:1], items, k=2, metric="dot")
+    (array([[0, 1]]), array([[1., 1.]]))
+    """
+    k = check_count(k, "k")
+    if metric not in ("cosine", "dot"):
+        raise ValueError(f"metric must be 'cosine' or 'dot', not {metric!r}")
+    queries, items = np.asarray(queries), np.asarray(items)
+    for name, array in (("queries", queries), ("items", items)):
+        if array.dtype not in (np.float32, np.float64):
+            raise TypeError(f"{name} must be float32 or float64, not {array.dtype}")
+        if array.ndim != 2:
+            raise ValueError(f"{name} must have two dimensions, not {array.ndim}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds NaN or infinity")
+    if queries.dtype != items.dtype:
+        raise TypeError(f"queries are {queries.dtype} but items are {items.dtype}")
+    if queries.shape[1] != items.shape[1]:
+        raise ValueError(
+            f"queries have {queries.shape[1]} components but items have {items.shape[1]}"
+        )
+    if exclude is not None and len(exclude) != len(queries):
+        raise ValueError(f"exclude has {len(exclude)} entries for {len(queries)} queries")
+
+    lengths = row_lengths(items)
+    candidates = np.flatnonzero(lengths > 0)
+    if metric == "cosine":
+        queries = unit_rows(queries, row_lengths(queries))
+        items = unit_rows(items, lengths)
+    if len(candidates) < len(items):
+        items = items[candidates]
+    pointers, excluded = _excluded(exclude, len(queries), candidates, len(lengths))
+
+    inner = max(1, min(k, len(candidates)))
+    rows = np.full((len(queries), k), -1, dtype=np.int64)
+    scores = np.full((len(queries), k), -np.inf, dtype=items.dtype)
+    search = _core.TopK32 if items.dtype == np.float32 else _core.TopK64
+    threads = resolve_n_jobs(n_jobs)
+    with blas_threads(threads):
+        for start in range(0, len(queries), QUERY_BLOCK):
+            stop = min(start + QUERY_BLOCK, len(queries))
+            found = search(stop - start, inner)
+            skip = pointers[start : stop + 1]
+            for first in range(0, len(items), ITEM_BLOCK):
+                block = queries[start:stop] @ items[first : first + ITEM_BLOCK].T
+                found.offer(
+                    block, first, skip - skip[0], excluded[skip[0] : skip[-1]], n_threads=threads
+                )
+            at, value = found.finish(n_threads=threads)
+            rows[start:stop, :inner] = np.where(
+                at >= 0, candidates[at] if len(candidates) else -1, -1
+            )
+            scores[start:stop, :inner] = value
+    return rows, scores
+
+
+def row_lengths(A: NDArray[Any]) -> NDArray[np.float64]:
+    """Euclidean length of each row, in float64."""
+    A = np.ascontiguousarray(A)
+    return np.sqrt(_core.row_dots(A, A))
+
+
+def unit_rows(A: NDArray[Any], lengths: NDArray[np.float64]) -> NDArray[Any]:
+    """Rows of length one; zero rows stay zero."""
+    scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    return np.ascontiguousarray(A * scale[:, None], dtype=A.dtype)
+
+
+def _excluded(
+    exclude: list[NDArray[np.int64]] | None,
+    n_queries: int,
+    candidates: NDArray[np.int64],
+    n_items: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The lists as one, in positions among the candidates, ascending."""
+    pointers = np.zeros(n_queries + 1, dtype=np.int64)
+    if exclude is None:
+        return pointers, np.zeros(0, dtype=np.int64)
+    position = np.full(n_items, -1, dtype=np.int64)
+    position[candidates] = np.arange(len(candidates))
+    parts = []
+    for q, listed in enumerate(exclude):
+        listed = np.asarray(listed, dtype=np.int64)
+        if listed.size and (listed.min() < 0 or listed.max() >= n_items):
+            raise ValueError(f"exclude lists a row outside [0, {n_items}) for query {q}")
+        at = position[listed]
+        part = np.unique(at[at >= 0])
+        parts.append(part)
+        pointers[q + 1] = pointers[q] + len(part)
+    return pointers, np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)

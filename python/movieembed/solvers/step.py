@@ -1,0 +1,19 @@
+"""What a solver yields."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from movieembed.backends.base import Tall
+
+
+class Step(NamedTuple):
+    """What a solver yields: an embedding that it will not write to again, and its cost.
+
+    `final` ends the run: the optimum is known to be reached.
+    """
+
+    V: Tall
+    cost: float
+    gradient_norm: float
+    final: bool = False
