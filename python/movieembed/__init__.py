@@ -1,7 +1,7 @@
 """Item embeddings from a ratings table.
 
-Minimises c(V) = sum over i != j of (v_i . v_j - X_ij)^2, where X_ij is the number of users who liked both
-items, exactly and without forming X.
+Minimises c(V) = sum over i != j of (v_i . v_j - X_ij)^2, where X_ij is the number of users who
+liked both items, exactly and without forming X.
 
 >>> import movieembed as me
 >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]], titles=["A", "B", "C"])

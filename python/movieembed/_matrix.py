@@ -27,8 +27,8 @@ def likes_matrix(likes: Likes | Any) -> sp.csr_array:
 def core_csr(matrix: sp.csr_array, dtype: Any = None) -> _core.Csr:
     """A checked view for the kernels; a matrix of ones travels without its values.
 
-    `dtype` is that of the values (float32 or float64), by default the matrix's own when it is one of
-    them and float64 otherwise. The index arrays are shared, not copied.
+    `dtype` is that of the values (float32 or float64), by default the matrix's own when it is one
+    of them and float64 otherwise. The index arrays are shared, not copied.
     """
     values: NDArray[Any] | None = matrix.data
     assert values is not None

@@ -23,8 +23,8 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     Parameters
     ----------
     n_jobs : int or None
-        None: the kernels' own default (all cores, or what ``OMP_NUM_THREADS`` says). A positive number:
-        that many. Negative: ``cores + 1 + n_jobs``, so that -1 is all cores.
+        None: the kernels' own default (all cores, or what ``OMP_NUM_THREADS`` says). A positive
+        number: that many. Negative: ``cores + 1 + n_jobs``, so that -1 is all cores.
 
     Returns
     -------

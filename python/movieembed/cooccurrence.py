@@ -56,8 +56,9 @@ def cooccurrence(
     Notes
     -----
     Takes the sum over users of (number of likes)^2 multiply-adds, twice, and memory for X itself
-    (16 bytes an entry) and one row a thread. X is not sparse for long: at the 20,720 items of MovieLens
-    20M it is 21 % dense. :func:`cooccurrence_sums` and :func:`cooccurrence_top_k` do without it.
+    (16 bytes an entry) and one row a thread. X is not sparse for long: at the 20,720 items of
+    MovieLens 20M it is 21 % dense. :func:`cooccurrence_sums` and :func:`cooccurrence_top_k` do
+    without it.
 
     Examples
     --------
@@ -142,7 +143,8 @@ def cooccurrence_top_k(
     ----------
     likes : Likes or users x items matrix
     k : int
-        At least 1. Where a row has fewer entries, or k exceeds the number of items, the rest is padding.
+        At least 1. Where a row has fewer entries, or k exceeds the number of items, the rest is
+        padding.
     n_jobs, progress
         As :func:`cooccurrence`.
 

@@ -20,7 +20,6 @@ from movieembed import model_file, recommend
 from movieembed._threads import blas_threads, resolve_n_jobs
 from movieembed.backends.cpu import CpuOperator
 from movieembed.cooccurrence import check_count
-from movieembed.items import ItemIndex
 from movieembed.likes import Likes
 from movieembed.objective import CANCELLED, check_embedding, cost, exact_cost
 from movieembed.solvers import SOLVERS, HistoryEntry, Solution, solve
@@ -42,48 +41,51 @@ class MovieEmbedding(BaseEstimator):
     n_components : int, default=50
         Length of an item's vector, d. Components beyond the rank of the likes are zero.
     solver : {"eigen", "als", "gd", "momentum", "adam", "lbfgs"}, default="eigen"
-        "eigen" is a block eigenvalue method and reaches the optimum in a few passes over the likes; "als" is
-        alternating least squares; the others are the descents of the exercise.
+        "eigen" is a block eigenvalue method and reaches the optimum in a few passes over the likes;
+        "als" is alternating least squares; the others are the descents of the exercise.
     learning_rate : float or "exact", default="exact"
-        Step length of the descents. "exact" goes to the minimum along each direction, which is known in
-        closed form. A number is used as it is; too large a one ends in a DivergenceError. On MovieLens
-        small with 10 components "gd" and "momentum" reach the optimum with 3e-5, "adam" with 0.1.
+        Step length of the descents. "exact" goes to the minimum along each direction, which is
+        known in closed form. A number is used as it is; too large a one ends in a DivergenceError.
+        On MovieLens small with 10 components "gd" and "momentum" reach the optimum with 3e-5,
+        "adam" with 0.1.
     momentum : float, default=0.9
         Decay of the velocity of solver="momentum", in [0, 1).
     init : "random" or ndarray of shape (n_items, n_components), default="random"
         Where to start.
     tol : float, default=1e-8
-        Stop when the estimated distance of the cost to the optimum is at most `tol` times the cost. The
-        estimate extrapolates the last decreases; and before a run counts as converged it is checked that
-        no direction outside V's column space would lower the cost, so that it is not a saddle.
+        Stop when the estimated distance of the cost to the optimum is at most `tol` times the cost.
+        The estimate extrapolates the last decreases; and before a run counts as converged it is
+        checked that no direction outside V's column space would lower the cost, so that it is not a
+        saddle.
     max_iter : int, optional
-        Most iterations; by default 200 for "eigen", 1000 for "als" and "lbfgs" and 2000 for the others.
-        A ConvergenceWarning tells when they were too few.
+        Most iterations; by default 200 for "eigen", 1000 for "als" and "lbfgs" and 2000 for the
+        others. A ConvergenceWarning tells when they were too few.
     dtype : {"float64", "float32"}, default="float64"
-        Of the embedding and of the work. Costs are float64 in either case; float32 halves time and memory
-        and finds the optimum to about 1e-5.
+        Of the embedding and of the work. Costs are float64 in either case; float32 halves time and
+        memory and finds the optimum to about 1e-5.
     random_state : int, numpy Generator, RandomState or None, default=None
         For the random start. The same seed and thread count give the same bits.
     n_jobs : int, optional
         Threads; None uses all cores.
     callback : callable, optional
-        Called after every iteration with (iteration, cost, gradient_norm, seconds); a true result ends the
-        fit with the best embedding so far.
+        Called after every iteration with (iteration, cost, gradient_norm, seconds); a true result
+        ends the fit with the best embedding so far.
     verbose : bool or None, default=False
         Show a progress bar; None shows one where standard error is a terminal.
 
     Attributes
     ----------
     embedding_ : ndarray of shape (n_items, n_components)
-        V, one row an item: the transpose of the exercise's. Zero for items that nobody liked together with
-        another. Columns are the principal axes, by falling eigenvalue, each with its largest entry
-        positive: the rotation that the objective leaves free is fixed.
+        V, one row an item: the transpose of the exercise's. Zero for items that nobody liked
+        together with another. Columns are the principal axes, by falling eigenvalue, each with its
+        largest entry positive: the rotation that the objective leaves free is fixed.
     eigenvalues_ : ndarray of shape (n_components,)
         Squared lengths of the columns, the eigenvalues of V'V.
     cost_ : float
         c(V) in float64.
     gap_ : float
-        Estimated distance of the cost to the optimum, relative to the cost; inf where it is not known.
+        Estimated distance of the cost to the optimum, relative to the cost; inf where it is not
+        known.
     converged_ : bool
         Whether `gap_` came down to `tol`.
     stop_reason_ : str
@@ -110,7 +112,8 @@ class MovieEmbedding(BaseEstimator):
     Notes
     -----
     A pass over the likes costs 4 nnz d flops, and X is never formed. On the solvers see
-    `movieembed.solvers`. The problem is the "Movie Embeddings" exercise of Princeton COS 402, fall 2016.
+    `movieembed.solvers`. The problem is the "Movie Embeddings" exercise of Princeton COS 402, fall
+    2016.
 
     Examples
     --------
@@ -244,8 +247,9 @@ class MovieEmbedding(BaseEstimator):
         Returns
         -------
         DataFrame
-            item (id), title (where titles are known), score; best first. For a list, a column `query` with
-            the asked item's id comes first. The item itself and items without likes are left out.
+            item (id), title (where titles are known), score; best first. For a list, a column
+            `query` with the asked item's id comes first. The item itself and items without likes
+            are left out.
 
         Raises
         ------
@@ -312,7 +316,8 @@ class MovieEmbedding(BaseEstimator):
         Parameters
         ----------
         path : path
-            Usually ending in ".npz". Written beside it first and renamed, so that no half file stays.
+            Usually ending in ".npz". Written beside it first and renamed, so that no half file
+            stays.
 
         Raises
         ------
@@ -325,7 +330,8 @@ class MovieEmbedding(BaseEstimator):
 
         Notes
         -----
-        `callback`, an array given as `init` and a `random_state` that is not an integer are not kept.
+        `callback`, an array given as `init` and a `random_state` that is not an integer are not
+        kept.
         """
         check_is_fitted(self)
         model_file.write(self, path)
@@ -371,9 +377,8 @@ class MovieEmbedding(BaseEstimator):
 
     def _as_likes(self, X: Any) -> Likes:
         if isinstance(X, Likes):
-            for attribute in ("feature_names_in_",):
-                if hasattr(self, attribute):
-                    delattr(self, attribute)
+            if hasattr(self, "feature_names_in_"):
+                del self.feature_names_in_
             self.n_features_in_ = X.n_items
             return X
         checked = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
@@ -400,15 +405,17 @@ class MovieEmbedding(BaseEstimator):
     def _warn_of_the_end(self) -> None:
         if self.stop_reason_ == "empty":
             warnings.warn(
-                "no two items are liked by the same user, so there is nothing to learn: the embedding is zero",
+                "no two items are liked by the same user, so there is nothing to learn: "
+                "the embedding is zero",
                 UserWarning,
                 stacklevel=3,
             )
         elif self.stop_reason_ == "max_iter":
             gap = "unknown" if np.isinf(self.gap_) else f"about {self.gap_:.1e} of it"
             warnings.warn(
-                f"{self.solver} stopped after max_iter={self.n_iter_} iterations at cost {self.cost_:.8g}; the "
-                f"distance to the optimum is {gap}. Raise max_iter, or use solver='eigen'.",
+                f"{self.solver} stopped after max_iter={self.n_iter_} iterations at cost "
+                f"{self.cost_:.8g}; the distance to the optimum is {gap}. Raise max_iter, or use "
+                "solver='eigen'.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -457,8 +464,8 @@ def load(path: str | os.PathLike[str]) -> MovieEmbedding:
 def principal_axes(V: NDArray[Any], n_components: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """V turned to its principal axes, with zero columns added up to n_components.
 
-    Columns are orthogonal and ordered by falling length, and the entry of largest size in each is positive.
-    Returns V and the squared lengths of its columns.
+    Columns are orthogonal and ordered by falling length, and the entry of largest size in each is
+    positive. Returns V and the squared lengths of its columns.
     """
     wide = V.astype(np.float64, copy=False)
     lengths, axes = np.linalg.eigh(wide.T @ wide)
@@ -489,6 +496,6 @@ def _check_real(
 ) -> None:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, not {value!r}")
-    if not (low <= value < below) or (open_low and value == low):
+    if not low <= float(value) < below or (open_low and value == low):
         interval = f"{'(' if open_low else '['}{low:g}, {below:g})"
         raise ValueError(f"{name} must be in {interval}, not {value}")

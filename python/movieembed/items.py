@@ -171,6 +171,7 @@ class ItemIndex:
         return np.array([self.resolve(query) for query in queries], dtype=np.int64)
 
     def is_id(self, query: tuple[Any, ...]) -> bool:
+        """Whether a tuple is one of the ids, not a list of queries."""
         try:
             return _typed(query) in self._positions
         except TypeError:

@@ -129,8 +129,8 @@ def _header(raw: NDArray[Any] | None, path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not a movieembed model")
     if header.get("format_version", 0) > FORMAT_VERSION:
         raise ValueError(
-            f"{path} was written by movieembed {header.get('version')}, in a newer format than this "
-            f"version reads; upgrade movieembed"
+            f"{path} was written by movieembed {header.get('version')}, in a newer format than "
+            f"this version reads; upgrade movieembed"
         )
     return header
 
@@ -163,11 +163,12 @@ def _plain(value: Any) -> Any:
 
 
 def _ids_to_json(ids: NDArray[Any]) -> list[Any]:
-    plain = ids.tolist()
+    plain: list[Any] = ids.tolist()
     for value in plain:
         if not isinstance(value, (str, int, float)):
             raise TypeError(
-                f"item ids must be numbers or strings to be saved, not {type(value).__name__} ({value!r})"
+                f"item ids must be numbers or strings to be saved, not {type(value).__name__} "
+                f"({value!r})"
             )
     return plain
 

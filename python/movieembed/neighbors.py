@@ -1,4 +1,4 @@
-"""Exact nearest neighbours among item vectors, blocked: BLAS for the scores, our kernel for the top k."""
+"""Exact nearest neighbours of item vectors: BLAS for blocks of scores, our kernel for the top k."""
 
 from __future__ import annotations
 

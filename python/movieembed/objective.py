@@ -1,8 +1,8 @@
 """The exercise's cost and gradient, usable alone.
 
 c(V) = sum over i != j of (v_i . v_j - X_ij)^2, with v_i the rows of V (n_items x n_components). The
-exercise writes V as the transpose of that, one *column* an item; passing its V here would multiply the
-wrong sides, so the number of rows is checked against the items.
+exercise writes V as the transpose of that, one *column* an item; passing its V here would multiply
+the wrong sides, so the number of rows is checked against the items.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def cost(
     V : ndarray, shape (n_items, n_components)
         The embedding, float32 or float64, one row an item.
     method : {"auto", "identity", "exact"}, default="auto"
-        "identity" uses |V'V|_F^2 - 2 <V, XV> + |X|_F^2 - sum_i |v_i|^4, in time linear in the likes.
-        "exact" sums the squared residuals in blocks of rows, in O(n_items^2 n_components) time and
-        O(n_items) memory; it keeps its digits where the cost is close to 0. "auto" takes the identity
-        and, where that cancels to less than 1e-6 of its terms, the exact way.
+        "identity" uses |V'V|_F^2 - 2 <V, XV> + |X|_F^2 - sum_i |v_i|^4, in time linear in the
+        likes. "exact" sums the squared residuals in blocks of rows, in O(n_items^2 n_components)
+        time and O(n_items) memory; it keeps its digits where the cost is close to 0. "auto" takes
+        the identity and, where that cancels to less than 1e-6 of its terms, the exact way.
     n_jobs : int, optional
         Threads; None and -1 use all cores.
 

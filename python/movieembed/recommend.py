@@ -85,8 +85,10 @@ def as_table(index: ItemIndex, rows: NDArray[np.int64], scores: NDArray[Any]) ->
 
 def is_single(index: ItemIndex, items: Hashable | Iterable[Hashable]) -> bool:
     """Whether one item was asked for, not a list."""
-    return not isinstance(items, (list, np.ndarray, pd.Series, pd.Index, set, frozenset)) and (
-        isinstance(items, (str, bytes)) or not isinstance(items, Iterable) or index.is_id(items)
+    return (
+        isinstance(items, (str, bytes))
+        or not isinstance(items, Iterable)
+        or (isinstance(items, tuple) and index.is_id(items))
     )
 
 

@@ -1,8 +1,8 @@
 """The operator that every solver is written against.
 
 A solver sees the co-occurrence matrix X only through an :class:`Operator`: products with blocks of
-vectors, Gram matrices, row sums. Tall arrays (one row an item) belong to the operator's device; small
-ones (one row a component) are NumPy float64 arrays on the host.
+vectors, Gram matrices, row sums. Tall arrays (one row an item) belong to the operator's device;
+small ones (one row a component) are NumPy float64 arrays on the host.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ Small = NDArray[np.float64]
 class Operator(Protocol):
     """X = L'L - diag(c) for a users x items matrix L, applied without being formed.
 
-    Users with fewer than two likes add nothing to X off its diagonal, and items that then have no like
-    have v_i = 0 at the optimum; an operator leaves both out. Its ``n_items`` counts the items kept.
+    Users with fewer than two likes add nothing to X off its diagonal, and items that then have no
+    like have v_i = 0 at the optimum; an operator leaves both out. Its ``n_items`` counts the items
+    kept.
 
     Attributes
     ----------
@@ -41,10 +42,14 @@ class Operator(Protocol):
     dtype: np.dtype[Any]
 
     @property
-    def diagonal(self) -> Tall: ...
+    def diagonal(self) -> Tall:
+        """The vector c, of length n_items."""
+        ...
 
     @property
-    def frobenius_squared(self) -> float: ...
+    def frobenius_squared(self) -> float:
+        """The sum of squares of X."""
+        ...
 
     def asarray(self, host: NDArray[Any]) -> Tall:
         """Move a host array to the device, in the operator's dtype."""

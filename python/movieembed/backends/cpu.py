@@ -1,4 +1,4 @@
-"""The operator on this machine's cores: our kernels for the sparse part, NumPy's BLAS for the dense."""
+"""The operator on this machine's cores: our kernels for sparse work, NumPy's BLAS for dense."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class CpuOperator:
 
     @cached_property
     def frobenius_squared(self) -> float:
-        # |L'L|_F = |LL'|_F, so the side with the shorter sum of squared row lengths may do the work.
+        # |L'L|_F = |LL'|_F: the side with the shorter sum of squared row lengths does the work.
         per_user = np.diff(self.matrix.indptr).astype(np.float64)
         per_item = np.bincount(self.matrix.indices, minlength=self.n_items).astype(np.float64)
         if per_item @ per_item < per_user @ per_user:
@@ -97,7 +97,8 @@ class CpuOperator:
         if B is None:
             B = A  # the same object on both sides: NumPy calls syrk
         if self.dtype == np.float64:
-            return A.T @ B
+            product: NDArray[np.float64] = A.T @ B
+            return product
         total = np.zeros((A.shape[1], B.shape[1]))
         for start in range(0, len(A), GRAM_ROWS):
             total += A[start : start + GRAM_ROWS].T @ B[start : start + GRAM_ROWS]
@@ -108,13 +109,15 @@ class CpuOperator:
         return self.gram(self.scale_rows(np.sqrt(weights), A))
 
     def scale_rows(self, weights: NDArray[np.float64], A: NDArray[Any]) -> NDArray[Any]:
-        return weights.astype(self.dtype, copy=False)[:, None] * A
+        scaled: NDArray[Any] = weights.astype(self.dtype, copy=False)[:, None] * A
+        return scaled
 
     def hstack(self, blocks: list[NDArray[Any]]) -> NDArray[Any]:
-        return np.hstack(blocks)
+        return np.concatenate(blocks, axis=1)
 
     def matmul(self, A: NDArray[Any], C: NDArray[np.float64]) -> NDArray[Any]:
-        return A @ C.astype(self.dtype, copy=False)
+        product: NDArray[Any] = A @ C.astype(self.dtype, copy=False)
+        return product
 
     def row_dots(self, A: NDArray[Any], B: NDArray[Any]) -> NDArray[np.float64]:
         return _core.row_dots(

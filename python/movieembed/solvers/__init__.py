@@ -50,8 +50,8 @@ class SolverInfo:
     max_iter : int
         Iterations when none is given.
     window : int
-        Iterations over which its decreases are compared to estimate the distance to the optimum: one
-        where they are regular, more where they are not.
+        Iterations over which its decreases are compared to estimate the distance to the optimum:
+        one where they are regular, more where they are not.
     uses_learning_rate : bool
         Whether the step length is a choice.
     """
@@ -122,8 +122,8 @@ def solve(
             steps = als(op, V0)
         else:
             hint = (
-                f"The learning rate {learning_rate} is too large for this start; try a tenth of it, or "
-                f'learning_rate="exact", which cannot diverge.'
+                f"The learning rate {learning_rate} is too large for this start; try a tenth of "
+                f'it, or learning_rate="exact", which cannot diverge.'
             )
             options = {"decay": decay} if solver == "momentum" else {}
             steps = DESCENT[solver](op, V0, learning_rate, **options)

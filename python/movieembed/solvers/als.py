@@ -1,10 +1,10 @@
 """Alternating least squares: given the others, each row of V has a closed form.
 
-Row i of the optimum, the rest held, is v_i = (G - v_i v_i')^-1 (XV)_i. All rows are solved at once from
-the same V, so an iteration is one pass over the likes and a few dense products on any backend. Taken
-alone that overshoots, for each row answers for the others' moves too; so the step to it is a direction,
-whose length is exact. Directions are combined as nonlinear conjugate gradients with the least-squares
-step as the preconditioner (De Sterck & Winlaw, Numer. Linear Algebra Appl. 2015).
+Row i of the optimum, the rest held, is v_i = (G - v_i v_i')^-1 (XV)_i. All rows are solved at once
+from the same V, so an iteration is one pass over the likes and a few dense products on any backend.
+Taken alone that overshoots, for each row answers for the others' moves too; so the step to it is a
+direction, whose length is exact. Directions are combined as nonlinear conjugate gradients with the
+least-squares step as the preconditioner (De Sterck & Winlaw, Numer. Linear Algebra Appl. 2015).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def least_squares_step(op: Operator, point: Iterate) -> Tall:
     With Z = V G^-1 and W = XV G^-1, Sherman and Morrison give
     (G - v_i v_i')^-1 (XV)_i = w_i + z_i (v_i . w_i) / (1 - v_i . z_i).
     """
-    inverse = np.linalg.pinv(point.G, rcond=1e-14, hermitian=True)
+    inverse = np.linalg.pinv(point.G, rcond=1e-14, hermitian=True).astype(np.float64)
     Z = op.matmul(point.V, inverse)
     W = op.matmul(point.XV, inverse)
     # 1 - v_i . z_i is 0 where item i alone spans a direction; its row then has no unique solution.

@@ -1,4 +1,4 @@
-"""Is a stationary point the optimum, or a saddle on which a descent came to rest?"""
+"""Tells an optimum from a saddle on which a descent came to rest."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def missed_decrease(op: Operator, V: Tall) -> float:
     """A decrease of the cost that V leaves on the table, found outside its column space.
 
     At an optimum V holds the d largest eigenpairs of A = X + diag(n), n_i = |v_i|^2. If a direction
-    outside has a larger Rayleigh quotient than V's smallest eigenvalue, changing the one for the other
-    lowers the cost by about the square of the difference. The largest quotient outside is approached from
-    below by a block Krylov space.
+    outside has a larger Rayleigh quotient than V's smallest eigenvalue, changing the one for the
+    other lowers the cost by about the square of the difference. The largest quotient outside is
+    approached from below by a block Krylov space.
 
     Parameters
     ----------

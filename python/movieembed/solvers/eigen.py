@@ -2,17 +2,18 @@
 
 With delta free, c(V) is the least of |VV' - X - diag(delta)|_F^2 over delta, so two moves in turn
 never increase it: delta <- the squared norms of V's rows, and V <- the best rank-d approximation of
-X + diag(delta). This is principal factor analysis, or MINRES (Harman & Jones, Psychometrika 1966), or
-HeteroPCA (Zhang, Cai & Wu, Annals of Statistics 2022).
+X + diag(delta). This is principal factor analysis, or MINRES (Harman & Jones, Psychometrika 1966),
+or HeteroPCA (Zhang, Cai & Wu, Annals of Statistics 2022).
 
-The second move is not solved to the end. V is kept optimal in a subspace, which grows each iteration
-by the residual block and by the previous direction, as LOBPCG does (Knyazev, SIAM J. Sci. Comput.
-2001). X times the basis is kept with it, and delta enters only through B' diag(delta) B, so a new delta
-costs no pass over the likes: an iteration is one pass with a block of d + a few columns.
+The second move is not solved to the end. V is kept optimal in a subspace, which grows each
+iteration by the residual block and by the previous direction, as LOBPCG does (Knyazev, SIAM J. Sci.
+Comput. 2001). X times the basis is kept with it, and delta enters only through B' diag(delta) B, so
+a new delta costs no pass over the likes: an iteration is one pass with a block of d + a few
+columns.
 
-Near the rank of L the alternation itself becomes slow, whatever the subspace. When the cost falls by
-less than half of what it fell before, twice, the run goes on by alternating least squares, which feels
-the diagonal's mask directly.
+Near the rank of L the alternation itself becomes slow, whatever the subspace. When the cost falls
+by less than half of what it fell before, twice, the run goes on by alternating least squares, which
+feels the diagonal's mask directly.
 """
 
 from __future__ import annotations
@@ -49,12 +50,13 @@ def eigen(
     Yields
     ------
     Step
-        `final` where the rank of L is at most d: then V's rows are those of L', rotated, and the cost is 0.
+        `final` where the rank of L is at most d: then V's rows are those of L', rotated, and the
+        cost is 0.
 
     Notes
     -----
-    An iteration costs 4 nnz k flops in sparse products and about 30 n_items k^2 in dense ones, with k = d +
-    max(6, d / 8), and holds eight n_items x k arrays.
+    An iteration costs 4 nnz k flops in sparse products and about 30 n_items k^2 in dense ones, with
+    k = d + max(6, d / 8), and holds eight n_items x k arrays.
     """
     d = n_components
     k = min(d + max(6, d // 8), op.n_items)
@@ -112,7 +114,7 @@ def is_slow(costs: list[float]) -> bool:
     if len(costs) < 4:
         return False
     a, b, c = (costs[-k - 1] - costs[-k] for k in (3, 2, 1))
-    return b > SLOW * a and c > SLOW * b and c > 0
+    return bool(b > SLOW * a and c > SLOW * b and c > 0)
 
 
 def spans_likes(op: Operator, theta: Small, d: int) -> bool:
@@ -121,14 +123,14 @@ def spans_likes(op: Operator, theta: Small, d: int) -> bool:
         return True
     total = float(op.diagonal.sum(dtype=np.float64))
     precision = float(np.finfo(op.dtype).eps) * max(64, op.n_items) ** 0.5
-    return abs(float(theta[:d].sum()) - total) <= precision * total
+    return bool(abs(float(theta[:d].sum()) - total) <= precision * total)
 
 
 def directions(ritz: Small, n_ritz: int) -> Small:
     """What the Ritz vectors gained over the last ones, orthonormal and orthogonal to them.
 
-    These are LOBPCG's P; taken in coefficients of an orthonormal basis they stay orthonormal to rounding
-    (Hetmaniuk & Lehoucq, J. Comput. Phys. 2006).
+    These are LOBPCG's P; taken in coefficients of an orthonormal basis they stay orthonormal to
+    rounding (Hetmaniuk & Lehoucq, J. Comput. Phys. 2006).
     """
     P = ritz.copy()
     P[:n_ritz] = 0
@@ -142,8 +144,9 @@ def directions(ritz: Small, n_ritz: int) -> Small:
 def orthonormalise(op: Operator, A: Tall, drop: float, floor: float = 0.0) -> Tall:
     """An orthonormal basis of A's columns, by the eigenvectors of their Gram matrix.
 
-    Directions whose squared length is below `drop` of the largest, among columns scaled to length one, are
-    left out, and so are columns no longer than `floor` (Stathopoulos & Wu, SIAM J. Sci. Comput. 2002).
+    Directions whose squared length is below `drop` of the largest, among columns scaled to length
+    one, are left out, and so are columns no longer than `floor` (Stathopoulos & Wu, SIAM J. Sci.
+    Comput. 2002).
     """
     G = op.gram(A)
     lengths = np.sqrt(np.maximum(np.diag(G), 0))

@@ -43,8 +43,8 @@ class Solution:
     cost : float
         Its cost, by the identity.
     gap : float
-        Estimated distance of `cost` to the optimum, relative to `cost`; infinity where no estimate could be
-        made.
+        Estimated distance of `cost` to the optimum, relative to `cost`; infinity where no estimate
+        could be made.
     converged : bool
         Whether `gap` fell to the tolerance.
     reason : str
@@ -68,9 +68,9 @@ class Solution:
 def estimate_gap(costs: list[float], window: int, noise: float) -> float:
     """How far the last of `costs` is from the limit of the sequence, at least roughly.
 
-    The decrease over the last `window` iterations, over the one before it, is the rate of a geometric
-    sequence; what remains of that is the estimate. Decreases below `noise` are rounding: the limit is
-    then reached as far as the arithmetic can tell.
+    The decrease over the last `window` iterations, over the one before it, is the rate of a
+    geometric sequence; what remains of that is the estimate. Decreases below `noise` are rounding:
+    the limit is then reached as far as the arithmetic can tell.
 
     Parameters
     ----------
@@ -163,8 +163,8 @@ def run(
                 ceiling = 1e12 * max(costs[0], scale)
                 if not np.isfinite(step.cost) or step.cost > ceiling:
                     raise DivergenceError(
-                        f"{name} diverged: the cost is {step.cost:.3g} after {iteration} iterations, from "
-                        f"{costs[0]:.3g} at the start. {hint}".rstrip(),
+                        f"{name} diverged: the cost is {step.cost:.3g} after {iteration} "
+                        f"iterations, from {costs[0]:.3g} at the start. {hint}".rstrip(),
                         history,
                     )
                 if best is None or step.cost < best.cost:

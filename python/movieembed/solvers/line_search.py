@@ -25,8 +25,8 @@ def quartic(
     n, m, q : ndarray, shape (n_items,)
         Row-wise v.v, v.d and d.d.
     slope : float
-        <gradient, D>. It is passed, not formed from the traces, because near the optimum it is a small
-        difference of large ones.
+        <gradient, D>. It is passed, not formed from the traces, because near the optimum it is a
+        small difference of large ones.
     dxd : float
         <D, XD>.
     cost : float

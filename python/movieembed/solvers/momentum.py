@@ -1,4 +1,4 @@
-"""Gradient descent with momentum: the update of PyTorch's SGD(momentum=...) on the full gradient."""
+"""Gradient descent with momentum: the update of PyTorch's SGD(momentum=...)."""
 
 from __future__ import annotations
 
