@@ -1,0 +1,52 @@
+"""Plain references that the tests compare with: dense, obvious, nothing shared with the package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+
+def random_likes(
+    n_users: int, n_items: int, density: float, seed: int, weights: bool = False
+) -> sp.csr_array:
+    """A canonical users x items matrix: ones in float32, or signed float64 weights."""
+    rng = np.random.default_rng(seed)
+    there = rng.random((n_users, n_items)) < density
+    if weights:
+        dense = np.where(there, rng.standard_normal((n_users, n_items)), 0.0)
+    else:
+        dense = there.astype(np.float32)
+    return sp.csr_array(dense)
+
+
+def to_dense(L: Any) -> NDArray[np.float64]:
+    """Likes, a sparse matrix or an array as a float64 array."""
+    L = getattr(L, "matrix", L)
+    return (L.toarray() if sp.issparse(L) else np.asarray(L)).astype(np.float64)
+
+
+def dense_cooccurrence(L: Any) -> NDArray[np.float64]:
+    """X = L'L with a zero diagonal, (n_items, n_items)."""
+    L = to_dense(L)
+    X = L.T @ L
+    np.fill_diagonal(X, 0)
+    return X
+
+
+def dense_cost(X: NDArray[np.float64], V: NDArray[Any]) -> float:
+    """The sum over i != j of (v_i . v_j - X_ij)^2, V (n_items, d)."""
+    V = np.asarray(V, dtype=np.float64)
+    residual = V @ V.T - X
+    np.fill_diagonal(residual, 0)
+    return float((residual**2).sum())
+
+
+def dense_gradient(X: NDArray[np.float64], V: NDArray[Any]) -> NDArray[np.float64]:
+    """4 ((V V' - X) * mask) V, (n_items, d)."""
+    V = np.asarray(V, dtype=np.float64)
+    mask = 1.0 - np.eye(len(V))
+    gradient: NDArray[np.float64] = 4 * ((V @ V.T - X) * mask) @ V
+    return gradient
