@@ -439,8 +439,7 @@ PYBIND11_MODULE(_core, m) {
     m.def("cooccurrence_rows", &cooccurrence_rows_py, "Rows of X: (row_nnz, indices, data).", py::arg("l"),
           py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("n_threads") = 0);
     m.def("cooccurrence_row_sums", &cooccurrence_row_sums_py, "Row sums of squares and row sums of X.", py::arg("l"),
-          py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("with_diagonal") = false,
-          py::arg("n_threads") = 0);
+          py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("with_diagonal") = false, py::arg("n_threads") = 0);
     m.def("cooccurrence_top_k", &cooccurrence_top_k_py, "The k largest entries of rows of X: (columns, values).",
           py::arg("l"), py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("k"), py::arg("n_threads") = 0);
     m.def("row_dots", &row_dots_py, "Row-wise dot products in float64.", py::arg("a").noconvert(),

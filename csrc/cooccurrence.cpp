@@ -90,8 +90,8 @@ template <class Sum, class T, class I, class Work>
 void for_chunks(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last, int n_threads,
                 Work work) {
     const std::int64_t chunks = (last - first + kChunk - 1) / kChunk;
-    const int threads = static_cast<int>(
-        std::max<std::int64_t>(1, std::min<std::int64_t>(resolve_threads(n_threads), chunks)));
+    const int threads =
+        static_cast<int>(std::max<std::int64_t>(1, std::min<std::int64_t>(resolve_threads(n_threads), chunks)));
     // Allocated before the parallel region: nothing may throw out of one.
     std::vector<RowAccumulator<Sum, T, I>> accumulators;
     accumulators.reserve(static_cast<std::size_t>(threads));
@@ -107,20 +107,19 @@ template <class Sum, class T, class I>
 void row_sums(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last,
               bool with_diagonal, double* sum_squares, double* totals, int n_threads) {
     using Wide = std::conditional_t<std::is_integral_v<Sum>, std::int64_t, double>;
-    for_chunks<Sum>(l, lt, first, last, n_threads,
-                    [=](std::int64_t, auto& row, std::int64_t begin, std::int64_t end) {
-                        for (std::int64_t i = begin; i < end; ++i) {
-                            row.compute(i, with_diagonal);
-                            Wide squares = 0, total = 0;
-                            for (const I j : row.touched()) {
-                                const Wide x = static_cast<Wide>(row[j]);
-                                squares += x * x;
-                                total += x;
-                            }
-                            sum_squares[i - first] = static_cast<double>(squares);
-                            totals[i - first] = static_cast<double>(total);
-                        }
-                    });
+    for_chunks<Sum>(l, lt, first, last, n_threads, [=](std::int64_t, auto& row, std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) {
+            row.compute(i, with_diagonal);
+            Wide squares = 0, total = 0;
+            for (const I j : row.touched()) {
+                const Wide x = static_cast<Wide>(row[j]);
+                squares += x * x;
+                total += x;
+            }
+            sum_squares[i - first] = static_cast<double>(squares);
+            totals[i - first] = static_cast<double>(total);
+        }
+    });
 }
 
 template <class Sum, class T, class I>
@@ -202,14 +201,14 @@ void cooccurrence_top_k(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::in
         top_k<std::int32_t>(l, lt, first, last, k, columns, values, n_threads);
 }
 
-#define MOVIEEMBED_INSTANTIATE(T, I)                                                                             \
-    template CooccurrenceRows<std::int64_t, I> cooccurrence_rows(const CsrView<T, I>&, const CsrView<T, I>&,     \
-                                                                 std::int64_t, std::int64_t, int);               \
-    template CooccurrenceRows<double, I> cooccurrence_rows(const CsrView<T, I>&, const CsrView<T, I>&,           \
-                                                           std::int64_t, std::int64_t, int);                     \
-    template void cooccurrence_row_sums(const CsrView<T, I>&, const CsrView<T, I>&, std::int64_t, std::int64_t,  \
-                                        bool, double*, double*, int);                                            \
-    template void cooccurrence_top_k(const CsrView<T, I>&, const CsrView<T, I>&, std::int64_t, std::int64_t,     \
+#define MOVIEEMBED_INSTANTIATE(T, I)                                                                                  \
+    template CooccurrenceRows<std::int64_t, I> cooccurrence_rows(const CsrView<T, I>&, const CsrView<T, I>&,          \
+                                                                 std::int64_t, std::int64_t, int);                    \
+    template CooccurrenceRows<double, I> cooccurrence_rows(const CsrView<T, I>&, const CsrView<T, I>&, std::int64_t,  \
+                                                           std::int64_t, int);                                        \
+    template void cooccurrence_row_sums(const CsrView<T, I>&, const CsrView<T, I>&, std::int64_t, std::int64_t, bool, \
+                                        double*, double*, int);                                                       \
+    template void cooccurrence_top_k(const CsrView<T, I>&, const CsrView<T, I>&, std::int64_t, std::int64_t,          \
                                      std::int64_t, std::int64_t*, double*, int);
 MOVIEEMBED_INSTANTIATE(float, std::int32_t)
 MOVIEEMBED_INSTANTIATE(float, std::int64_t)

@@ -108,7 +108,8 @@ void gather_rows(const I* indptr, const I* indices, const T* values, std::int64_
         }
         if (d < 16) gather_narrow<T, I>(idx, val, n, v, d, row);
         // The last d mod 16 columns, as the last 16: some are summed twice, to the same value.
-        else if (j < d) gather_columns<T, I, 16>(idx, val, n, v + d - 16, d, row + d - 16);
+        else if (j < d)
+            gather_columns<T, I, 16>(idx, val, n, v + d - 16, d, row + d - 16);
         if (diag) {
             const T* dr = diag + r * d;
             const T sr = s[r];

@@ -21,8 +21,7 @@ void top_k_offer(const T* scores, std::int64_t queries, std::int64_t columns, st
         std::int64_t j = 0;
         while (j < columns) {
             // The stretch up to the next excluded column.
-            const std::int64_t stop =
-                skip != skip_end ? std::min(columns, *skip - first_column) : columns;
+            const std::int64_t stop = skip != skip_end ? std::min(columns, *skip - first_column) : columns;
             for (; j < stop && !best.full(); ++j) best.offer(row[j], first_column + j);
             if (k > 0)
                 for (; j < stop; ++j)
@@ -57,8 +56,7 @@ template void top_k_offer(const float*, std::int64_t, std::int64_t, std::int64_t
                           const std::int64_t*, std::int64_t, Scored<float>*, std::int64_t*, int);
 template void top_k_offer(const double*, std::int64_t, std::int64_t, std::int64_t, const std::int64_t*,
                           const std::int64_t*, std::int64_t, Scored<double>*, std::int64_t*, int);
-template void top_k_finish(Scored<float>*, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t*, float*,
-                           int);
+template void top_k_finish(Scored<float>*, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t*, float*, int);
 template void top_k_finish(Scored<double>*, const std::int64_t*, std::int64_t, std::int64_t, std::int64_t*, double*,
                            int);
 

@@ -69,8 +69,8 @@ template void row_dots(const float*, const float*, std::int64_t, std::int64_t, d
 template void row_dots(const double*, const double*, std::int64_t, std::int64_t, double*, int);
 template void masked_gradient(float*, const float*, const float*, const double*, std::int64_t, std::int64_t, double*,
                               int);
-template void masked_gradient(double*, const double*, const double*, const double*, std::int64_t, std::int64_t,
-                              double*, int);
+template void masked_gradient(double*, const double*, const double*, const double*, std::int64_t, std::int64_t, double*,
+                              int);
 template void residual_rows(const CsrView<float, std::int32_t>&, const CsrView<float, std::int32_t>&, std::int64_t,
                             std::int64_t, double*, double*, int);
 template void residual_rows(const CsrView<float, std::int64_t>&, const CsrView<float, std::int64_t>&, std::int64_t,

@@ -16,7 +16,7 @@ def canonical_csr(matrix: Any) -> sp.csr_array:
 
     Parameters
     ----------
-    matrix : SciPy sparse matrix or array, or ndarray, of shape (n_users, n_items)
+    matrix : SciPy sparse matrix or array, ndarray, or nested list, of shape (n_users, n_items)
         Real and finite, of any sparse format.
 
     Returns
@@ -30,6 +30,8 @@ def canonical_csr(matrix: Any) -> sp.csr_array:
     ValueError, TypeError
         If matrix is malformed, not finite, not two-dimensional or not of real numbers.
     """
+    if isinstance(matrix, list | tuple):
+        matrix = np.asarray(matrix)
     if isinstance(matrix, np.ndarray):
         if matrix.ndim != 2:
             raise ValueError(f"matrix must be two-dimensional, got shape {matrix.shape}")

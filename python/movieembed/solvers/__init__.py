@@ -111,6 +111,8 @@ def solve(
     Solution
     """
     info = SOLVERS[solver]
+    if V0 is None:
+        n_components = min(n_components, op.n_items)  # the rank of X + diag(delta) is no more
     hint = ""
     steps: Iterator[Step]
     if solver == "eigen":

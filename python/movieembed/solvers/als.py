@@ -17,6 +17,9 @@ from movieembed.backends.base import Operator, Tall
 from movieembed.solvers.iterate import Iterate
 from movieembed.solvers.step import Step
 
+# Of the ridge, in units of the square root of the rounding error and of G's mean eigenvalue.
+RIDGE = 1e-2
+
 
 def als(op: Operator, V0: Tall) -> Iterator[Step]:
     """Yield embeddings of falling cost from V0, shape (n_items, d).
@@ -44,13 +47,17 @@ def als(op: Operator, V0: Tall) -> Iterator[Step]:
 def least_squares_step(op: Operator, point: Iterate) -> Tall:
     """The move of every row to its least-squares solution, the others held.
 
-    With Z = V G^-1 and W = XV G^-1, Sherman and Morrison give
-    (G - v_i v_i')^-1 (XV)_i = w_i + z_i (v_i . w_i) / (1 - v_i . z_i).
+    That is -(G - v_i v_i')^-1 g_i / 4, g_i the gradient's row. With Z = V G^-1 and Y = g G^-1,
+    Sherman and Morrison give -(y_i + z_i (v_i . y_i) / (1 - v_i . z_i)) / 4. A little ridge on G
+    stands for the pseudo-inverse where an item alone spans a direction; it turns the step but
+    leaves its zeros where they are.
     """
-    inverse = np.linalg.pinv(point.G, rcond=1e-14, hermitian=True).astype(np.float64)
+    d = len(point.G)
+    eps = float(np.finfo(op.dtype).eps)
+    ridge = RIDGE * eps**0.5 * float(np.trace(point.G)) / d
+    inverse = np.linalg.inv(point.G + max(ridge, 1e-300) * np.eye(d))
     Z = op.matmul(point.V, inverse)
-    W = op.matmul(point.XV, inverse)
-    # 1 - v_i . z_i is 0 where item i alone spans a direction; its row then has no unique solution.
+    Y = op.matmul(point.gradient, inverse)
     rest = 1 - op.row_dots(point.V, Z)
-    rest[rest < 1e-9] = np.inf
-    return W + op.scale_rows(op.row_dots(point.V, W) / rest, Z) - point.V
+    rest[rest < 4 * eps] = 4 * eps
+    return (Y + op.scale_rows(op.row_dots(point.V, Y) / rest, Z)) * op.dtype.type(-0.25)

@@ -98,7 +98,8 @@ def eigen(
         R = XQ[:, : ritz.shape[1]] + op.scale_rows(delta, Q[:, : ritz.shape[1]])
         noise = 8 * eps * max(float(np.abs(theta).max()), 1e-300)
         R = orthonormalise(op, R - op.matmul(Q, op.gram(Q, R)), drop=50 * eps, floor=noise)
-        R = orthonormalise(op, R - op.matmul(Q, op.gram(Q, R)), drop=1e-6)
+        # What loses half its length on the second pass was rounding: the span of Q holds it.
+        R = orthonormalise(op, R - op.matmul(Q, op.gram(Q, R)), drop=1e-2, floor=0.5)
         n_ritz = ritz.shape[1]
         if R.shape[1] == 0:
             basis, X_basis = Q, XQ

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from movieembed.backends.base import Small
 
+# Part of its terms below which the t^4 coefficient has no digits left.
+CANCELLED = 1e-11
+
 
 def quartic(
     *, A: Small, B: Small, C: Small, n: Any, m: Any, q: Any, slope: float, dxd: float, cost: float
@@ -37,24 +40,27 @@ def quartic(
     ndarray of float64, shape (5,)
     """
     c2 = (
-        2 * np.vdot(A, C)
-        + 2 * np.vdot(B, B.T)
-        + 2 * np.vdot(B, B)
+        2 * (np.vdot(A, C) + np.vdot(B, B.T) + np.vdot(B, B))
         - 2 * dxd
         - float(4 * (m @ m) + 2 * (n @ q))
     )
     c3 = 4 * (np.vdot(B, C) - float(m @ q))
     c4 = np.vdot(C, C) - float(q @ q)
+    # c4 is a sum of squares over i != j. Where one row makes up nearly all of D it cancels, c3 with
+    # it, and what is left of them would send the minimum anywhere.
+    if c4 <= CANCELLED * np.vdot(C, C):
+        c3 = c4 = 0.0
     return np.array([cost, slope, c2, c3, c4], dtype=np.float64)
 
 
 def minimise_quartic(coefficients: NDArray[np.float64]) -> float:
-    """The t of the global minimum of a polynomial of degree four, 0 where it has none below c(0).
+    """The t of the global minimum of a cost along a line, 0 where none is below c(0).
 
     Parameters
     ----------
     coefficients : ndarray, shape (5,)
-        From t^0 to t^4.
+        From t^0 to t^4. The polynomial is a cost: where it falls below 0 by more than c(0) it is
+        rounding, and so it is where it has no minimum.
 
     Returns
     -------
@@ -62,10 +68,12 @@ def minimise_quartic(coefficients: NDArray[np.float64]) -> float:
     """
     if not np.isfinite(coefficients).all():
         return 0.0
-    poly = np.polynomial.Polynomial(coefficients)
-    roots = poly.deriv().roots()
+    slope = np.polynomial.Polynomial(coefficients).deriv()
+    roots = slope.roots()
     real = roots[np.abs(roots.imag) <= 1e-6 * np.abs(roots)].real
-    # Compare the changes alone: beside c(0) they may have no digits left.
-    change = poly - coefficients[0]
-    candidates = np.append(real, 0.0)
-    return float(candidates[np.argmin(change(candidates))])
+    # Changes alone are compared: beside c(0) they may have no digits left.
+    changes = np.polynomial.Polynomial([0.0, *coefficients[1:]])(real)
+    possible = (changes < 0) & (changes >= -2 * np.abs(coefficients[0]))
+    if not possible.any():
+        return 0.0
+    return float(real[possible][np.argmin(changes[possible])])
