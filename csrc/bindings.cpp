@@ -424,6 +424,9 @@ PYBIND11_MODULE(_core, m) {
 
     m.def("has_openmp", &has_openmp, "Whether the kernels were built with OpenMP.");
     m.def("max_threads", &max_threads, "Threads that a kernel uses when n_threads is 0.");
+    m.def("set_parallel_threshold", &set_parallel_threshold, py::arg("work"),
+          "Multiply-adds below which the products of an iteration stay on one thread.");
+    m.def("parallel_threshold", &parallel_threshold, "See set_parallel_threshold.");
     m.def("gather_isa", &gather_isa, "Instruction set of the gather loops on this machine.");
 
     py::class_<Csr>(m, "Csr", "A checked sparse matrix in row form over borrowed arrays; values None means all ones.")

@@ -75,7 +75,7 @@ template <class T, class I>
 void gather_product(const CsrView<T, I>& a, const T* v, std::int64_t d, const T* s, const T* diag, T* out,
                     int n_threads) {
     const GatherRows<T, I> rows = gather_rows_function<T, I>();
-    const int threads = resolve_threads(n_threads);
+    const int threads = threads_for(n_threads, static_cast<double>(a.indptr[a.rows]) * static_cast<double>(d));
     if (threads == 1) {
         rows(a.indptr, a.indices, a.values, 0, a.rows, v, d, s, diag, out);
         return;

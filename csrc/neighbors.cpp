@@ -10,7 +10,7 @@ template <class T>
 void top_k_offer(const T* scores, std::int64_t queries, std::int64_t columns, std::int64_t first_column,
                  const std::int64_t* excluded_ptr, const std::int64_t* excluded, std::int64_t k, Scored<T>* heaps,
                  std::int64_t* sizes, int n_threads) {
-    const int threads = resolve_threads(n_threads);
+    const int threads = threads_for(n_threads, static_cast<double>(queries) * static_cast<double>(columns));
 #pragma omp parallel for schedule(dynamic, 8) num_threads(threads)
     for (std::int64_t q = 0; q < queries; ++q) {
         const T* row = scores + q * columns;

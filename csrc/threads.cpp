@@ -4,7 +4,16 @@
 #include <omp.h>
 #endif
 
+#include <atomic>
+
 namespace movieembed {
+namespace {
+std::atomic<double> threshold{2.5e7};  // some milliseconds of one thread's work
+}
+
+double parallel_threshold() { return threshold.load(std::memory_order_relaxed); }
+void set_parallel_threshold(double work) { threshold.store(work, std::memory_order_relaxed); }
+int threads_for(int n, double work) { return work < parallel_threshold() ? 1 : resolve_threads(n); }
 
 #ifdef _OPENMP
 bool has_openmp() { return true; }

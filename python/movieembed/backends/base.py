@@ -75,6 +75,10 @@ class Operator(Protocol):
         """diag(weights) A."""
         ...
 
+    def scale_columns(self, A: Tall, weights: Small) -> Tall:
+        """A diag(weights)."""
+        ...
+
     def hstack(self, blocks: list[Tall]) -> Tall:
         """Blocks side by side."""
         ...

@@ -112,6 +112,10 @@ class CpuOperator:
         scaled: NDArray[Any] = weights.astype(self.dtype, copy=False)[:, None] * A
         return scaled
 
+    def scale_columns(self, A: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[Any]:
+        scaled: NDArray[Any] = A * weights.astype(self.dtype, copy=False)
+        return scaled
+
     def hstack(self, blocks: list[NDArray[Any]]) -> NDArray[Any]:
         return np.concatenate(blocks, axis=1)
 

@@ -44,8 +44,8 @@ def quartic(
         - 2 * dxd
         - float(4 * (m @ m) + 2 * (n @ q))
     )
-    c3 = 4 * (np.vdot(B, C) - float(m @ q))
-    c4 = np.vdot(C, C) - float(q @ q)
+    c3 = 4 * float(np.vdot(B, C) - m @ q)
+    c4 = float(np.vdot(C, C) - q @ q)
     # c4 is a sum of squares over i != j. Where one row makes up nearly all of D it cancels, c3 with
     # it, and what is left of them would send the minimum anywhere.
     if c4 <= CANCELLED * np.vdot(C, C):
