@@ -4,6 +4,7 @@
 // converted silently: a wrong dtype, shape or layout is a TypeError or ValueError that names the argument.
 #include <pybind11/pybind11.h>
 #include <pybind11/numpy.h>
+#include <pybind11/stl.h>
 
 #include <cmath>
 #include <limits>
@@ -427,7 +428,14 @@ PYBIND11_MODULE(_core, m) {
     m.def("set_parallel_threshold", &set_parallel_threshold, py::arg("work"),
           "Multiply-adds below which the products of an iteration stay on one thread.");
     m.def("parallel_threshold", &parallel_threshold, "See set_parallel_threshold.");
-    m.def("gather_isa", &gather_isa, "Instruction set of the gather loops on this machine.");
+    m.def("gather_isas", &gather_isas, "Instruction sets that the gather loops can run on here, best first.");
+    m.def("gather_isa", &gather_isa, "The one in use.");
+    m.def(
+        "use_gather_isa",
+        [](const std::string& name) {
+            if (!use_gather_isa(name)) throw py::value_error("this machine has no gather loops for " + name);
+        },
+        py::arg("name"), "Choose one of gather_isas().");
 
     py::class_<Csr>(m, "Csr", "A checked sparse matrix in row form over borrowed arrays; values None means all ones.")
         .def(py::init<int64_t, int64_t, py::array, py::array, py::object>(), py::arg("rows"), py::arg("cols"),

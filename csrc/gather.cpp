@@ -1,6 +1,7 @@
 #include "gather.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <type_traits>
 #include <vector>
 
@@ -10,30 +11,35 @@
 namespace movieembed {
 namespace {
 
-struct Choice {
-    const GatherTable* table;
+struct Variant {
     const char* name;
+    const GatherTable* table;
 };
 
-Choice choose() {
+// The variants that this machine can run, best first.
+std::vector<Variant> runnable() {
+    std::vector<Variant> found;
 #ifdef MOVIEEMBED_HAVE_X86_VARIANTS
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512bw"))
-        return {&gather_table_avx512, "avx512"};
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {&gather_table_avx2, "avx2"};
+        found.push_back({"avx512", &gather_table_avx512});
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back({"avx2", &gather_table_avx2});
 #endif
-    return {&gather_table_baseline, "baseline"};
+    found.push_back({"baseline", &gather_table_baseline});
+    return found;
 }
 
-const Choice& chosen() {
-    static const Choice choice = choose();
-    return choice;
+const std::vector<Variant>& variants() {
+    static const std::vector<Variant> all = runnable();
+    return all;
 }
+
+std::atomic<std::size_t> chosen{0};
 
 template <class T, class I>
 GatherRows<T, I> gather_rows_function() {
-    const GatherTable& t = *chosen().table;
+    const GatherTable& t = *variants()[chosen.load()].table;
     if constexpr (std::is_same_v<T, float>) {
         if constexpr (std::is_same_v<I, std::int32_t>)
             return t.f32_i32;
@@ -88,7 +94,22 @@ void gather_product(const CsrView<T, I>& a, const T* v, std::int64_t d, const T*
              d, s, diag, out);
 }
 
-const char* gather_isa() { return chosen().name; }
+std::vector<std::string> gather_isas() {
+    std::vector<std::string> names;
+    for (const Variant& v : variants()) names.emplace_back(v.name);
+    return names;
+}
+
+std::string gather_isa() { return variants()[chosen.load()].name; }
+
+bool use_gather_isa(const std::string& name) {
+    for (std::size_t v = 0; v < variants().size(); ++v)
+        if (name == variants()[v].name) {
+            chosen.store(v);
+            return true;
+        }
+    return false;
+}
 
 template void gather_product(const CsrView<float, std::int32_t>&, const float*, std::int64_t, const float*,
                              const float*, float*, int);

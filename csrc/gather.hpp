@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "csr.hpp"
 
@@ -20,7 +22,10 @@ template <class T, class I>
 void gather_product(const CsrView<T, I>& a, const T* v, std::int64_t d, const T* s, const T* diag, T* out,
                     int n_threads);
 
-// The instruction set the gather loops run on: "baseline", "avx2" or "avx512".
-const char* gather_isa();
+// The instruction sets that the gather loops can run on here, best first ("avx512", "avx2", "baseline"), the
+// one in use, at first the best, and a way to choose another, for tests and comparisons; false if there is no such.
+std::vector<std::string> gather_isas();
+std::string gather_isa();
+bool use_gather_isa(const std::string& name);
 
 }  // namespace movieembed

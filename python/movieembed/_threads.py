@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator
 from numbers import Integral
 
 from threadpoolctl import threadpool_limits
+
+from movieembed import _core
 
 
 def available_cores() -> int:
@@ -37,6 +40,12 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
         raise TypeError(f"n_jobs must be an integer or None, not {n_jobs!r}")
     if n_jobs == 0:
         raise ValueError("n_jobs must not be 0; use None or -1 for all cores")
+    if n_jobs != 1 and not _core.has_openmp():
+        warnings.warn(
+            "this build has no OpenMP: the kernels run on one thread whatever n_jobs says",
+            UserWarning,
+            stacklevel=3,
+        )
     if n_jobs < 0:
         return max(1, available_cores() + 1 + int(n_jobs))
     return int(n_jobs)
