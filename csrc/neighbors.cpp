@@ -10,7 +10,8 @@ template <class T>
 void top_k_offer(const T* scores, std::int64_t queries, std::int64_t columns, std::int64_t first_column,
                  const std::int64_t* excluded_ptr, const std::int64_t* excluded, std::int64_t k, Scored<T>* heaps,
                  std::int64_t* sizes, int n_threads) {
-    const int threads = threads_for(n_threads, static_cast<double>(queries) * static_cast<double>(columns));
+    [[maybe_unused]] const int threads =
+        threads_for(n_threads, static_cast<double>(queries) * static_cast<double>(columns));
 #pragma omp parallel for schedule(dynamic, 8) num_threads(threads)
     for (std::int64_t q = 0; q < queries; ++q) {
         const T* row = scores + q * columns;
@@ -39,7 +40,7 @@ void top_k_offer(const T* scores, std::int64_t queries, std::int64_t columns, st
 template <class T>
 void top_k_finish(Scored<T>* heaps, const std::int64_t* sizes, std::int64_t queries, std::int64_t k,
                   std::int64_t* out_columns, T* out_scores, int n_threads) {
-    const int threads = resolve_threads(n_threads);
+    [[maybe_unused]] const int threads = resolve_threads(n_threads);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (std::int64_t q = 0; q < queries; ++q) {
         TopK<T> best(heaps + q * k, k, sizes[q]);

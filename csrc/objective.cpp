@@ -26,7 +26,7 @@ double dot(const T* a, const T* b, std::int64_t n) {
 
 template <class T>
 void row_dots(const T* a, const T* b, std::int64_t rows, std::int64_t d, double* out, int n_threads) {
-    const int threads = threads_for(n_threads, static_cast<double>(rows) * static_cast<double>(d));
+    [[maybe_unused]] const int threads = threads_for(n_threads, static_cast<double>(rows) * static_cast<double>(d));
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (std::int64_t i = 0; i < rows; ++i) out[i] = dot(a + i * d, b + i * d, d);
 }
@@ -34,7 +34,7 @@ void row_dots(const T* a, const T* b, std::int64_t rows, std::int64_t d, double*
 template <class T>
 void masked_gradient(T* vg, const T* xv, const T* v, const double* n, std::int64_t rows, std::int64_t d,
                      double* squares, int n_threads) {
-    const int threads = threads_for(n_threads, static_cast<double>(rows) * static_cast<double>(d));
+    [[maybe_unused]] const int threads = threads_for(n_threads, static_cast<double>(rows) * static_cast<double>(d));
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (std::int64_t i = 0; i < rows; ++i) {
         T* g = vg + i * d;
@@ -49,7 +49,7 @@ void masked_gradient(T* vg, const T* xv, const T* v, const double* n, std::int64
 template <class T, class I>
 void residual_rows(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t rows, double* p,
                    double* squares, int n_threads) {
-    const int threads = resolve_threads(n_threads);
+    [[maybe_unused]] const int threads = resolve_threads(n_threads);
 #pragma omp parallel for schedule(dynamic, 4) num_threads(threads)
     for (std::int64_t r = 0; r < rows; ++r) {
         const std::int64_t i = first + r;
