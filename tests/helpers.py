@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+
+from movieembed import _core
+
+
+@contextlib.contextmanager
+def parallel_from(work: float) -> Iterator[None]:
+    """Let kernels use threads from `work` multiply-adds on; the matrices of tests are small."""
+    before = _core.parallel_threshold()
+    _core.set_parallel_threshold(work)
+    try:
+        yield
+    finally:
+        _core.set_parallel_threshold(before)
 
 
 def random_likes(

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from helpers import dense_cooccurrence, dense_gradient, parallel_from, random_likes, to_dense
+from movieembed.backends.cpu import GRAM_ROWS, CpuOperator, without_idle
+from movieembed.likes import Likes
+
+FLOATS = (np.float32, np.float64)
+
+
+@pytest.fixture(autouse=True)
+def _always_parallel() -> Iterator[None]:
+    with parallel_from(0):
+        yield
+
+
+def cases() -> dict[str, sp.csr_array]:
+    return {
+        "tall": random_likes(60, 20, 0.3, seed=1),
+        "wide": random_likes(12, 50, 0.3, seed=2),
+        "tall weights": random_likes(60, 20, 0.3, seed=3, weights=True),
+        "wide weights": random_likes(12, 50, 0.3, seed=4, weights=True),
+        "sparse": random_likes(60, 80, 0.02, seed=5),
+        "sparse weights": random_likes(60, 80, 0.02, seed=6, weights=True),
+        "all liked": random_likes(5, 7, 1.0, seed=7),
+        "nothing liked": random_likes(5, 7, 0.0, seed=8),
+        "one each": sp.csr_array(np.eye(6)),
+        "no users": random_likes(0, 7, 0.5, seed=9),
+        "no items": random_likes(7, 0, 0.5, seed=10),
+        "one item": random_likes(7, 1, 1.0, seed=11),
+    }
+
+
+def normal(shape: tuple[int, ...], seed: int, dtype: Any) -> NDArray[Any]:
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def eps(dtype: Any, factor: float = 30) -> float:
+    return factor * float(np.finfo(dtype).eps)
+
+
+# --- the reduction ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", cases())
+def test_without_idle_leaves_x_as_it_is(name: str) -> None:
+    L = cases()[name]
+    dense, X = to_dense(L), dense_cooccurrence(L)
+    met = dense_cooccurrence(dense != 0) > 0
+    reduced, active = without_idle(L)
+    np.testing.assert_array_equal(active, np.flatnonzero(met.any(axis=1)))
+    np.testing.assert_array_equal(
+        to_dense(reduced), dense[(dense != 0).sum(axis=1) >= 2][:, active]
+    )
+    np.testing.assert_allclose(
+        dense_cooccurrence(reduced), X[np.ix_(active, active)], rtol=0, atol=1e-14
+    )
+    left = np.setdiff1d(np.arange(L.shape[1]), active)
+    assert not X[left].any()
+    assert reduced.has_sorted_indices or reduced.copy().has_sorted_indices
+    for r in range(reduced.shape[0]):
+        row = reduced.indices[reduced.indptr[r] : reduced.indptr[r + 1]]
+        assert (np.diff(row) > 0).all()
+
+
+@pytest.mark.parametrize("name", cases())
+def test_without_idle_can_keep_every_item(name: str) -> None:
+    L = cases()[name]
+    dense = to_dense(L)
+    reduced, active = without_idle(L, keep_all=True)
+    np.testing.assert_array_equal(active, np.arange(L.shape[1]))
+    np.testing.assert_array_equal(to_dense(reduced), dense[(dense != 0).sum(axis=1) >= 2])
+    np.testing.assert_allclose(
+        dense_cooccurrence(reduced), dense_cooccurrence(L), rtol=0, atol=1e-14
+    )
+
+
+def test_without_idle_touches_nothing() -> None:
+    for name in ("sparse weights", "tall"):
+        L = cases()[name]
+        before = L.copy()
+        for array in (L.data, L.indices, L.indptr):
+            array.flags.writeable = False
+        for keep_all in (False, True):
+            CpuOperator(L, keep_all=keep_all)
+        for part in ("data", "indices", "indptr"):
+            np.testing.assert_array_equal(getattr(L, part), getattr(before, part))
+
+
+def test_without_idle_on_an_example() -> None:
+    L = sp.csr_array(
+        np.array([[0, 1, 0, 0, 0], [0, 0, 0, 1, 1], [0, 0, 0, 0, 0], [1, 0, 0, 1, 1.0]])
+    )
+    reduced, active = without_idle(L)
+    assert active.tolist() == [0, 3, 4]  # 1 has a like, but nobody who shares it with another
+    assert reduced.toarray().tolist() == [[0, 1, 1], [1, 1, 1]]
+
+
+# --- the operator -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keep_all", [False, True])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", cases())
+def test_operator(name: str, dtype: Any, keep_all: bool) -> None:
+    L = cases()[name]
+    for n_threads in (0, 1, 3):
+        op = CpuOperator(L, dtype, n_threads, keep_all)
+        M = to_dense(L)[(to_dense(L) != 0).sum(axis=1) >= 2][:, op.active]
+        X = dense_cooccurrence(L)[np.ix_(op.active, op.active)]
+        assert op.dtype == np.dtype(dtype)
+        assert (op.n_users, op.n_items) == M.shape == op.matrix.shape
+        assert op.diagonal.dtype == dtype
+        np.testing.assert_allclose(op.diagonal, (M**2).sum(axis=0), rtol=eps(dtype))
+        np.testing.assert_allclose(
+            op.frobenius_squared, (X**2).sum(), rtol=eps(dtype, 100), atol=1e-30
+        )
+        size = np.abs(M).T @ np.abs(M)
+        for k in (1, 5, 16, 33):
+            V = normal((op.n_items, k), k, dtype)
+            V64 = V.astype(np.float64)
+            XV = op.apply(V)
+            assert XV.dtype == dtype
+            assert XV.flags.c_contiguous
+            bound = eps(dtype) * (size + np.diag(np.diag(size))) @ np.abs(V64)
+            assert (np.abs(XV - X @ V64) <= bound).all()
+            np.testing.assert_array_equal(op.apply(np.asfortranarray(V)), XV)
+            np.testing.assert_array_equal(op.apply(np.repeat(V, 2, axis=0)[::2]), XV)
+            U = normal((op.n_users, k), k + 1, np.float64)
+            LU = op.from_user_vectors(U)
+            assert LU.dtype == dtype
+            assert (np.abs(LU - M.T @ U) <= eps(dtype) * np.abs(M).T @ np.abs(U)).all()
+            G = op.gram(V)
+            g, norm = op.masked_gradient(V, XV, G, op.row_dots(V, V))
+            assert g.dtype == dtype
+            terms = 4 * (np.abs(V64 @ V64.T) + 2 * size) @ np.abs(V64) * (1 + k)
+            assert (np.abs(g - dense_gradient(X, V64)) <= eps(dtype) * terms).all()
+            np.testing.assert_allclose(norm, np.linalg.norm(g.astype(float)), rtol=1e-12)
+
+
+def test_counts_are_exact() -> None:
+    """Both ways to the sum of squares: over pairs of items, and over pairs of users."""
+    ways = set()
+    for name, L in cases().items():
+        if name.endswith("weights"):
+            continue
+        per_user, per_item = np.diff(L.indptr), np.bincount(L.indices, minlength=L.shape[1])
+        ways.add(bool(per_item @ per_item < per_user @ per_user))
+        X = dense_cooccurrence(L)
+        for dtype in FLOATS:
+            for keep_all in (False, True):
+                op = CpuOperator(L, dtype, keep_all=keep_all)
+                assert op.frobenius_squared == (X**2).sum(), name
+                assert type(op.frobenius_squared) is float
+                V = np.random.default_rng(1).integers(-9, 10, (op.n_items, 17)).astype(dtype)
+                expected = X[np.ix_(op.active, op.active)] @ V
+                np.testing.assert_array_equal(op.apply(V), expected)
+    assert ways == {True, False}
+
+
+def test_same_bits_at_any_number_of_threads() -> None:
+    L = random_likes(70, 50, 0.3, seed=12, weights=True)
+    for dtype in FLOATS:
+        results = []
+        for n_threads in (0, 1, 2, 3, 7):
+            op = CpuOperator(L, dtype, n_threads)
+            V = normal((50, 20), 2, dtype)
+            XV = op.apply(V)
+            g, norm = op.masked_gradient(V, XV, np.eye(20), np.ones(50))
+            results.append((XV.tobytes(), g.tobytes(), norm, op.frobenius_squared))
+        assert len(set(results)) == 1
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_dense_algebra(dtype: Any) -> None:
+    op = CpuOperator(random_likes(30, 40, 0.3, seed=13), dtype)
+    rng = np.random.default_rng(3)
+    A, B = (rng.integers(-9, 10, (40, k)).astype(dtype) for k in (6, 4))
+    squares = rng.integers(0, 4, 40).astype(np.float64) ** 2
+    A64, B64 = A.astype(np.float64), B.astype(np.float64)
+
+    for G, expected in (
+        (op.gram(A), A64.T @ A64),
+        (op.gram(A, A), A64.T @ A64),
+        (op.gram(A, A.copy()), A64.T @ A64),
+        (op.gram(A, B), A64.T @ B64),
+        (op.gram(B, A), B64.T @ A64),
+        (op.gram(A, B[:, :0]), np.zeros((6, 0))),
+        (op.weighted_gram(A, squares), A64.T @ (squares[:, None] * A64)),
+        (op.weighted_gram(A, np.zeros(40)), np.zeros((6, 6))),
+    ):
+        assert G.dtype == np.float64
+        np.testing.assert_array_equal(G, expected)
+    np.testing.assert_array_equal(op.gram(A), op.gram(A).T)
+
+    C = rng.integers(-9, 10, (6, 3)).astype(np.float64)
+    stacked = op.hstack([A, B])
+    for tall, expected in (
+        (op.scale_rows(squares, A), squares[:, None] * A64),
+        (op.matmul(A, C), A64 @ C),
+        (stacked, np.hstack([A64, B64])),
+        (op.asarray(A64), A64),
+        (op.asarray(np.asfortranarray(A64)), A64),
+        (op.to_host(A), A64),
+    ):
+        assert tall.dtype == dtype
+        np.testing.assert_array_equal(tall, expected)
+    assert op.asarray(np.asfortranarray(A64)).flags.c_contiguous
+
+    dots = op.row_dots(A, stacked[:, :6])
+    assert dots.dtype == np.float64
+    np.testing.assert_array_equal(dots, (A64**2).sum(axis=1))
+    np.testing.assert_array_equal(op.row_dots(A[:, ::-1], A[:, ::-1]), dots)
+
+
+def test_float32_gram_is_gathered_in_float64() -> None:
+    """In blocks of rows: one block, a whole number of them, a rest."""
+    op = CpuOperator(random_likes(3, 4, 0.5, seed=14), np.float32)
+    for n in (1, GRAM_ROWS - 1, GRAM_ROWS, GRAM_ROWS + 1, 3 * GRAM_ROWS + 5):
+        A = np.random.default_rng(4).integers(-9, 10, (n, 3)).astype(np.float32)
+        np.testing.assert_array_equal(op.gram(A), A.astype(float).T @ A.astype(float))
+        np.testing.assert_array_equal(op.gram(A, A[:, :2].copy()), op.gram(A)[:, :2])
+    # 2^24 + 1 is no float32: the total must not be one.
+    A = np.zeros((2 * GRAM_ROWS, 1), dtype=np.float32)
+    A[0], A[-1] = 4096, 1
+    assert op.gram(A).tolist() == [[2**24 + 1]]
+
+
+@pytest.mark.parametrize("keep_all", [False, True])
+def test_scipy_agrees_on_movielens_small(small_likes: Likes, keep_all: bool) -> None:
+    op = CpuOperator(small_likes.matrix, keep_all=keep_all)
+    assert op.frobenius_squared == 63_482_944
+    assert op.n_items == 9_742 if keep_all else op.n_items <= 6_298
+    L = small_likes.matrix.astype(np.float64)
+    c = np.asarray(L.sum(axis=0))
+    V = np.zeros((9_742, 20))
+    V[op.active] = normal((op.n_items, 20), 5, np.float64)
+    expected = L.T @ (L @ V) - c[:, None] * V
+    np.testing.assert_allclose(op.apply(V[op.active]), expected[op.active], rtol=0, atol=1e-10)
+    left = np.setdiff1d(np.arange(9_742), op.active)
+    np.testing.assert_allclose(expected[left], 0, atol=1e-12)
