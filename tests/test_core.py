@@ -697,6 +697,7 @@ def test_gather_product_refuses_values_of_another_precision() -> None:
 def test_gather_product_refuses_an_output_over_its_input() -> None:
     memory = np.ones((7, 2))
     _core.gather_product(A34, memory[:4], memory[4:])  # side by side
+    _core.gather_product(A34, memory[3:], memory[:3])
     with pytest.raises(ValueError, match="v and out share memory"):
         _core.gather_product(A34, memory[:4], memory[3:6])
     with pytest.raises(ValueError, match="v and out share memory"):

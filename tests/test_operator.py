@@ -111,7 +111,7 @@ def test_without_idle_on_an_example() -> None:
 @pytest.mark.parametrize("name", cases())
 def test_operator(name: str, dtype: Any, keep_all: bool) -> None:
     L = cases()[name]
-    for n_threads in (0, 1, 3):
+    for n_threads in (1, 3):
         op = CpuOperator(L, dtype, n_threads, keep_all)
         M = to_dense(L)[(to_dense(L) != 0).sum(axis=1) >= 2][:, op.active]
         X = dense_cooccurrence(L)[np.ix_(op.active, op.active)]
@@ -123,7 +123,7 @@ def test_operator(name: str, dtype: Any, keep_all: bool) -> None:
             op.frobenius_squared, (X**2).sum(), rtol=eps(dtype, 100), atol=1e-30
         )
         size = np.abs(M).T @ np.abs(M)
-        for k in (1, 5, 16, 33):
+        for k in (1, 19):
             V = normal((op.n_items, k), k, dtype)
             V64 = V.astype(np.float64)
             XV = op.apply(V)
