@@ -8,7 +8,7 @@ import pytest
 from helpers import dense_cooccurrence, dense_cost, dense_gradient, random_likes
 from movieembed.backends.cpu import CpuOperator
 from movieembed.canonical import canonical_csr
-from movieembed.solvers.iterate import Iterate
+from movieembed.solvers.iterate import REFRESH, Iterate
 from movieembed.solvers.line_search import minimise_quartic, quartic
 
 POINTS = np.array([-2.0, -0.7, -0.1, 0.3, 0.9, 1.6, 3.0])
@@ -88,6 +88,18 @@ def test_exact_step_is_the_minimum_of_a_fine_grid(seed, dtype):
         moved.gradient, gradient, atol=tolerance * (X**2).sum() ** 0.75, rtol=tolerance
     )
     assert abs((gradient * D).sum()) <= tolerance * np.linalg.norm(D) * (X**2).sum() ** 0.75
+
+
+def test_the_carried_product_is_refreshed():
+    op = CpuOperator(canonical_csr(random_likes(25, 12, 0.5, 0)), "float32", 1)
+    point = Iterate.at(op, op.asarray(np.random.default_rng(0).standard_normal((12, 3))))
+    ages = []
+    for _ in range(2 * REFRESH):
+        point = point.exact_step(op, -point.gradient)
+        np.testing.assert_allclose(point.XV, op.apply(point.V), rtol=1e-3, atol=1e-3)
+        ages.append(point.age)
+    assert ages == [*range(1, REFRESH), 0] * 2
+    assert REFRESH <= 100
 
 
 @pytest.mark.parametrize("seed", range(50))

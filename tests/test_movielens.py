@@ -167,8 +167,8 @@ def test_save_and_load(at_50, tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_peak_memory(movielens_small):
-    # A dense X alone would take 317 MB for the liked films, 759 MB for all. VmHWM, unlike getrusage,
-    # does not start from what the parent process held.
+    # A dense X alone would take 317 MB for the liked films, 759 MB for all. VmHWM, unlike
+    # getrusage, does not start from what the parent process held.
     program = """
 import sys
 import movieembed as me

@@ -108,6 +108,12 @@ def test_similar_of_several(model):
         pd.testing.assert_frame_equal(part, model.similar(item, 3), rtol=1e-12)
 
 
+def test_similar_of_several_with_fewer_neighbours_than_asked(model):
+    table = model.similar(IDS[[4, 0]], 100)
+    assert table["query"].tolist() == [IDS[4]] * 12 + [IDS[0]] * 12
+    assert not (table["query"] == table["item"]).any()
+
+
 @pytest.mark.parametrize("kind", [list, tuple, np.array, pd.Series, iter])
 def test_similar_takes_any_kind_of_list(model, kind):
     table = model.similar(kind([int(IDS[0]), int(IDS[1])]), 2)
