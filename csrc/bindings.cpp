@@ -236,6 +236,8 @@ void gather_product_py(const Csr& a, const py::array& v, py::array out, const py
             if (!s_array || !diag_array) throw py::type_error("s and diag must be arrays");
             ps = checked<T>(s_array, "s", {a.rows()});
             pd = checked<T>(diag_array, "diag", {a.rows(), d});
+            check_no_overlap(s_array, "s", out, "out");
+            check_no_overlap(diag_array, "diag", out, "out");
         }
         if (d == 0) return;
         with_index(a, [&](auto i) {
@@ -332,6 +334,7 @@ py::array_t<double> masked_gradient_py(py::array vg, const py::array& xv, const 
         check_no_overlap(vg, "vg", xv, "xv");
         check_no_overlap(vg, "vg", v, "v");
         const double* pn = checked<double>(n, "n", {rows});
+        check_no_overlap(vg, "vg", n, "n");
         py::array_t<double> squares(rows);
         double* ps = squares.mutable_data();
         py::gil_scoped_release free;

@@ -17,7 +17,7 @@ namespace movieembed {
 // from cache for the hot rows of V.
 //
 // V is A.cols x d, D (may be null) and OUT are A.rows x d, all C-contiguous; s has A.rows entries.
-// OUT must not overlap V; it may not be D.
+// OUT must not overlap V, s or D.
 template <class T, class I>
 void gather_product(const CsrView<T, I>& a, const T* v, std::int64_t d, const T* s, const T* diag, T* out,
                     int n_threads);

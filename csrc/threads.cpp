@@ -4,6 +4,7 @@
 #include <omp.h>
 #endif
 
+#include <algorithm>
 #include <atomic>
 
 namespace movieembed {
@@ -19,7 +20,10 @@ int threads_for(int n, double work) { return work < parallel_threshold() ? 1 : r
 bool has_openmp() { return true; }
 int max_threads() { return omp_get_max_threads(); }
 int thread_index() { return omp_get_thread_num(); }
-int resolve_threads(int n) { return n > 0 ? n : omp_get_max_threads(); }
+int resolve_threads(int n) {
+    // OpenMP ends the process when it cannot start a thread, so no more are asked for than make sense.
+    return n > 0 ? std::min(n, 4 * omp_get_num_procs()) : omp_get_max_threads();
+}
 #else
 bool has_openmp() { return false; }
 int max_threads() { return 1; }
