@@ -1,0 +1,199 @@
+"""What the commands share: the data that was named, and the words for what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from movieembed import _console
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from movieembed.embedding import MovieEmbedding
+    from movieembed.likes import Likes
+
+TABLES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".gz", ".bz2", ".xz")
+STOPS = {
+    "converged": "converged",
+    "exact": "exact: the likes have no more dimensions than that",
+    "max_iter": "stopped at --max-iter",
+    "interrupted": "interrupted",
+    "empty": "nothing to learn",
+}
+
+
+def load_likes(
+    source: str,
+    threshold: float | None,
+    user: str | None,
+    item: str | None,
+    rating: str | None,
+    items: Path | None,
+    item_id: str | None,
+    title: str | None,
+) -> tuple[int, Likes]:
+    """The number of ratings and the likes of a MovieLens data set or of a table of one's own."""
+    from movieembed.datasets import load_movielens, read_table
+    from movieembed.likes import Likes
+
+    path = Path(source).expanduser()
+    if not path.is_dir() and path.suffix.lower() in TABLES:
+        table = read_table(path)
+        catalogue = None if items is None else read_table(items)
+        if catalogue is not None and numbered(catalogue) and catalogue.shape[1] > 1:
+            item_id, title = item_id or "0", title or "1"
+        return len(table), Likes.from_ratings(
+            table,
+            threshold=threshold,
+            user=as_column(user, table),
+            item=as_column(item, table),
+            rating=as_column(rating, table),
+            items=catalogue,
+            item_id=None if catalogue is None else as_column(item_id, catalogue),
+            title=None if catalogue is None else as_column(title, catalogue),
+        )
+    given = {
+        "--user-col": user,
+        "--item-col": item,
+        "--rating-col": rating,
+        "--items": items,
+        "--id-col": item_id,
+        "--title-col": title,
+    }
+    for option, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{option} is for a table of one's own ({', '.join(TABLES[:5])}), not for {source}"
+            )
+    ratings, movies = load_movielens(source)
+    return len(ratings), Likes.from_ratings(ratings, threshold=threshold, items=movies)
+
+
+def numbered(table: pd.DataFrame) -> bool:
+    """Whether a table came without a header, its columns numbered."""
+    return all(isinstance(label, int) for label in table.columns)
+
+
+def as_column(text: str | None, table: pd.DataFrame) -> Hashable | None:
+    """The label that was typed: a number where columns are numbered."""
+    if text is not None and text not in table.columns and numbered(table) and text.isdecimal():
+        return int(text)
+    return text
+
+
+def as_rate(text: str, option: str = "--learning-rate") -> float | Literal["exact"]:
+    """A learning rate as typed."""
+    if text == "exact":
+        return "exact"
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{option} must be a number or exact, not {text!r}") from None
+
+
+def as_rates(text: str, option: str) -> list[float]:
+    """Numbers between commas; none for an empty text."""
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise ValueError(f"{option} must be numbers between commas, not {text!r}") from None
+
+
+def as_width(text: str) -> int | str:
+    """A number of components, or "M"."""
+    text = text.strip()
+    if text.upper() == "M":
+        return "M"
+    if not text.isdecimal():
+        raise ValueError(f"--components must be numbers or M between commas, not {text!r}")
+    return int(text)
+
+
+def data_facts(source: str, n_ratings: int, likes: Likes) -> dict[str, Any]:
+    """What a data set holds."""
+    return {
+        "data": source,
+        "ratings": n_ratings,
+        "users": likes.n_users,
+        "items": likes.n_items,
+        "liked_items": int((likes.item_counts > 0).sum()),
+        "likes": likes.n_likes,
+    }
+
+
+def model_facts(model: MovieEmbedding) -> dict[str, Any]:
+    """What a model is and how it was found."""
+    return {
+        "items": len(model.items_),
+        "embedded_items": int(model.embedding_.any(axis=1).sum()),
+        "components": model.n_components,
+        "dtype": str(model.embedding_.dtype),
+        "solver": model.solver,
+        "learning_rate": model.learning_rate,
+        "seed": model.random_state if isinstance(model.random_state, int) else None,
+        "cost": model.cost_,
+        "gap": model.gap_,
+        "converged": model.converged_,
+        "stop_reason": model.stop_reason_,
+        "iterations": model.n_iter_,
+    }
+
+
+def named(model: MovieEmbedding, column: int) -> dict[str, Any]:
+    """Id and title of an item; the id stands for a title that is missing."""
+    item = model.items_.tolist()[column]
+    title = "" if model.titles_ is None else str(model.titles_[column])
+    return {"item": item, "title": title or str(item)}
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows for JSON."""
+    kept = table.drop(columns="query", errors="ignore")
+    return [{str(key): value for key, value in row.items()} for row in kept.to_dict("records")]
+
+
+def print_table(table: pd.DataFrame) -> None:
+    """Rows of items: the score, the id, and the title last, for it may be long."""
+    scores = [f"{score:.4f}" if abs(score) < 100 else f"{score:,.1f}" for score in table["score"]]
+    columns = [scores, table["item"].astype(str).tolist()]
+    heading = ["score", "item"]
+    if "title" in table:
+        heading.append("title")
+        columns.append(table["title"].astype(str).tolist())
+    _console.print_columns(heading, [list(row) for row in zip(*columns, strict=True)])
+
+
+def data_words(n_ratings: int, likes: Likes) -> str:
+    """A data set in a line."""
+    liked = int((likes.item_counts > 0).sum())
+    return (
+        f"{n_ratings:,} ratings, {likes.n_likes:,} likes, {likes.n_users:,} users, "
+        f"{likes.n_items:,} items ({liked:,} liked)"
+    )
+
+
+def cost_words(cost: float) -> str:
+    """A cost with its digits."""
+    return f"{cost:,.4f}" if cost >= 1 else f"{cost:.6g}"
+
+
+def fact_words(value: Any) -> str:
+    """A fact of `info` in words."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() else cost_words(value)
+    return str(value)
+
+
+def gap_words(gap: float) -> str:
+    """The estimated distance to the optimum."""
+    if gap != gap or gap == float("inf"):
+        return "unknown"
+    return f"{gap:.1e} of the cost, estimated"

@@ -1,0 +1,410 @@
+"""The command line: ``movieembed fit | similar | recommend | study | info``.
+
+What is slow to import is imported inside the commands, so that --help and completion are quick.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from movieembed import _cli_support as support
+from movieembed import _console
+from movieembed._cli_options import (
+    Data,
+    IdColumn,
+    ItemColumn,
+    Items,
+    ItemTable,
+    Jobs,
+    Json,
+    Model,
+    Number,
+    RatingColumn,
+    Seed,
+    Threshold,
+    TitleColumn,
+    UserColumn,
+)
+
+__all__ = ["app", "main"]
+
+SOLVERS = ("eigen", "als", "lbfgs", "momentum", "adam", "gd")
+DESCENT = "Choosing the solver"
+
+app = typer.Typer(
+    name="movieembed",
+    cls=_console.Group,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"movieembed {version('movieembed')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def tour(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
+    ] = False,
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help="Show where in the code an error arose.")
+    ] = False,
+) -> None:
+    """Item embeddings from ratings: films that the same people liked lie close together.
+
+    A tour, on the small MovieLens data (a 1 MB download):
+
+    $ movieembed info ml-latest-small
+
+    $ movieembed fit ml-latest-small --out small.npz
+
+    $ movieembed similar small.npz "Toy Story (1995)"
+
+    $ movieembed recommend small.npz "Apollo 13" "Home Alone"
+
+    $ movieembed study ml-latest-small --out study/
+
+    Each command has a --help of its own.
+    """
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit
+
+
+@app.command()
+def fit(
+    data: Data,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="FILE", help="Where to save the model.")
+    ],
+    components: Annotated[int, typer.Option(help="Length of an item's vector, d.")] = 50,
+    threshold: Threshold = None,
+    seed: Seed = 0,
+    solver: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=DESCENT,
+            help=f"One of {', '.join(SOLVERS)}. eigen reaches the optimum in a few passes.",
+            autocompletion=lambda: list(SOLVERS),
+        ),
+    ] = "eigen",
+    learning_rate: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=DESCENT,
+            metavar="RATE",
+            help="Of gd, momentum, adam or lbfgs: a number, or exact for the best step each time.",
+        ),
+    ] = "exact",
+    tol: Annotated[
+        float,
+        typer.Option(
+            rich_help_panel=DESCENT, help="Stop at this estimated distance to the optimum."
+        ),
+    ] = 1e-8,
+    max_iter: Annotated[
+        int | None, typer.Option(rich_help_panel=DESCENT, help="Most iterations.")
+    ] = None,
+    dtype: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=DESCENT,
+            help="float64, or float32 for half the memory.",
+            autocompletion=lambda: ["float64", "float32"],
+        ),
+    ] = "float64",
+    jobs: Jobs = None,
+    user_col: UserColumn = None,
+    item_col: ItemColumn = None,
+    rating_col: RatingColumn = None,
+    items: ItemTable = None,
+    id_col: IdColumn = None,
+    title_col: TitleColumn = None,
+    as_json: Json = False,
+) -> None:
+    """Find the embedding of a data set and save it.
+
+    $ movieembed fit ml-latest-small --out small.npz
+
+    $ movieembed fit ml-1m.zip -o m.npz --solver adam --learning-rate 0.1
+
+    $ movieembed fit plays.csv -o p.npz --user-col listener --item-col song
+
+    Ctrl-C saves the best embedding so far.
+    """
+    from movieembed.embedding import MovieEmbedding
+
+    _console.check_out_file(out)
+    n_ratings, likes = support.load_likes(
+        data, threshold, user_col, item_col, rating_col, items, id_col, title_col
+    )
+    start = time.perf_counter()
+    model = MovieEmbedding(
+        components,
+        solver=solver,
+        learning_rate=support.as_rate(learning_rate),
+        tol=tol,
+        max_iter=max_iter,
+        dtype=dtype,
+        random_state=seed,
+        n_jobs=jobs,
+        verbose=None,
+    ).fit(likes)
+    seconds = time.perf_counter() - start
+    model.save(out)
+    if as_json:
+        _console.print_json(
+            {"data": support.data_facts(data, n_ratings, likes)}
+            | support.model_facts(model)
+            | {"seconds": seconds, "out": str(out)}
+        )
+    else:
+        _console.print_lines(
+            [
+                f"data {support.data_words(n_ratings, likes)}",
+                f"cost {support.cost_words(model.cost_)}",
+                f"gap {support.gap_words(model.gap_)}",
+                f"iterations {model.n_iter_:,} of {solver}, {support.STOPS[model.stop_reason_]}",
+                f"seconds {seconds:.2f}",
+                f"saved {out}",
+            ]
+        )
+    if model.stop_reason_ == "interrupted":
+        raise typer.Exit(_console.INTERRUPTED)
+
+
+@app.command()
+def similar(
+    model: Model,
+    items: Items,
+    number: Number = 10,
+    metric: Annotated[
+        str,
+        typer.Option(
+            help="cosine, or dot, which favours popular items.",
+            autocompletion=lambda: ["cosine", "dot"],
+        ),
+    ] = "cosine",
+    as_json: Json = False,
+) -> None:
+    """List the nearest items of each of one or more.
+
+    $ movieembed similar small.npz "Toy Story (1995)"
+
+    $ movieembed similar small.npz 1 "apollo 13" -n 5 --metric dot --json
+    """
+    from movieembed.embedding import load
+    from movieembed.items import ItemIndex
+
+    fitted = load(model)
+    index = ItemIndex(fitted.items_, fitted.titles_)
+    columns = list(dict.fromkeys(index.resolve(item) for item in items))
+    ids = fitted.items_.tolist()
+    how: Any = metric
+    found = {c: fitted.similar([ids[c]], number, metric=how) for c in columns}
+    if as_json:
+        queries = [
+            {**support.named(fitted, column), "neighbors": support.records(table)}
+            for column, table in found.items()
+        ]
+        _console.print_json({"model": str(model), "metric": metric, "queries": queries})
+        return
+    for place, (column, table) in enumerate(found.items()):
+        if len(found) > 1:
+            _console.print_lines([""] * (place > 0) + [str(support.named(fitted, column)["title"])])
+        support.print_table(table)
+
+
+@app.command()
+def recommend(model: Model, items: Items, number: Number = 10, as_json: Json = False) -> None:
+    """Recommend to somebody who likes the given items.
+
+    The best items are those with the highest mean cosine with the given ones.
+
+    $ movieembed recommend small.npz "Apollo 13 (1995)" "Home Alone (1990)"
+
+    $ movieembed recommend small.npz 150 586 -n 20 --json
+    """
+    from movieembed.embedding import load
+    from movieembed.items import ItemIndex
+
+    fitted = load(model)
+    table = fitted.recommend(items, number)
+    if as_json:
+        index = ItemIndex(fitted.items_, fitted.titles_)
+        liked = [support.named(fitted, c) for c in dict.fromkeys(map(index.resolve, items))]
+        _console.print_json(
+            {"model": str(model), "items": liked, "recommendations": support.records(table)}
+        )
+    else:
+        support.print_table(table)
+
+
+@app.command()
+def study(
+    data: Data,
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", metavar="FOLDER", help="Where to write; made if need be."),
+    ],
+    components: Annotated[
+        str, typer.Option(metavar="D,D,...", help="Numbers of components; M is all items.")
+    ] = "10,50,M",
+    wide: Annotated[
+        bool,
+        typer.Option("--wide/--no-wide", help="Run d = M, which takes most of the time and GBs."),
+    ] = True,
+    iterations: Annotated[int, typer.Option(help="Most iterations of a run.")] = 300,
+    wide_iterations: Annotated[
+        int, typer.Option(help="The same at d = M. 20 is what the published notebook did.")
+    ] = 3,
+    momentum_rates: Annotated[
+        str | None,
+        typer.Option(metavar="RATE,...", help="Four by default, from the data's curvature."),
+    ] = None,
+    adam_rates: Annotated[str, typer.Option(metavar="RATE,...")] = "0.01,0.1,1,10",
+    film: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ITEM",
+            help="Whose neighbours to list; may be repeated. By default Apollo 13, Toy Story and "
+            "Home Alone, or the most liked.",
+        ),
+    ] = None,
+    threshold: Threshold = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    user_col: UserColumn = None,
+    item_col: ItemColumn = None,
+    rating_col: RatingColumn = None,
+    items: ItemTable = None,
+    id_col: IdColumn = None,
+    title_col: TitleColumn = None,
+    as_json: Json = False,
+) -> None:
+    """Compare optimisers and learning rates, and the nearest films they find.
+
+    Writes README.md with the answer, loss.png and three tables (.csv).
+
+    For MovieLens small: some three minutes on two cores, most of it at d = M.
+
+    $ movieembed study ml-latest-small --out study/
+
+    $ movieembed study ml-latest-small --out study/ --no-wide --film Heat
+    """
+    from movieembed.study import run_study
+
+    _console.make_out_folder(out)
+    widths = [support.as_width(part) for part in components.split(",")]
+    widths = [d for d in widths if wide or d != "M"]
+    rates = None if momentum_rates is None else support.as_rates(momentum_rates, "--momentum-rates")
+    adam = support.as_rates(adam_rates, "--adam-rates")
+    _, likes = support.load_likes(
+        data, threshold, user_col, item_col, rating_col, items, id_col, title_col
+    )
+    result = run_study(
+        likes,
+        components=widths,
+        momentum_rates=rates,
+        adam_rates=adam,
+        iterations=iterations,
+        wide_iterations=wide_iterations,
+        films=film or None,
+        random_state=seed,
+        n_jobs=jobs,
+    )
+    files = result.save(out)
+    if as_json:
+        _console.print_json(
+            {
+                "out": str(out),
+                "files": [str(file) for file in files],
+                "facts": result.facts,
+                "notes": list(result.notes),
+                "films": support.records(result.films),
+                "optima": support.records(result.optima),
+                "costs": support.records(result.costs),
+                "overlap": support.records(result.overlap),
+                "answer": result.answer,
+            }
+        )
+        return
+    for note in result.notes:
+        _console.complain("note", note)
+    _console.print_markdown(result.answer)
+    _console.print_lines(["", f"saved {', '.join(file.name for file in files)} in {out}"])
+
+
+@app.command()
+def info(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL_OR_DATA",
+            show_default=False,
+            help="A model that fit saved, or any DATA that fit takes.",
+        ),
+    ],
+    threshold: Threshold = None,
+    user_col: UserColumn = None,
+    item_col: ItemColumn = None,
+    rating_col: RatingColumn = None,
+    items: ItemTable = None,
+    id_col: IdColumn = None,
+    title_col: TitleColumn = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a model or a data set holds.
+
+    $ movieembed info small.npz
+
+    $ movieembed info ml-latest-small --json
+    """
+    if Path(source).suffix.lower() == ".npz":
+        from movieembed.embedding import load
+
+        facts = {"model": source} | support.model_facts(load(source))
+    else:
+        from movieembed.cooccurrence import cooccurrence_sums
+
+        n_ratings, likes = support.load_likes(
+            source, threshold, user_col, item_col, rating_col, items, id_col, title_col
+        )
+        squares, totals = cooccurrence_sums(likes, n_jobs=jobs)
+        facts = support.data_facts(source, n_ratings, likes) | {
+            "shared_likes": float(totals.sum()),
+            "cost_of_zero": float(squares.sum()),
+        }
+    if as_json:
+        _console.print_json(facts)
+    else:
+        _console.print_lines(
+            [f"{k.replace('_', ' ')} {support.fact_words(v)}" for k, v in facts.items()]
+        )
+
+
+def main() -> None:
+    """Run the command line, as the console script does."""
+    if sys.stderr is None or sys.stdout is None:  # pythonw has neither
+        raise SystemExit(_console.MISUSED)
+    typer.main.get_command(app)(prog_name="movieembed")
+
+
+if __name__ == "__main__":
+    main()
