@@ -4,8 +4,9 @@ import doctest
 import importlib
 import pkgutil
 
-import movieembed
 import pytest
+
+import movieembed
 
 MODULES = sorted(
     m.name
@@ -23,7 +24,8 @@ def test_examples(name):
 @pytest.mark.parametrize("name", movieembed.__all__)
 def test_public_names_are_documented_with_an_example(name):
     doc = getattr(movieembed, name).__doc__
-    assert doc and doc.strip()
+    assert doc
+    assert doc.strip()
     is_error = isinstance(getattr(movieembed, name), type) and issubclass(
         getattr(movieembed, name), Exception
     )

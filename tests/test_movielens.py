@@ -97,7 +97,7 @@ def test_descent_at_10(small_likes, solver):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize(("solver", "rate"), [("gd", 3e-5), ("momentum", 3e-5), ("adam", 0.1)])
+@pytest.mark.parametrize(("solver", "rate"), [("gd", 3e-5), ("momentum", 1e-5), ("adam", 0.1)])
 def test_learning_rates_of_the_docstring(small_likes, solver, rate, seed):
     goal = COST_10 * (1 + 1e-3)
     model = MovieEmbedding(

@@ -300,7 +300,8 @@ def test_gap_is_of_the_right_size(name, solver):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_looser_tolerance_stops_no_later(solver):
-    loose, tight = (fitted("d = 3", solver, tol=tol) for tol in (1e-3, 1e-11))
+    # Not 1e-3: the way of "eigen" has a plateau that falls by less than that.
+    loose, tight = (fitted("d = 3", solver, tol=tol) for tol in (1e-5, 1e-11))
     assert loose.n_iter_ <= tight.n_iter_
     assert loose.cost_ >= tight.cost_ * (1 - 1e-12)
     assert loose.cost_ <= tight.cost_ * (1 + 1e-2)
@@ -637,10 +638,8 @@ def test_too_large_a_learning_rate(solver, rate, dtype):
 
 
 @pytest.mark.parametrize("solver", ["gd", "momentum", "adam", "lbfgs"])
-def test_divergence_without_a_learning_rate_does_not_blame_one(solver):
-    # The start's own cost overflows.
+def test_a_start_whose_cost_overflows_is_brought_within_reach(solver):
     L, d = problem("tastes")
-    init = np.full((L.shape[1], d), 1e90)
-    with pytest.raises(DivergenceError) as caught:
-        MovieEmbedding(d, solver=solver, init=init).fit(L)
-    assert "learning rate exact" not in str(caught.value)
+    init = 1e90 * np.random.default_rng(0).standard_normal((L.shape[1], d))
+    model = MovieEmbedding(d, solver=solver, init=init, max_iter=3000).fit(L)
+    assert model.cost_ == pytest.approx(fitted("tastes", "eigen", tol=1e-11).cost_, rel=1e-3)

@@ -49,14 +49,17 @@ def core_csr(matrix: sp.csr_array, dtype: Any = None) -> _core.Csr:
 
 def core_pair(matrix: sp.csr_array, dtype: Any = None) -> tuple[_core.Csr, _core.Csr]:
     """L and its transpose, for the kernels that need both."""
+    index = np.result_type(matrix.indptr.dtype, matrix.indices.dtype)
+    L = core_csr(matrix, dtype)  # checked before SciPy's unchecked code walks it
     transpose = matrix.T.tocsr()
     transpose.sort_indices()
-    index = np.result_type(matrix.indices.dtype, transpose.indices.dtype)
-    out = []
-    for m in (matrix, transpose):
-        shared = sp.csr_array(
-            (m.data, m.indices.astype(index, copy=False), m.indptr.astype(index, copy=False)),
-            shape=m.shape,
+    if transpose.indices.dtype != index or transpose.indptr.dtype != index:
+        transpose = sp.csr_array(
+            (
+                transpose.data,
+                transpose.indices.astype(index),
+                transpose.indptr.astype(index),
+            ),
+            shape=transpose.shape,
         )
-        out.append(core_csr(shared, dtype))
-    return out[0], out[1]
+    return L, core_csr(transpose, dtype)

@@ -27,7 +27,8 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     ----------
     n_jobs : int or None
         None: the kernels' own default (all cores, or what ``OMP_NUM_THREADS`` says). A positive
-        number: that many. Negative: ``cores + 1 + n_jobs``, so that -1 is all cores.
+        number: that many, but at most four a core. Negative: ``cores + 1 + n_jobs``, so that -1 is
+        all cores.
 
     Returns
     -------
@@ -48,7 +49,7 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
         )
     if n_jobs < 0:
         return max(1, available_cores() + 1 + int(n_jobs))
-    return int(n_jobs)
+    return min(int(n_jobs), 4 * available_cores())
 
 
 @contextlib.contextmanager

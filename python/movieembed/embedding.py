@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Hashable, Iterable
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -27,6 +27,10 @@ from movieembed.solvers import SOLVERS, HistoryEntry, Solution, solve
 __all__ = ["MovieEmbedding", "load"]
 
 
+# Length of a row, relative to the longest, below which it is rounding.
+NO_VECTOR = 1e-6
+
+
 class MovieEmbedding(BaseEstimator):
     """Item embeddings at the optimum of the masked co-occurrence objective.
 
@@ -46,8 +50,8 @@ class MovieEmbedding(BaseEstimator):
     learning_rate : float or "exact", default="exact"
         Step length of the descents. "exact" goes to the minimum along each direction, which is
         known in closed form. A number is used as it is; too large a one ends in a DivergenceError.
-        On MovieLens small with 10 components "gd" and "momentum" reach the optimum with 3e-5,
-        "adam" with 0.1.
+        On MovieLens small with 10 components "gd" reaches the optimum with 3e-5, "momentum" with
+        1e-5 and "adam" with 0.1.
     momentum : float, default=0.9
         Decay of the velocity of solver="momentum", in [0, 1).
     init : "random" or ndarray of shape (n_items, n_components), default="random"
@@ -183,11 +187,12 @@ class MovieEmbedding(BaseEstimator):
         Ctrl-C ends the fit with the best embedding so far and a warning.
         """
         self._check_parameters()
+        self.__dict__.pop("embedding_", None)  # a refit that fails must not leave half of each
         likes = self._as_likes(X)
         threads = resolve_n_jobs(self.n_jobs)
         init = self.init
         if not isinstance(init, str):
-            init = check_embedding(init, likes.n_items)
+            init = check_embedding(init, likes.n_items, "init")
             if init.shape[1] != self.n_components:
                 raise ValueError(
                     f"init has {init.shape[1]} columns for n_components={self.n_components}"
@@ -211,6 +216,9 @@ class MovieEmbedding(BaseEstimator):
                     progress=self.verbose,
                 )
             V, self.eigenvalues_ = principal_axes(op.to_host(solution.V), self.n_components)
+            # Rows that are zero at the optimum come out as rounding, which has no direction.
+            lengths = np.linalg.norm(V, axis=1)
+            V[lengths <= NO_VECTOR * lengths.max(initial=0)] = 0
             self.embedding_ = np.zeros((likes.n_items, self.n_components), dtype=self.dtype)
             self.embedding_[op.active] = V
             self.cost_ = self._final_cost(op, solution, V, threads)
@@ -354,7 +362,7 @@ class MovieEmbedding(BaseEstimator):
         check_count(self.n_components, "n_components")
         if self.max_iter is not None:
             check_count(self.max_iter, "max_iter")
-        if self.solver not in SOLVERS:
+        if not isinstance(self.solver, str) or self.solver not in SOLVERS:
             raise ValueError(f"solver must be one of {sorted(SOLVERS)}, not {self.solver!r}")
         rate = self.learning_rate
         if isinstance(rate, str):
@@ -368,7 +376,7 @@ class MovieEmbedding(BaseEstimator):
                 )
         _check_real(self.momentum, "momentum", low=0.0, below=1.0)
         _check_real(self.tol, "tol", low=0.0)
-        if np.dtype(self.dtype) not in (np.dtype("float32"), np.dtype("float64")):
+        if self.dtype not in ("float32", "float64", np.float32, np.float64):
             raise ValueError(f"dtype must be float32 or float64, not {self.dtype!r}")
         if isinstance(self.init, str) and self.init != "random":
             raise ValueError(f"init must be 'random' or an array, not {self.init!r}")
@@ -382,7 +390,8 @@ class MovieEmbedding(BaseEstimator):
             self.n_features_in_ = X.n_items
             return X
         checked = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
-        names = getattr(self, "feature_names_in_", None)
+        # The columns of a table are item ids, also the numbers that scikit-learn takes no note of.
+        names = list(X.columns) if hasattr(X, "columns") else None
         return Likes.from_matrix(sp.csr_array(checked), items=names)
 
     def _nothing_to_learn(self, op: CpuOperator) -> Solution:
@@ -414,8 +423,8 @@ class MovieEmbedding(BaseEstimator):
             gap = "unknown" if np.isinf(self.gap_) else f"about {self.gap_:.1e} of it"
             warnings.warn(
                 f"{self.solver} stopped after max_iter={self.n_iter_} iterations at cost "
-                f"{self.cost_:.8g}; the distance to the optimum is {gap}. Raise max_iter, or use "
-                "solver='eigen'.",
+                f"{self.cost_:.8g}; the distance to the optimum is {gap}. Raise max_iter"
+                + ("." if self.solver == "eigen" else ", or use solver='eigen'."),
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -484,10 +493,12 @@ def as_generator(random_state: Any) -> np.random.Generator:
     """A Generator from an int, None, a Generator or a RandomState."""
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(0, 2**31, size=4))
-    if isinstance(random_state, bool):
-        raise TypeError(
-            f"random_state must be an integer, a Generator or None, not {random_state!r}"
-        )
+    if random_state is not None and not isinstance(random_state, np.random.Generator):
+        wanted = "an integer from 0, a Generator, a RandomState or None"
+        if isinstance(random_state, bool) or not isinstance(random_state, Integral):
+            raise TypeError(f"random_state must be {wanted}, not {random_state!r}")
+        if random_state < 0:
+            raise ValueError(f"random_state must be {wanted}, not {random_state}")
     return np.random.default_rng(random_state)
 
 

@@ -87,20 +87,18 @@ def top_k_neighbors(
     if exclude is not None and len(exclude) != len(queries):
         raise ValueError(f"exclude has {len(exclude)} entries for {len(queries)} queries")
 
-    lengths = row_lengths(items)
-    candidates = np.flatnonzero(lengths > 0)
-    if metric == "cosine":
-        queries = unit_rows(queries, row_lengths(queries))
-        items = unit_rows(items, lengths)
+    threads = resolve_n_jobs(n_jobs)
+    candidates = np.flatnonzero(items.any(axis=1))
+    pointers, excluded = _excluded(exclude, len(queries), candidates, len(items))
     if len(candidates) < len(items):
         items = items[candidates]
-    pointers, excluded = _excluded(exclude, len(queries), candidates, len(lengths))
+    if metric == "cosine":
+        queries, items = unit_rows(queries, threads), unit_rows(items, threads)
 
     inner = max(1, min(k, len(candidates)))
     rows = np.full((len(queries), k), -1, dtype=np.int64)
     scores = np.full((len(queries), k), -np.inf, dtype=items.dtype)
     search = _core.TopK32 if items.dtype == np.float32 else _core.TopK64
-    threads = resolve_n_jobs(n_jobs)
     with blas_threads(threads):
         for start in range(0, len(queries), QUERY_BLOCK):
             stop = min(start + QUERY_BLOCK, len(queries))
@@ -119,16 +117,16 @@ def top_k_neighbors(
     return rows, scores
 
 
-def row_lengths(A: NDArray[Any]) -> NDArray[np.float64]:
-    """Euclidean length of each row, in float64."""
-    A = np.ascontiguousarray(A)
-    return np.sqrt(_core.row_dots(A, A))
+def unit_rows(A: NDArray[Any], n_threads: int = 0) -> NDArray[Any]:
+    """Rows of length one; zero rows stay zero.
 
-
-def unit_rows(A: NDArray[Any], lengths: NDArray[np.float64]) -> NDArray[Any]:
-    """Rows of length one; zero rows stay zero."""
-    scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-    return np.ascontiguousarray(A * scale[:, None], dtype=A.dtype)
+    Each is first divided by its largest entry, whose square might overflow or vanish.
+    """
+    largest = np.abs(A).max(axis=1, initial=0, keepdims=True)
+    units: NDArray[Any] = np.divide(A, largest, out=np.zeros(A.shape, A.dtype), where=largest > 0)
+    lengths = np.sqrt(_core.row_dots(units, units, n_threads=n_threads))[:, None]
+    np.divide(units, lengths, out=units, where=lengths > 0, casting="same_kind")
+    return units
 
 
 def _excluded(
@@ -145,7 +143,10 @@ def _excluded(
     position[candidates] = np.arange(len(candidates))
     parts = []
     for q, listed in enumerate(exclude):
-        listed = np.asarray(listed, dtype=np.int64)
+        listed = np.asarray(listed)
+        if listed.ndim != 1 or (listed.size and listed.dtype.kind not in "iu"):
+            raise TypeError(f"exclude must list integer rows; for query {q} it is {listed!r}")
+        listed = listed.astype(np.int64)
         if listed.size and (listed.min() < 0 or listed.max() >= n_items):
             raise ValueError(f"exclude lists a row outside [0, {n_items}) for query {q}")
         at = position[listed]

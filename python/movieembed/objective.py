@@ -57,12 +57,12 @@ def cost(
     Returns
     -------
     float
-        Accumulated in float64 for either dtype.
+        Evaluated in float64 for either dtype.
 
     Raises
     ------
     TypeError, ValueError
-        When V is not a finite matrix of floats with one row an item, or `likes` is malformed.
+        When V is not a finite matrix of real numbers with one row an item, or `likes` is malformed.
 
     Examples
     --------
@@ -79,11 +79,11 @@ def cost(
     if method not in ("auto", "identity", "exact"):
         raise ValueError(f"method must be 'auto', 'identity' or 'exact', not {method!r}")
     matrix = likes_matrix(likes)
-    V = check_embedding(V, matrix.shape[1])
+    V = check_embedding(V, matrix.shape[1]).astype(np.float64, copy=False)
     threads = resolve_n_jobs(n_jobs)
     with blas_threads(threads):
         if method != "exact":
-            op = CpuOperator(matrix, V.dtype, threads, keep_all=True)
+            op = CpuOperator(matrix, np.float64, threads, keep_all=True)
             value, size = _identity(op, V)
             if method == "identity" or value > CANCELLED * size:
                 return value
@@ -138,7 +138,6 @@ def exact_cost(matrix: sp.csr_array, V: NDArray[Any], n_threads: int = 0) -> flo
     """The cost from the residuals themselves, a block of rows at a time."""
     n_items = matrix.shape[1]
     L, Lt = core_pair(matrix)
-    V = V.astype(np.float64, copy=False)
     total = 0.0
     for start in range(0, n_items, BLOCK_ROWS):
         block = np.ascontiguousarray(V[start : start + BLOCK_ROWS] @ V.T)
@@ -149,23 +148,31 @@ def exact_cost(matrix: sp.csr_array, V: NDArray[Any], n_threads: int = 0) -> flo
 def _identity(op: CpuOperator, V: NDArray[Any]) -> tuple[float, float]:
     """The identity's value and the size of its terms."""
     point = Iterate.at(op, V)
-    size = float(np.vdot(point.G, point.G)) + op.frobenius_squared + float(point.n @ point.n)
+    # <V, XV> is itself the difference of |LV|_F^2 and <c, n>.
+    size = (
+        float(np.vdot(point.G, point.G))
+        + op.frobenius_squared
+        + float(point.n @ point.n)
+        + 2 * float(op.diagonal @ point.n)
+    )
     return point.cost, size
 
 
-def check_embedding(V: NDArray[Any], n_items: int) -> NDArray[Any]:
+def check_embedding(V: NDArray[Any], n_items: int, name: str = "V") -> NDArray[Any]:
     """A finite C-contiguous float32 or float64 array with one row an item."""
     V = np.asarray(V)
     if V.dtype.kind not in "fiu" or V.dtype.itemsize > 8:
-        raise TypeError(f"V must be an array of real numbers, not {V.dtype}")
+        raise TypeError(f"{name} must be an array of real numbers, not {V.dtype}")
     if V.ndim != 2:
-        raise ValueError(f"V must have two dimensions (items x components), not {V.ndim}")
+        raise ValueError(f"{name} must have two dimensions (items x components), not {V.ndim}")
     if len(V) != n_items:
         hint = ""
         if V.shape[1] == n_items:
-            hint = "; it looks transposed: one row an item is expected, pass V.T"
-        raise ValueError(f"V has {len(V)} rows for {n_items} items{hint}")
-    V = np.ascontiguousarray(V, dtype=V.dtype if V.dtype == np.float32 else np.float64)
+            hint = f"; it looks transposed: one row an item is expected, pass {name}.T"
+        raise ValueError(f"{name} has {len(V)} rows for {n_items} items{hint}")
+    V = np.require(
+        V, dtype=V.dtype if V.dtype == np.float32 else np.float64, requirements=["C", "A"]
+    )
     if not np.isfinite(V).all():
-        raise ValueError("V holds NaN or infinity")
+        raise ValueError(f"{name} holds NaN or infinity")
     return V

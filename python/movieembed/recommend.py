@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from movieembed.cooccurrence import check_count
 from movieembed.exceptions import ItemWithoutLikesError
 from movieembed.items import ItemIndex
-from movieembed.neighbors import row_lengths, top_k_neighbors, unit_rows
+from movieembed.neighbors import top_k_neighbors, unit_rows
 
 __all__ = ["recommend_by_cosine", "similar_items"]
 
@@ -66,7 +66,7 @@ def recommend_by_cosine(
         raise ItemWithoutLikesError(why_no_vector(index, counts, silent[0]))
     for row in silent:
         warnings.warn(why_no_vector(index, counts, row), UserWarning, stacklevel=3)
-    units = unit_rows(embedding, row_lengths(embedding))
+    units = unit_rows(embedding)
     speaking = np.setdiff1d(listed, silent)
     taste = units[speaking].mean(axis=0, keepdims=True, dtype=np.float64).astype(units.dtype)
     found, scores = top_k_neighbors(taste, units, n, metric="dot", exclude=[listed], n_jobs=n_jobs)

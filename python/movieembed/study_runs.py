@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from movieembed.backends.cpu import CpuOperator
 from movieembed.exceptions import DivergenceError
 from movieembed.likes import Likes
-from movieembed.neighbors import row_lengths
 from movieembed.solvers import HistoryEntry, Solution, solve
 
 __all__ = ["LIST", "Comparison", "Run", "Setting", "stable_rates"]
@@ -198,7 +197,7 @@ def cosines_with(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cosines of the films with every row of V, (n_films, n_rows), and the rows' lengths."""
     at = np.searchsorted(columns, films)
-    lengths = row_lengths(V)
+    lengths = np.linalg.norm(V, axis=1).astype(np.float64)
     dots = (V @ V[at].T).T.astype(np.float64)
     product = lengths[at][:, None] * lengths
     return np.divide(dots, product, out=np.zeros_like(dots), where=product > 0), lengths

@@ -62,18 +62,15 @@ class CpuOperator:
     @cached_property
     def frobenius_squared(self) -> float:
         # |L'L|_F = |LL'|_F: the side with the shorter sum of squared row lengths does the work.
+        # LL' holds the diagonal too, which comes off again exactly for counts but not for weights.
         per_user = np.diff(self.matrix.indptr).astype(np.float64)
         per_item = np.bincount(self.matrix.indices, minlength=self.n_items).astype(np.float64)
-        if per_item @ per_item < per_user @ per_user:
+        counts = bool((self.matrix.data == 1).all())
+        if counts and per_item @ per_item < per_user @ per_user:
             squares, _ = _core.cooccurrence_row_sums(
                 self._items, self._users, 0, self.n_users, True, self.n_threads
             )
-            diagonal = np.bincount(
-                self.matrix.indices,
-                weights=self.matrix.data.astype(np.float64) ** 2,
-                minlength=self.n_items,
-            )
-            return float(squares.sum() - diagonal @ diagonal)
+            return float(squares.sum() - per_item @ per_item)
         squares, _ = _core.cooccurrence_row_sums(
             self._users, self._items, 0, self.n_items, False, self.n_threads
         )

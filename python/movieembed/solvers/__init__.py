@@ -25,7 +25,7 @@ from movieembed.solvers.adam import adam
 from movieembed.solvers.als import als
 from movieembed.solvers.eigen import eigen
 from movieembed.solvers.gradient_descent import gradient_descent
-from movieembed.solvers.iterate import random_start
+from movieembed.solvers.iterate import in_reach, random_start
 from movieembed.solvers.iteration import (
     Callback,
     HistoryEntry,
@@ -98,7 +98,8 @@ def solve(
     rng : Generator
         For the random start.
     V0 : Tall, shape (n_items, n_components), optional
-        Where to start; by default a random block, for descent scaled to fit best.
+        Where to start, by default a random block. One a hundred times too large is scaled
+        down first, except under a fixed learning rate.
     learning_rate : float or "exact"
         Step length of the descent solvers.
     decay : float
@@ -115,6 +116,8 @@ def solve(
         n_components = min(n_components, op.n_items)  # the rank of X + diag(delta) is no more
     hint = ""
     steps: Iterator[Step]
+    if V0 is not None and (learning_rate == "exact" or not info.uses_learning_rate):
+        V0 = in_reach(op, V0)
     if solver == "eigen":
         steps = eigen(op, n_components, rng, V0)
     else:
@@ -123,10 +126,11 @@ def solve(
         if solver == "als":
             steps = als(op, V0)
         else:
-            hint = (
-                f"The learning rate {learning_rate} is too large for this start; try a tenth of "
-                f'it, or learning_rate="exact", which cannot diverge.'
-            )
+            if learning_rate != "exact":
+                hint = (
+                    f"The learning rate {learning_rate} is too large for this start; try a tenth "
+                    f'of it, or learning_rate="exact", which cannot diverge.'
+                )
             options = {"decay": decay} if solver == "momentum" else {}
             steps = DESCENT[solver](op, V0, learning_rate, **options)
     return run(

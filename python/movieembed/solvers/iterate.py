@@ -13,6 +13,8 @@ from movieembed.solvers.step import Step
 
 # Steps after which XV is computed afresh: in between it is carried along, and rounding adds up.
 REFRESH = 50
+# Size of a start, in multiples of its best, from which it is scaled down first.
+OUT_OF_REACH = 100.0
 
 
 @dataclass
@@ -76,15 +78,30 @@ def identity_cost(op: Operator, G: Small, n: Any, vxv: Any) -> float:
 
 
 def random_start(op: Operator, n_components: int, rng: np.random.Generator) -> Tall:
-    """A standard normal V times the scalar that fits X best.
-
-    Along s V the cost is |X|^2 - 2 s^2 <V, XV> + s^4 (|V'V|_F^2 - sum n_i^2), least at a known s.
-    """
+    """A standard normal V times the scalar that fits X best."""
     V = op.asarray(rng.standard_normal((op.n_items, n_components)))
+    return V * op.dtype.type(best_multiple(op, V))
+
+
+def in_reach(op: Operator, V: Tall) -> Tall:
+    """V, or its best multiple where V is so large that rounding would hide the way down."""
+    largest = float(abs(V).max())
+    if not largest:
+        return V
+    unit = V / op.dtype.type(largest)
+    best = best_multiple(op, unit)
+    return unit * op.dtype.type(best) if largest > OUT_OF_REACH * best else V
+
+
+def best_multiple(op: Operator, V: Tall) -> float:
+    """The scalar s for which s V fits X best.
+
+    The cost of s V is |X|^2 - 2 s^2 <V, XV> + s^4 (|V'V|_F^2 - sum n_i^2).
+    """
     n = op.row_dots(V, V)
     G = op.gram(V)
-    quartic_term = float(np.vdot(G, G)) - float(n @ n)
-    square = float(op.row_dots(V, op.apply(V)).sum()) / max(quartic_term, 1e-300)
-    if square <= 0:  # the block happens to point away from X; any small start will do
-        square = 1e-3 * op.frobenius_squared**0.5 / max(quartic_term, 1e-300) ** 0.5
-    return V * op.dtype.type(square**0.5)
+    quartic_term = max(float(np.vdot(G, G)) - float(n @ n), 1e-300)
+    square = float(op.row_dots(V, op.apply(V)).sum()) / quartic_term
+    if square <= 0:  # V happens to point away from X; any small multiple will do
+        square = 1e-3 * (op.frobenius_squared / quartic_term) ** 0.5
+    return float(square**0.5)

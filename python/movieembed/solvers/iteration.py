@@ -43,8 +43,8 @@ class Solution:
     cost : float
         Its cost, by the identity.
     gap : float
-        Estimated distance of `cost` to the optimum, relative to `cost`; infinity where no estimate
-        could be made.
+        Estimated distance of `cost` to the optimum, relative to `cost` (or to the rounding error
+        over the tolerance where the cost is less); infinity where no estimate could be made.
     converged : bool
         Whether `gap` fell to the tolerance.
     reason : str
@@ -87,12 +87,16 @@ def estimate_gap(costs: list[float], window: int, noise: float) -> float:
     if len(costs) < 2 * window + 1:
         return np.inf
     last = costs[-1 - window] - costs[-1]
-    before = costs[-1 - 2 * window] - costs[-1 - window]
     if abs(last) <= noise:
         return noise
-    if last <= 0 or before <= last:
-        return np.inf
-    return last * last / (before - last)
+    # The slower of the last two rates, so that one good step does not flatter.
+    rate = 0.0
+    for back in (0, 1) if len(costs) > 2 * window + 1 else (0,):
+        end, middle, start = (costs[-1 - back - m * window] for m in range(3))
+        if middle <= end or start - middle <= middle - end:
+            return np.inf
+        rate = max(rate, (middle - end) / (start - middle))
+    return last * rate / (1 - rate)
 
 
 def run(
@@ -141,7 +145,10 @@ def run(
     costs: list[float] = []
     best: Step | None = None
     gap = np.inf
+    gradient_noise = 50 * 4 * float(np.finfo(op.dtype).eps) * scale**0.75
     checked = -window
+    missed = 0.0
+    quiet = 0
     reason = "max_iter"
     bar = tqdm(
         total=max_iter,
@@ -170,17 +177,22 @@ def run(
                 if best is None or step.cost < best.cost:
                     best = step
                 gap = estimate_gap(costs, window, noise)
+                # A cost that no longer moves may also be crossing a plateau: then its gradient is
+                # well above rounding. Where rounding hides that too, patience has to do.
+                quiet = quiet + 1 if gap <= noise else 0
+                settled = gap <= max(tol * abs(step.cost), noise) and (
+                    gap > noise or step.gradient_norm <= gradient_noise or quiet > 10 * window
+                )
                 if step.final:
                     best, gap, reason = step, 0.0, "exact"
                     break
-                if gap <= max(tol * abs(step.cost), noise) and iteration >= checked + window:
+                if settled and iteration >= checked + window:
                     # A descent also comes to rest on saddles.
                     checked = iteration
                     missed = missed_decrease(op, step.V)
                     if missed <= max(10 * tol * abs(step.cost), 10 * noise):
                         reason = "converged"
                         break
-                    gap = missed
                 if callback is not None and callback(entry):
                     reason = "callback"
                     break
@@ -191,7 +203,8 @@ def run(
             raise
         reason = "interrupted"
     assert best is not None
-    relative = gap / abs(best.cost) if best.cost else 0.0
+    # Where the cost goes to 0, the distance is relative to what rounding leaves of it.
+    relative = max(gap, missed) / max(abs(best.cost), noise / max(tol, 1e-12), 1e-300)
     return Solution(
         best.V, best.cost, float(relative), reason in ("converged", "exact"), reason, history
     )
