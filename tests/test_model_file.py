@@ -360,7 +360,7 @@ def test_a_pickle(tmp_path):
 def test_a_single_array(tmp_path):
     path = tmp_path / "m.npy"
     np.save(path, np.ones(3))
-    refused(path, "single array")
+    refused(path, "not a zip")
 
 
 def test_another_npz(tmp_path):

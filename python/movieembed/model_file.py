@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import tokenize
 import zipfile
+import zlib
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -44,6 +46,7 @@ def write(model: MovieEmbedding, path: str | os.PathLike[str]) -> None:
         "stop_reason": model.stop_reason_,
         "n_iter": int(model.n_iter_),
         "items": _ids_to_json(model.items_),
+        "item_dtype": model.items_.dtype.name,
         "titles": None if model.titles_ is None else [str(t) for t in model.titles_],
         "feature_names": None
         if not hasattr(model, "feature_names_in_")
@@ -72,65 +75,101 @@ def read(cls: type[Model], path: str | os.PathLike[str]) -> Model:
     """Read a model; every field is checked before it is used."""
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
-                raise ValueError("it is a single array")
-            arrays = {name: file[name] for name in file.files}
+        file = path.open("rb")
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no model file {path}") from None
-    except (ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise ValueError(f"{path} is not a movieembed model: {error}") from error
-    header = _header(arrays.get("header"), path)
+    with file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                names = archive.namelist()
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as loaded:
+                arrays = {name.removesuffix(".npy"): loaded[name] for name in names}
+            return _build(cls, arrays)
+        except DAMAGE as error:
+            raise ValueError(f"{path} is not a movieembed model, or is damaged: {error}") from error
 
-    def field(name: str) -> Any:
+
+# What zipfile, NumPy's reader and a header of the wrong kind raise on damaged input.
+DAMAGE = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    OverflowError,
+    RecursionError,
+    EOFError,
+    SyntaxError,
+    RuntimeError,  # zipfile: encrypted, or a compression that it does not know
+    OSError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def _build(cls: type[Model], arrays: dict[str, NDArray[Any]]) -> Model:
+    header = _header(arrays.get("header"))
+
+    def field(name: str, *kinds: type) -> Any:
         if name not in header:
-            raise ValueError(f"{path} is damaged: its header has no {name!r}")
+            raise ValueError(f"its header has no {name!r}")
+        if isinstance(header[name], bool) and bool not in kinds:
+            raise ValueError(f"{name} is {header[name]!r}")
+        if not isinstance(header[name], kinds):
+            raise ValueError(f"{name} is {header[name]!r}")
         return header[name]
 
-    ids = _ids_from_json(field("items"))
+    ids = field("items", list)
+    if not all(isinstance(value, (str, int, float)) for value in ids):
+        raise ValueError("its item ids are neither numbers nor strings")
     n_items = len(ids)
-    embedding = _array(arrays, "embedding", path, ("float32", "float64"), (n_items, None))
-    titles = field("titles")
-    if titles is not None:
-        if not isinstance(titles, list) or len(titles) != n_items:
-            raise ValueError(f"{path} is damaged: it needs one title for each of {n_items} items")
-        titles = np.array([str(t) for t in titles], dtype=object)
-    params = field("params")
-    model = cls(**{k: v for k, v in params.items() if k in cls().get_params()})
+    item_dtype = field("item_dtype", str)
+    if item_dtype in ("int64", "uint64", "float64"):
+        ids = np.array(ids, dtype=item_dtype)
+    embedding = _array(arrays, "embedding", ("float32", "float64"), (n_items, None))
+    labels = {}
+    for name in ("titles", "feature_names"):
+        labels[name] = field(name, list, type(None))
+        if labels[name] is not None:
+            if len(labels[name]) != n_items:
+                raise ValueError(f"it has {len(labels[name])} {name} for {n_items} items")
+            labels[name] = np.array([str(label) for label in labels[name]], dtype=object)
+    params = field("params", dict)
+    known = cls().get_params()
+    model = cls(**{name: value for name, value in params.items() if name in known})
     model.embedding_ = embedding
-    model.eigenvalues_ = _array(arrays, "eigenvalues", path, ("float64",), (embedding.shape[1],))
-    model.item_counts_ = _array(arrays, "item_counts", path, ("int64",), (n_items,))
-    history = _array(
-        arrays, "history", path, ("float64",), (None, len(HISTORY_COLUMNS)), finite=False
-    )
+    model.eigenvalues_ = _array(arrays, "eigenvalues", ("float64",), (embedding.shape[1],))
+    model.item_counts_ = _array(arrays, "item_counts", ("int64",), (n_items,))
+    history = _array(arrays, "history", ("float64",), (None, len(HISTORY_COLUMNS)))
     model.history_ = pd.DataFrame(history, columns=list(HISTORY_COLUMNS)).astype({"iteration": int})
-    model.cost_ = float(field("cost"))
-    model.gap_ = float(field("gap"))
-    model.converged_ = bool(field("converged"))
-    model.stop_reason_ = str(field("stop_reason"))
-    model.n_iter_ = int(field("n_iter"))
-    model._index = ItemIndex(ids, titles)
+    model.cost_ = float(field("cost", float, int))
+    model.gap_ = float(field("gap", float, int))
+    model.converged_ = field("converged", bool)
+    model.stop_reason_ = field("stop_reason", str)
+    model.n_iter_ = field("n_iter", int)
+    model._index = ItemIndex(ids, labels["titles"])
     model.items_ = model._index.ids
     model.titles_ = model._index.titles
     model.n_features_in_ = n_items
-    if field("feature_names") is not None:
-        model.feature_names_in_ = np.array(header["feature_names"], dtype=object)
+    if labels["feature_names"] is not None:
+        model.feature_names_in_ = labels["feature_names"]
     return model
 
 
-def _header(raw: NDArray[Any] | None, path: Path) -> dict[str, Any]:
-    if raw is None or raw.dtype != np.uint8:
-        raise ValueError(f"{path} is not a movieembed model: it has no header")
-    try:
-        header = json.loads(raw.tobytes().decode())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is damaged: its header cannot be read") from error
+def _header(raw: NDArray[Any] | None) -> dict[str, Any]:
+    if raw is None or raw.dtype != np.uint8 or raw.ndim != 1:
+        raise ValueError("it has no header")
+    header = json.loads(raw.tobytes().decode())
     if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a movieembed model")
-    if header.get("format_version", 0) > FORMAT_VERSION:
+        raise ValueError("its header is of another format")
+    written = header.get("format_version")
+    if not isinstance(written, int) or isinstance(written, bool):
+        raise ValueError(f"format_version is {written!r}")
+    if written > FORMAT_VERSION:
         raise ValueError(
-            f"{path} was written by movieembed {header.get('version')}, in a newer format than "
-            f"this version reads; upgrade movieembed"
+            f"it was written by movieembed {header.get('version')}, in a newer format than this "
+            f"version reads; upgrade movieembed"
         )
     return header
 
@@ -138,24 +177,20 @@ def _header(raw: NDArray[Any] | None, path: Path) -> dict[str, Any]:
 def _array(
     arrays: dict[str, NDArray[Any]],
     name: str,
-    path: Path,
     dtypes: tuple[str, ...],
     shape: tuple[int | None, ...],
-    finite: bool = True,
 ) -> NDArray[Any]:
     array = arrays.get(name)
     if array is None:
-        raise ValueError(f"{path} is damaged: it has no {name}")
+        raise ValueError(f"it has no {name}")
     fits = array.ndim == len(shape) and all(
         want is None or have == want for have, want in zip(array.shape, shape, strict=True)
     )
-    if array.dtype.name not in dtypes or not fits:
-        raise ValueError(
-            f"{path} is damaged: {name} has dtype {array.dtype} and shape {array.shape}"
-        )
-    if finite and not np.isfinite(array).all():
-        raise ValueError(f"{path} is damaged: {name} holds NaN or infinity")
-    return array
+    if array.dtype.name not in dtypes or not array.dtype.isnative or not fits:
+        raise ValueError(f"{name} has dtype {array.dtype} and shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds NaN or infinity")
+    return np.ascontiguousarray(array)
 
 
 def _plain(value: Any) -> Any:
@@ -163,20 +198,14 @@ def _plain(value: Any) -> Any:
 
 
 def _ids_to_json(ids: NDArray[Any]) -> list[Any]:
-    plain: list[Any] = ids.tolist()
+    plain = [_plain(value) for value in ids.tolist()]
     for value in plain:
         if not isinstance(value, (str, int, float)):
             raise TypeError(
                 f"item ids must be numbers or strings to be saved, not {type(value).__name__} "
                 f"({value!r})"
             )
-    return plain
-
-
-def _ids_from_json(values: Any) -> list[Any]:
-    if not isinstance(values, list) or not all(isinstance(v, (str, int, float)) for v in values):
-        raise ValueError("the file's item ids are damaged")
-    return values
+    return [str(value) if isinstance(value, str) else value for value in plain]
 
 
 def _umask() -> int:
