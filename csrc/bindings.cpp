@@ -84,16 +84,6 @@ void check_no_overlap(const py::array& a, const char* a_name, const py::array& b
         throw py::value_error(std::string(a_name) + " and " + b_name + " share memory");
 }
 
-// Hands a vector's memory to NumPy.
-template <class T>
-py::array_t<T> to_array(std::vector<T>&& data) {
-    auto owner = std::make_unique<std::vector<T>>(std::move(data));
-    std::vector<T>* raw = owner.get();
-    py::capsule release(raw, [](void* p) { delete static_cast<std::vector<T>*>(p); });
-    owner.release();
-    return py::array_t<T>(static_cast<py::ssize_t>(raw->size()), raw->data(), release);
-}
-
 // A checked compressed sparse row matrix over borrowed NumPy arrays. Everything a kernel relies on is
 // verified here, once, so that the products of an iteration need not look again.
 class Csr {
@@ -249,27 +239,74 @@ void gather_product_py(const Csr& a, const py::array& v, py::array out, const py
     });
 }
 
-py::tuple cooccurrence_rows_py(const Csr& l, const Csr& lt, int64_t first, int64_t last, int n_threads) {
-    check_pair(l, lt);
-    check_range(first, last, l.cols());
-    return with_types(l, [&](auto t, auto i) -> py::tuple {
-        using T = decltype(t);
-        using I = decltype(i);
-        const auto vl = l.view<T, I>();
-        const auto vlt = lt.view<T, I>();
-        auto run = [&](auto a) -> py::tuple {
-            using A = decltype(a);
-            CooccurrenceRows<A, I> rows;
+// The upper triangle of X as it is built, over any of the types.
+class Cooccurrence {
+public:
+    Cooccurrence(py::object l, py::object lt) : l_object_(std::move(l)), lt_object_(std::move(lt)) {
+        const Csr& a = l_object_.cast<const Csr&>();
+        const Csr& b = lt_object_.cast<const Csr&>();
+        check_pair(a, b);
+        n_items_ = a.cols();
+        with_types(a, [&](auto t, auto i) {
+            using T = decltype(t);
+            using I = decltype(i);
+            if (a.has_values())
+                rows_ = std::make_unique<Rows<double, T, I>>(a.view<T, I>(), b.view<T, I>());
+            else
+                rows_ = std::make_unique<Rows<int32_t, T, I>>(a.view<T, I>(), b.view<T, I>());
+        });
+    }
+
+    void add(int64_t first, int64_t last, int n_threads) {
+        check_range(first, last, n_items_);
+        if (first != next_) throw py::value_error("rows must be added in order: " + std::to_string(next_) + " is next");
+        py::gil_scoped_release free;
+        rows_->add(first, last, n_threads);
+        next_ = last;
+    }
+
+    py::tuple finish(int n_threads) {
+        if (next_ != n_items_)
+            throw py::value_error("rows " + std::to_string(next_) + " to " + std::to_string(n_items_) + " are missing");
+        return rows_->finish(n_items_, n_threads);
+    }
+
+private:
+    struct AnyRows {
+        virtual ~AnyRows() = default;
+        virtual void add(int64_t first, int64_t last, int n_threads) = 0;
+        virtual py::tuple finish(int64_t n_items, int n_threads) = 0;
+    };
+
+    template <class Sum, class T, class I>
+    struct Rows final : AnyRows {
+        UpperRows<Sum, T, I> upper;
+        Rows(const CsrView<T, I>& l, const CsrView<T, I>& lt) : upper(l, lt) {}
+        void add(int64_t first, int64_t last, int n_threads) override { upper.add(first, last, n_threads); }
+        py::tuple finish(int64_t n_items, int n_threads) override {
+            using A = std::conditional_t<std::is_integral_v<Sum>, int64_t, double>;
+            py::array_t<int64_t> indptr(n_items + 1);
+            int64_t* p = indptr.mutable_data();
+            const std::vector<int64_t> nnz = upper.row_nnz();
+            p[0] = 0;
+            for (int64_t r = 0; r < n_items; ++r) p[r + 1] = p[r] + nnz[static_cast<std::size_t>(r)];
+            py::array_t<I> indices(p[n_items]);
+            py::array_t<A> data(p[n_items]);
+            I* pi = indices.mutable_data();
+            A* pd = data.mutable_data();
             {
                 py::gil_scoped_release free;
-                rows = cooccurrence_rows<A, T, I>(vl, vlt, first, last, n_threads);
+                upper.fill(p, pi, pd, n_threads);
             }
-            return py::make_tuple(to_array(std::move(rows.row_nnz)), to_array(std::move(rows.indices)),
-                                  to_array(std::move(rows.data)));
-        };
-        return l.has_values() ? run(double{}) : run(int64_t{});
-    });
-}
+            return py::make_tuple(indptr, indices, data);
+        }
+    };
+
+    py::object l_object_, lt_object_;  // kept alive: the rows borrow their arrays
+    int64_t n_items_ = 0;
+    int64_t next_ = 0;
+    std::unique_ptr<AnyRows> rows_;
+};
 
 py::tuple cooccurrence_row_sums_py(const Csr& l, const Csr& lt, int64_t first, int64_t last, bool with_diagonal,
                                    int n_threads) {
@@ -450,8 +487,10 @@ PYBIND11_MODULE(_core, m) {
     m.def("gather_product", &gather_product_py, "out = A v - diag(s) diag.", py::arg("a"), py::arg("v").noconvert(),
           py::arg("out").noconvert(), py::arg("s") = py::none(), py::arg("diag") = py::none(),
           py::arg("n_threads") = 0);
-    m.def("cooccurrence_rows", &cooccurrence_rows_py, "Rows of X: (row_nnz, indices, data).", py::arg("l"),
-          py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("n_threads") = 0);
+    py::class_<Cooccurrence>(m, "Cooccurrence", "X in the making: add() ranges of rows, then finish().")
+        .def(py::init<py::object, py::object>(), py::arg("l"), py::arg("lt"))
+        .def("add", &Cooccurrence::add, py::arg("first"), py::arg("last"), py::arg("n_threads") = 0)
+        .def("finish", &Cooccurrence::finish, py::arg("n_threads") = 0, "(indptr, indices, data) of X.");
     m.def("cooccurrence_row_sums", &cooccurrence_row_sums_py, "Row sums of squares and row sums of X.", py::arg("l"),
           py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("with_diagonal") = false, py::arg("n_threads") = 0);
     m.def("cooccurrence_top_k", &cooccurrence_top_k_py, "The k largest entries of rows of X: (columns, values).",

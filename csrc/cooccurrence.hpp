@@ -17,20 +17,38 @@
 
 namespace movieembed {
 
-// Rows [first, last) in compressed form: row r has row_nnz[r - first] ascending columns. An entry is stored
-// where somebody has both items, even if weights cancel to zero.
-template <class A, class I>
-struct CooccurrenceRows {
-    std::vector<std::int64_t> row_nnz;
-    std::vector<I> indices;
-    std::vector<A> data;  // std::int64_t counts without values, double sums with them
+// X itself. X is symmetric, so only the entries with j > i are computed, in ranges of rows; fill() then writes
+// both triangles. An entry is stored where somebody has both items, even if weights cancel to zero.
+// Sum is std::int32_t (counts, without values) or double. Memory: 4 + sizeof(Sum) bytes for each pair of items,
+// beside the 2 (sizeof(I) + sizeof(A)) of the output.
+template <class Sum, class T, class I>
+class UpperRows {
+public:
+    UpperRows(const CsrView<T, I>& l, const CsrView<T, I>& lt) : l_(l), lt_(lt) {}
+
+    // Rows [first, last); ranges must follow one another.
+    void add(std::int64_t first, std::int64_t last, int n_threads);
+
+    // Stored entries of each of the L.cols rows of X.
+    std::vector<std::int64_t> row_nnz() const;
+
+    // indptr (L.cols + 1 entries) is the running sum of row_nnz(); indices and data have indptr[L.cols].
+    template <class A>
+    void fill(const std::int64_t* indptr, I* indices, A* data, int n_threads) const;
+
+private:
+    struct Chunk {
+        std::int64_t first_row = 0;
+        std::vector<std::int64_t> row_end;
+        std::vector<I> columns;
+        std::vector<Sum> sums;
+    };
+
+    CsrView<T, I> l_, lt_;
+    std::vector<Chunk> chunks_;
 };
 
-template <class A, class T, class I>
-CooccurrenceRows<A, I> cooccurrence_rows(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first,
-                                         std::int64_t last, int n_threads);
-
-// sum of squares and sum of each row in [first, last); with_diagonal adds X_ii = c_i.
+// Sum of squares and sum of each row in [first, last); with_diagonal adds X_ii = c_i.
 // sum_squares and totals have last - first entries.
 template <class T, class I>
 void cooccurrence_row_sums(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last,

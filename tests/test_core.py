@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -236,9 +237,17 @@ def signed_integers(L: sp.csr_array, seed: int) -> sp.csr_array:
     return L
 
 
+def built(by_user: Any, by_item: Any, *cuts: int, n_threads: int = 0) -> tuple[Any, ...]:
+    """All of X, its rows added in ranges between the cuts."""
+    building = _core.Cooccurrence(by_user, by_item)
+    for first, last in itertools.pairwise((0, *cuts, by_user.cols)):
+        building.add(first, last, n_threads)
+    return building.finish(n_threads)
+
+
 @pytest.mark.parametrize("dtype", [None, *FLOATS])
 @pytest.mark.parametrize("index", INDICES)
-def test_cooccurrence_rows(index: Any, dtype: Any) -> None:
+def test_cooccurrence(index: Any, dtype: Any) -> None:
     for name, L in matrices():
         if dtype is not None:
             L = signed_integers(L, 3)
@@ -246,17 +255,29 @@ def test_cooccurrence_rows(index: Any, dtype: Any) -> None:
         met = dense_cooccurrence(L != 0) > 0  # stored where somebody has both, even if 0
         by_user, by_item = pair(L, index, dtype)
         for first, last in ranges(L.shape[1]):
-            there = met[first:last]
             for n_threads in THREADS:
-                counts, columns, data = _core.cooccurrence_rows(
-                    by_user, by_item, first, last, n_threads
-                )
-                assert counts.dtype == np.int64
+                indptr, columns, data = built(by_user, by_item, first, last, n_threads=n_threads)
+                assert indptr.dtype == np.int64
                 assert columns.dtype == index
                 assert data.dtype == (np.int64 if dtype is None else np.float64)
-                np.testing.assert_array_equal(counts, there.sum(axis=1), err_msg=name)
-                np.testing.assert_array_equal(columns, np.nonzero(there)[1], err_msg=name)
-                np.testing.assert_array_equal(data, X[first:last][there], err_msg=name)
+                np.testing.assert_array_equal(
+                    indptr, [0, *np.cumsum(met.sum(axis=1))], err_msg=name
+                )
+                np.testing.assert_array_equal(columns, np.nonzero(met)[1], err_msg=name)
+                np.testing.assert_array_equal(data, X[met], err_msg=name)
+
+
+def test_cooccurrence_wants_all_rows_in_order() -> None:
+    building = _core.Cooccurrence(L34, LT34)
+    with pytest.raises(ValueError, match="rows must be added in order: 0 is next"):
+        building.add(1, 4)
+    building.add(0, 2)
+    with pytest.raises(ValueError, match="rows must be added in order: 2 is next"):
+        building.add(0, 2)
+    with pytest.raises(ValueError, match="rows 2 to 4 are missing"):
+        building.finish()
+    building.add(2, 4)
+    assert building.finish()[0].tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("dtype", [None, *FLOATS])
@@ -317,7 +338,7 @@ def test_cooccurrence_has_the_same_bits_at_any_thread_count() -> None:
     by_user, by_item = pair(L, np.int32, np.float64)
     X = dense_cooccurrence(L)
     calls: list[Callable[[int], tuple[Any, ...]]] = [
-        lambda n: _core.cooccurrence_rows(by_user, by_item, 0, 90, n),
+        lambda n: built(by_user, by_item, n_threads=n),
         lambda n: _core.cooccurrence_row_sums(by_user, by_item, 0, 90, True, n),
         lambda n: _core.cooccurrence_top_k(by_user, by_item, 0, 90, 9, n),
         lambda n: (residual(by_user, by_item, 0, np.ones((90, 90)), n),),
@@ -326,15 +347,16 @@ def test_cooccurrence_has_the_same_bits_at_any_thread_count() -> None:
         first = [a.tobytes() for a in call(1)]
         for n_threads in THREADS[1:]:
             assert [a.tobytes() for a in call(n_threads)] == first
-    rows, columns, data = calls[0](2)
-    np.testing.assert_allclose(data, X[np.repeat(np.arange(90), rows), columns], atol=1e-13)
+    indptr, columns, data = calls[0](2)
+    rows = np.repeat(np.arange(90), np.diff(indptr))
+    np.testing.assert_allclose(data, X[rows, columns], atol=1e-13)
     np.testing.assert_allclose(calls[1](2)[0], ((L.T @ L).toarray() ** 2).sum(axis=1), rtol=1e-12)
 
 
 def test_cooccurrence_counts_beyond_16_bits_and_squares_beyond_32() -> None:
     n = 70_000
     by_user, by_item = pair(np.ones((n, 2), dtype=np.float32))
-    np.testing.assert_array_equal(_core.cooccurrence_rows(by_user, by_item, 0, 2)[2], [n, n])
+    np.testing.assert_array_equal(built(by_user, by_item)[2], [n, n])
     squares, totals = _core.cooccurrence_row_sums(by_user, by_item, 0, 2)
     np.testing.assert_array_equal(squares, [n * n, n * n])
     np.testing.assert_array_equal(totals, [n, n])
@@ -348,7 +370,7 @@ def test_cooccurrence_counts_beyond_16_bits_and_squares_beyond_32() -> None:
 def test_float32_weights_are_multiplied_in_float64() -> None:
     w = np.array([[1 + 2.0**-20, 1 - 2.0**-20]], dtype=np.float32)
     by_user, by_item = pair(w, np.int32, np.float32)
-    assert _core.cooccurrence_rows(by_user, by_item, 0, 1)[2].tolist() == [1 - 2.0**-40]
+    assert built(by_user, by_item)[2].tolist() == [1 - 2.0**-40] * 2
     assert _core.cooccurrence_row_sums(by_user, by_item, 0, 1)[1].tolist() == [1 - 2.0**-40]
     p = np.ones((1, 2))
     _core.residual_rows(by_user, by_item, 0, p)
@@ -720,7 +742,7 @@ def test_gather_product_refuses_an_output_over_its_diagonal(d: int) -> None:
 L34, LT34 = pair(np.array([[1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 1, 0]]))
 
 PAIR_CALLS: dict[str, Callable[..., Any]] = {
-    "rows": lambda *pair, first=0, last=4: _core.cooccurrence_rows(*pair, first, last),
+    "rows": lambda *pair, first=0, last=4: _core.Cooccurrence(*pair).add(first, last),
     "row_sums": lambda *pair, first=0, last=4: _core.cooccurrence_row_sums(*pair, first, last),
     "top_k": lambda *pair, first=0, last=4: _core.cooccurrence_top_k(*pair, first, last, 1),
 }
