@@ -55,10 +55,10 @@ def cooccurrence(
 
     Notes
     -----
-    Takes half the sum over users of (number of likes)^2 multiply-adds; X is symmetric. Memory is that
-    of X (12 bytes an entry), a third of it again while it is built, and one row a thread. X is not sparse for long: at the 20,720 items of
-    MovieLens 20M it is 21 % dense. :func:`cooccurrence_sums` and :func:`cooccurrence_top_k` do
-    without it.
+    Takes half the sum over users of (number of likes)^2 multiply-adds; X is symmetric. Memory is
+    that of X (12 bytes an entry), a third of it again while it is built, and one row a thread. X is
+    not sparse for long: at the 20,720 items of MovieLens 20M it is 21 % dense.
+    :func:`cooccurrence_sums` and :func:`cooccurrence_top_k` do without it.
 
     Examples
     --------
