@@ -68,6 +68,15 @@ def test_the_start_is_the_exercises_and_one_for_all(likes, study):
     assert wide["start"].iloc[0] == pytest.approx(expected, rel=1e-5)
 
 
+def test_no_run_moves_or_scales_the_start(small_likes):
+    """Nor where, as here, a random V is so unlike X that its best multiple is near 0."""
+    study = run_study(
+        small_likes, components=(10, 50), exact=("gd", "als"), adam_rates=(0.1,), iterations=1
+    )
+    for _, runs in study.costs.groupby("components"):
+        assert runs["start"].nunique() == 1
+
+
 def test_distances_are_to_the_lowest_cost(likes, study):
     for d in (3, 5):
         model = me.MovieEmbedding(d, random_state=5, tol=1e-12).fit(likes)

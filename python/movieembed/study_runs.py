@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -13,7 +13,11 @@ from numpy.typing import NDArray
 from movieembed.backends.cpu import CpuOperator
 from movieembed.exceptions import DivergenceError
 from movieembed.likes import Likes
-from movieembed.solvers import HistoryEntry, Solution, solve
+from movieembed.solvers import DESCENT, SOLVERS, HistoryEntry, Solution, solve
+from movieembed.solvers.als import als
+from movieembed.solvers.eigen import eigen
+from movieembed.solvers.iteration import run
+from movieembed.solvers.step import Step
 
 __all__ = ["LIST", "Comparison", "Run", "Setting", "stable_rates"]
 
@@ -123,24 +127,20 @@ class Comparison:
         self, setting: Setting, iterations: int, callback: Callable[[HistoryEntry], Any]
     ) -> None:
         """Run one setting and keep its history and its lists."""
-        rate = setting.learning_rate
         if self.wide and setting.optimizer == "eigen":
             # d is no less than the rank, so the reference is exact, whatever the start.
             solution, columns = self.optimum, self.op.active
         else:
             try:
-                solution = solve(
+                solution = run(
+                    self._steps(setting),
                     self.run_op,
-                    setting.optimizer,
-                    self.d,
-                    rng=np.random.default_rng(0),
-                    V0=self.V0,
-                    learning_rate="exact" if isinstance(rate, str) else rate,
-                    decay=DECAY,
-                    max_iter=iterations,
                     tol=1e-10,
+                    max_iter=iterations,
+                    window=SOLVERS[setting.optimizer].window,
                     callback=callback,
                     progress=False,
+                    name=setting.optimizer,
                 )
             except DivergenceError as error:
                 self.runs.append(Run(setting, error.history, "diverged"))
@@ -149,12 +149,26 @@ class Comparison:
             columns = self.run_op.active
         V = solution.V
         outcome = "stopped" if solution.reason == "max_iter" else solution.reason
-        run = Run(setting, solution.history, outcome)
-        run.found, run.cosines = nearest(V, columns, self.films, self.op.active, LIST)
-        run.cosine_difference = self._cosine_difference(V, columns)
+        done = Run(setting, solution.history, outcome)
+        done.found, done.cosines = nearest(V, columns, self.films, self.op.active, LIST)
+        done.cosine_difference = self._cosine_difference(V, columns)
         if not self.wide and V.shape == self.optimum.V.shape:
-            run.vector_difference, run.aligned_difference = rotation_gap(V, self.optimum.V)
-        self.runs.append(run)
+            done.vector_difference, done.aligned_difference = rotation_gap(V, self.optimum.V)
+        self.runs.append(done)
+
+    def _steps(self, setting: Setting) -> Iterator[Step]:
+        """The solver, from V0 as it is: `solve` may scale a start, and all runs are to share it."""
+        op, name, rate = self.run_op, setting.optimizer, setting.learning_rate
+        if name == "eigen":
+            return eigen(op, self.d, np.random.default_rng(0), self.V0)
+        if name == "als":
+            return als(op, self.V0)
+        options = {"decay": DECAY} if name == "momentum" else {}
+        descent: Any = DESCENT[name]
+        steps: Iterator[Step] = descent(
+            op, self.V0, "exact" if isinstance(rate, str) else rate, **options
+        )
+        return steps
 
     def forget(self) -> None:
         """Let go of the start and the operator, which no further run needs."""
@@ -197,7 +211,7 @@ def cosines_with(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cosines of the films with every row of V, (n_films, n_rows), and the rows' lengths."""
     at = np.searchsorted(columns, films)
-    lengths = np.linalg.norm(V, axis=1).astype(np.float64)
+    lengths = np.sqrt(np.einsum("ij,ij->i", V, V)).astype(np.float64)
     dots = (V @ V[at].T).T.astype(np.float64)
     product = lengths[at][:, None] * lengths
     return np.divide(dots, product, out=np.zeros_like(dots), where=product > 0), lengths
