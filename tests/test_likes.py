@@ -682,7 +682,11 @@ def test_values_must_be_real(matrix: object) -> None:
         Likes.from_matrix(matrix)
 
 
-@pytest.mark.parametrize("matrix", [None, [[1, 0]], pd.DataFrame([[1]]), "matrix"])
+def test_nested_lists_are_a_matrix() -> None:
+    assert Likes.from_matrix([[1, 0], [1, 1]]).matrix.toarray().tolist() == [[1, 0], [1, 1]]
+
+
+@pytest.mark.parametrize("matrix", [None, pd.DataFrame([[1]]), "matrix"])
 def test_what_is_no_matrix_is_refused(matrix: object) -> None:
     with pytest.raises(TypeError, match="users x items; got"):
         Likes.from_matrix(matrix)
