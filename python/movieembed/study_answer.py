@@ -194,18 +194,18 @@ def learning_rates(narrow: pd.DataFrame) -> str:
         for table, text in (
             (gone, "diverged, and left no lists"),
             (small, "came too slowly"),
-            (large, "could not settle"),
+            (large, "did not settle"),
         )
         if len(table)
     ]
     text = f"Of the given learning rates, {'; '.join(parts)}." if parts else ""
     if len(best):
         nearest = [
-            f"{NAMES.get(run.optimizer, run.optimizer)} at {run.learning_rate} to "
+            f"{NAMES.get(run.optimizer, run.optimizer)} at {run.learning_rate}, "
             f"{run.distance:.1e} (d = {run.components:,})"
             for run in records(best.sort_values(["components", "distance"]))
         ]
-        text += f" The best came near: {listed(nearest)}."
+        text += f" How far the best rates ended from the optimum: {'; '.join(nearest)}."
     if len(free):
         failed = (free["outcome"] == "diverged").sum()
         text += (
