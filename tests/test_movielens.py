@@ -186,3 +186,13 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
     assert ran.returncode == 0, ran.stderr
     peak = int(ran.stdout) * 1024 / 1e6
     assert 100 < peak < 400, f"{peak:.0f} MB"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_ordinary_init_is_never_replaced(small_likes, seed):
+    """Also where <V, XV> happens to be negative, and no multiple of V is better than zero."""
+    V0 = 0.5 * np.random.default_rng(seed).standard_normal((small_likes.n_items, 50))
+    V0[small_likes.item_counts == 0] = 0
+    model = MovieEmbedding(50, solver="gd", init=V0, max_iter=1, callback=lambda entry: True)
+    model.fit(small_likes)
+    assert model.history_["cost"].iloc[0] == pytest.approx(me.cost(small_likes, V0), rel=1e-6)

@@ -13,7 +13,7 @@ from movieembed.solvers.step import Step
 
 # Steps after which XV is computed afresh: in between it is carried along, and rounding adds up.
 REFRESH = 50
-# Size of a start, in multiples of its best, from which it is scaled down first.
+# Size of a start, in multiples of that for which |VV'| = |X|, from which it is scaled down first.
 OUT_OF_REACH = 100.0
 
 
@@ -84,13 +84,19 @@ def random_start(op: Operator, n_components: int, rng: np.random.Generator) -> T
 
 
 def in_reach(op: Operator, V: Tall) -> Tall:
-    """V, or its best multiple where V is so large that rounding would hide the way down."""
+    """V, or its best multiple where V is so large that rounding would hide the way down.
+
+    Its size is judged by |VV'| against |X|, which is known whichever way V points.
+    """
     largest = float(abs(V).max())
     if not largest:
         return V
     unit = V / op.dtype.type(largest)
-    best = best_multiple(op, unit)
-    return unit * op.dtype.type(best) if largest > OUT_OF_REACH * best else V
+    G = op.gram(unit)
+    of_size_x = (op.frobenius_squared / float(np.vdot(G, G))) ** 0.25
+    if largest <= OUT_OF_REACH * of_size_x:
+        return V
+    return unit * op.dtype.type(best_multiple(op, unit))
 
 
 def best_multiple(op: Operator, V: Tall) -> float:
