@@ -200,6 +200,16 @@ void check_pair(const Csr& l, const Csr& lt) {
         throw py::value_error("l has more users than 32 bits count");
 }
 
+// Calls f with typed views of L and its transpose, which check_pair has seen.
+template <class F>
+void with_views(const Csr& l, const Csr& lt, F f) {
+    with_types(l, [&](auto t, auto i) {
+        using T = decltype(t);
+        using I = decltype(i);
+        f(l.view<T, I>(), lt.view<T, I>());
+    });
+}
+
 void check_range(int64_t first, int64_t last, int64_t rows) {
     if (first < 0 || last < first || last > rows)
         throw py::value_error("rows [" + std::to_string(first) + ", " + std::to_string(last) + ") are not within [0, " +
@@ -315,13 +325,9 @@ py::tuple cooccurrence_row_sums_py(const Csr& l, const Csr& lt, int64_t first, i
     py::array_t<double> squares(last - first), totals(last - first);
     double* ps = squares.mutable_data();
     double* pt = totals.mutable_data();
-    with_types(l, [&](auto t, auto i) {
-        using T = decltype(t);
-        using I = decltype(i);
-        const auto vl = l.view<T, I>();
-        const auto vlt = lt.view<T, I>();
+    with_views(l, lt, [&](const auto& vl, const auto& vlt) {
         py::gil_scoped_release free;
-        cooccurrence_row_sums<T, I>(vl, vlt, first, last, with_diagonal, ps, pt, n_threads);
+        cooccurrence_row_sums(vl, vlt, first, last, with_diagonal, ps, pt, n_threads);
     });
     return py::make_tuple(squares, totals);
 }
@@ -335,13 +341,9 @@ py::tuple cooccurrence_top_k_py(const Csr& l, const Csr& lt, int64_t first, int6
     py::array_t<double> values({last - first, k});
     int64_t* pc = columns.mutable_data();
     double* pv = values.mutable_data();
-    with_types(l, [&](auto t, auto i) {
-        using T = decltype(t);
-        using I = decltype(i);
-        const auto vl = l.view<T, I>();
-        const auto vlt = lt.view<T, I>();
+    with_views(l, lt, [&](const auto& vl, const auto& vlt) {
         py::gil_scoped_release free;
-        cooccurrence_top_k<T, I>(vl, vlt, first, last, k, pc, pv, n_threads);
+        cooccurrence_top_k(vl, vlt, first, last, k, pc, pv, n_threads);
     });
     return py::make_tuple(columns, values);
 }
@@ -384,16 +386,13 @@ py::array_t<double> residual_rows_py(const Csr& l, const Csr& lt, int64_t first,
     check_pair(l, lt);
     double* pp = checked_output<double>(p, "p", {-1, l.cols()});
     const int64_t rows = p.shape(0);
+    check_range(first, first, l.cols());  // alone, so that the sum below cannot overflow
     check_range(first, first + rows, l.cols());
     py::array_t<double> squares(rows);
     double* ps = squares.mutable_data();
-    with_types(l, [&](auto t, auto i) {
-        using T = decltype(t);
-        using I = decltype(i);
-        const auto vl = l.view<T, I>();
-        const auto vlt = lt.view<T, I>();
+    with_views(l, lt, [&](const auto& vl, const auto& vlt) {
         py::gil_scoped_release free;
-        residual_rows<T, I>(vl, vlt, first, rows, pp, ps, n_threads);
+        residual_rows(vl, vlt, first, rows, pp, ps, n_threads);
     });
     return squares;
 }

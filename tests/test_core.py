@@ -800,6 +800,7 @@ def test_cooccurrence_top_k_refuses_k(k: int) -> None:
         (-1, np.zeros((2, 4)), ValueError, "not within"),
         (0, np.zeros((5, 4)), ValueError, "not within"),
         (2**62, np.zeros((2, 4)), ValueError, "not within"),
+        (2**63 - 1, np.zeros((2, 4)), ValueError, "not within"),
         (5, np.zeros((0, 4)), ValueError, "not within"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Hashable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -53,6 +54,10 @@ def load_likes(
             items=catalogue,
             item_id=None if catalogue is None else as_column(item_id, catalogue),
             title=None if catalogue is None else as_column(title, catalogue),
+        )
+    if path.is_file() and path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
+        raise ValueError(
+            f"{source} is neither a MovieLens folder or .zip nor a table ({', '.join(TABLES)})"
         )
     given = {
         "--user-col": user,

@@ -42,7 +42,6 @@ GENRES_100K = (
 )  # fmt: skip
 NO_GENRES = "(no genres listed)"
 
-RATING_COLUMNS = ("userId", "movieId", "rating", "timestamp")
 MOVIE_COLUMNS = ("movieId", "title", "genres")
 _MOVIE_TYPES: dict[str, Any] = {"movieId": "int64", "title": str, "genres": str}
 _RATING_TYPES = {"userId": int, "movieId": int, "rating": float, "timestamp": int}
@@ -123,7 +122,7 @@ def load_movielens(
             return _load(_archive(path, archive))
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path} is not a whole .zip file: {error}") from error
-    except (RuntimeError, NotImplementedError) as error:
+    except RuntimeError as error:  # what zipfile raises for both
         raise ValueError(f"{path} is encrypted or compressed in an unknown way: {error}") from error
 
 
