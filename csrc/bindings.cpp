@@ -7,16 +7,21 @@
 #include <pybind11/stl.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "cooccurrence.hpp"
-#include "gather.hpp"
+#include "blas.hpp"
+#include "dense.hpp"
+#include "gather_isa.hpp"
+#include "likes_product.hpp"
 #include "neighbors.hpp"
-#include "objective.hpp"
+#include "residual.hpp"
 #include "threads.hpp"
 
 namespace py = pybind11;
@@ -216,38 +221,138 @@ void check_range(int64_t first, int64_t last, int64_t rows) {
                               std::to_string(rows) + ")");
 }
 
-void gather_product_py(const Csr& a, const py::array& v, py::array out, const py::object& s, const py::object& diag,
-                       int n_threads) {
-    with_float(v, "v", [&](auto t) {
-        using T = decltype(t);
-        if (a.has_values() && a.values_are_double() != std::is_same_v<T, double>)
-            throw py::type_error("v and the values of a must have the same dtype");
-        const T* pv = checked<T>(v, "v", {a.cols(), -1});
-        const int64_t d = v.shape(1);
-        T* po = checked_output<T>(out, "out", {a.rows(), d});
-        check_no_overlap(v, "v", out, "out");
-        const T* ps = nullptr;
-        const T* pd = nullptr;
-        py::array s_array, diag_array;
-        if (s.is_none() != diag.is_none()) throw py::value_error("s and diag go together");
-        if (!s.is_none()) {
-            s_array = py::array::ensure(s);
-            diag_array = py::array::ensure(diag);
-            if (!s_array || !diag_array) throw py::type_error("s and diag must be arrays");
-            ps = checked<T>(s_array, "s", {a.rows()});
-            pd = checked<T>(diag_array, "diag", {a.rows(), d});
-            check_no_overlap(s_array, "s", out, "out");
-            check_no_overlap(diag_array, "diag", out, "out");
-        }
-        if (d == 0) return;
+// A row-major array whose rows may lie apart, such as some columns of a wider one.
+template <class T, class Array>
+Tall<T> tall(Array& a, const char* name, int64_t rows, int64_t cols) {
+    using Value = std::remove_const_t<T>;
+    if (!is<Value>(a)) wrong_dtype(name, type_name<Value>(), a);
+    if (a.ndim() != 2)
+        throw py::value_error(std::string(name) + " must have 2 dimensions, not " + std::to_string(a.ndim()));
+    for (const auto& [axis, n] : {std::pair{0, rows}, std::pair{1, cols}})
+        if (n >= 0 && a.shape(axis) != n)
+            throw py::value_error(std::string(name) + " has length " + std::to_string(a.shape(axis)) + " on axis " +
+                                  std::to_string(axis) + ", expected " + std::to_string(n));
+    const auto size = static_cast<py::ssize_t>(sizeof(Value));
+    const bool empty = a.shape(0) == 0 || a.shape(1) == 0;
+    const py::ssize_t step = a.shape(0) > 1 ? a.strides(0) : a.shape(1) * size;
+    if (!empty && ((a.shape(1) > 1 && a.strides(1) != size) || step % size != 0 || step < a.shape(1) * size))
+        throw py::value_error(std::string(name) + " must have contiguous rows, one after another");
+    if (reinterpret_cast<std::uintptr_t>(a.data()) % alignof(Value) != 0)
+        throw py::value_error(std::string(name) + " must be aligned");
+    const int64_t ld = std::max<int64_t>(1, empty ? a.shape(1) : step / size);
+    if (ld > int64_t{std::numeric_limits<int32_t>::max()})
+        throw py::value_error(std::string(name) + " has rows too far apart");
+    if constexpr (std::is_const_v<T>) {
+        return {static_cast<T*>(a.data()), a.shape(0), a.shape(1), ld};
+    } else {
+        if (!a.writeable()) throw py::value_error(std::string(name) + " is read-only");
+        return {static_cast<T*>(a.mutable_data()), a.shape(0), a.shape(1), ld};
+    }
+}
+
+// Whether the rectangles of two arrays meet: side by side within the same rows they do not.
+template <class T>
+void check_apart(const Tall<const T>& a, const char* a_name, const Tall<T>& b, const char* b_name) {
+    if (a.rows == 0 || b.rows == 0 || a.cols == 0 || b.cols == 0) return;
+    const T* a_end = a.row(a.rows - 1) + a.cols;
+    const T* b_end = b.row(b.rows - 1) + b.cols;
+    if (a.data >= b_end || b.data >= a_end) return;
+    if (a.ld == b.ld) {
+        const int64_t shift = ((b.data - a.data) % a.ld + a.ld) % a.ld;
+        if (shift >= a.cols && shift + b.cols <= a.ld) return;
+    }
+    throw py::value_error(std::string(a_name) + " and " + b_name + " share memory");
+}
+
+// L with its blocked transpose, over any of the types.
+class Product {
+public:
+    Product(py::object l, const py::object& dtype, int n_threads) : l_object_(std::move(l)) {
+        const Csr& a = l_object_.cast<const Csr&>();
+        wide_value_ = py::dtype::from_args(dtype).equal(py::dtype::of<double>());
+        if (!wide_value_ && !py::dtype::from_args(dtype).equal(py::dtype::of<float>()))
+            throw py::type_error("dtype must be float32 or float64");
+        if (a.has_values() && a.values_are_double() != wide_value_)
+            throw py::type_error("dtype and the values of l must be the same");
+        rows_ = a.rows();
+        cols_ = a.cols();
         with_index(a, [&](auto i) {
             using I = decltype(i);
-            const auto view = a.view<T, I>();
-            py::gil_scoped_release free;
-            gather_product<T, I>(view, pv, d, ps, pd, po, n_threads);
+            if (wide_value_)
+                make<double, I>(a, n_threads);
+            else
+                make<float, I>(a, n_threads);
         });
-    });
-}
+    }
+
+    double apply(const py::array& v, py::array out, int n_threads) const {
+        double squares = 0;
+        product(v, "v", cols_, out,
+                [&](const auto& any, const auto& from, const auto& to) { squares = any.apply(from, to, n_threads); });
+        return squares;
+    }
+
+    void to_items(const py::array& u, py::array out, int n_threads) const {
+        product(u, "u", rows_, out,
+                [&](const auto& any, const auto& from, const auto& to) { any.to_items(from, to, n_threads); });
+    }
+
+    py::array_t<double> squares() const { return py::array_t<double>(cols_, squares_->data()); }
+
+private:
+    template <class T>
+    struct Any {
+        virtual ~Any() = default;
+        virtual double apply(const Tall<const T>& v, const Tall<T>& out, int n_threads) const = 0;
+        virtual void to_items(const Tall<const T>& u, const Tall<T>& out, int n_threads) const = 0;
+    };
+    template <class T, class I>
+    struct Typed final : Any<T> {
+        LikesProduct<T, I> product;
+        Typed(const CsrView<T, I>& l, int n_threads) : product(l, n_threads) {}
+        double apply(const Tall<const T>& v, const Tall<T>& out, int n_threads) const override {
+            return product.apply(v.data, v.ld, v.cols, out.data, out.ld, n_threads);
+        }
+        void to_items(const Tall<const T>& u, const Tall<T>& out, int n_threads) const override {
+            product.to_items(u.data, u.ld, u.cols, out.data, out.ld, n_threads);
+        }
+    };
+
+    template <class T, class I>
+    void make(const Csr& a, int n_threads) {
+        const auto view = a.view<T, I>();
+        py::gil_scoped_release free;
+        auto typed = std::make_unique<Typed<T, I>>(view, n_threads);
+        squares_ = &typed->product.squares();
+        if constexpr (std::is_same_v<T, double>)
+            double_ = std::move(typed);
+        else
+            float_ = std::move(typed);
+    }
+
+    template <class Call>
+    void product(const py::array& from, const char* name, int64_t rows, py::array& out, Call call) const {
+        const auto typed = [&](auto t, const auto& any) {
+            using T = decltype(t);
+            const auto a = tall<const T>(from, name, rows, -1);
+            const auto b = tall<T>(out, "out", cols_, a.cols);
+            check_apart(a, name, b, "out");
+            py::gil_scoped_release free;
+            call(*any, a, b);
+        };
+        if (wide_value_)
+            typed(double{}, double_);
+        else
+            typed(float{}, float_);
+    }
+
+    py::object l_object_;  // kept alive: the product borrows its arrays
+    bool wide_value_ = false;
+    int64_t rows_ = 0, cols_ = 0;
+    std::unique_ptr<Any<float>> float_;
+    std::unique_ptr<Any<double>> double_;
+    const std::vector<double>* squares_ = nullptr;
+};
 
 // The upper triangle of X as it is built, over any of the types.
 class Cooccurrence {
@@ -348,38 +453,164 @@ py::tuple cooccurrence_top_k_py(const Csr& l, const Csr& lt, int64_t first, int6
     return py::make_tuple(columns, values);
 }
 
+void check_blas() {
+    if (!blas<float>.gemm) throw std::runtime_error("set_blas has not been called");
+}
+
 py::array_t<double> row_dots_py(const py::array& a, const py::array& b, int n_threads) {
     return with_float(a, "a", [&](auto t) {
         using T = decltype(t);
-        const T* pa = checked<T>(a, "a", {-1, -1});
-        const T* pb = checked<T>(b, "b", {a.shape(0), a.shape(1)});
-        py::array_t<double> out(a.shape(0));
+        const auto ta = tall<const T>(a, "a", -1, -1);
+        const auto tb = tall<const T>(b, "b", ta.rows, ta.cols);
+        py::array_t<double> out(ta.rows);
         double* po = out.mutable_data();
-        const int64_t rows = a.shape(0), d = a.shape(1);
         py::gil_scoped_release free;
-        row_dots(pa, pb, rows, d, po, n_threads);
+        row_dots(ta, tb, po, n_threads);
         return out;
     });
 }
 
-py::array_t<double> masked_gradient_py(py::array vg, const py::array& xv, const py::array& v, const py::array& n,
-                                       int n_threads) {
+void tall_times_small_py(const py::array& a, const py::array& c, py::array out, bool add, int n_threads) {
+    check_blas();
+    with_float(a, "a", [&](auto t) {
+        using T = decltype(t);
+        const auto ta = tall<const T>(a, "a", -1, -1);
+        const T* pc = checked<T>(c, "c", {ta.cols, -1});
+        const int64_t q = c.shape(1);
+        const auto to = tall<T>(out, "out", ta.rows, q);
+        check_apart(ta, "a", to, "out");
+        check_no_overlap(c, "c", out, "out");
+        py::gil_scoped_release free;
+        tall_times_small(ta, pc, q, to, add, n_threads);
+    });
+}
+
+py::array_t<double> tall_gram_py(const py::array& a, const py::object& b, const py::object& w, int n_threads) {
+    check_blas();
+    return with_float(a, "a", [&](auto t) {
+        using T = decltype(t);
+        const auto ta = tall<const T>(a, "a", -1, -1);
+        Tall<const T> tb{nullptr, ta.rows, ta.cols, ta.ld};
+        py::array b_array, w_array;
+        if (!b.is_none()) {
+            b_array = py::array::ensure(b);
+            if (!b_array) throw py::type_error("b must be an array");
+            tb = tall<const T>(b_array, "b", ta.rows, -1);
+        }
+        const double* pw = nullptr;
+        if (!w.is_none()) {
+            if (tb.data) throw py::value_error("w and b do not go together");
+            w_array = py::array::ensure(w);
+            if (!w_array) throw py::type_error("w must be an array");
+            pw = checked<double>(w_array, "w", {ta.rows});
+        }
+        py::array_t<double> out({ta.cols, tb.cols});
+        double* po = out.mutable_data();
+        py::gil_scoped_release free;
+        tall_gram(ta, tb, pw, po, n_threads);
+        return out;
+    });
+}
+
+void eigen_residual_py(const py::array& q, const py::array& xq, const py::array& delta, const py::array& theta,
+                       double scale, py::array out, int n_threads) {
+    with_float(q, "q", [&](auto t) {
+        using T = decltype(t);
+        const auto tq = tall<const T>(q, "q", -1, -1);
+        const auto tx = tall<const T>(xq, "xq", tq.rows, tq.cols);
+        const double* pd = checked<double>(delta, "delta", {tq.rows});
+        const double* pt = checked<double>(theta, "theta", {tq.cols});
+        const auto to = tall<T>(out, "out", tq.rows, tq.cols);
+        check_apart(tq, "q", to, "out");
+        check_apart(tx, "xq", to, "out");
+        py::gil_scoped_release free;
+        eigen_residual(tq, tx, pd, pt, scale, to, n_threads);
+    });
+}
+
+py::tuple moments_py(const py::array& v, int n_threads) {
+    check_blas();
+    return with_float(v, "v", [&](auto t) -> py::tuple {
+        using T = decltype(t);
+        const auto tv = tall<const T>(v, "v", -1, -1);
+        py::array_t<double> gram({tv.cols, tv.cols}), norms(tv.rows);
+        double* pg = gram.mutable_data();
+        double* pn = norms.mutable_data();
+        {
+            py::gil_scoped_release free;
+            moments(tv, pg, pn, n_threads);
+        }
+        return py::make_tuple(gram, norms);
+    });
+}
+
+py::array_t<double> masked_gradient_py(const py::array& v, const py::array& xv, const py::array& gram,
+                                       const py::array& norms, py::array out, int n_threads) {
+    check_blas();
     return with_float(v, "v", [&](auto t) {
         using T = decltype(t);
-        const T* pv = checked<T>(v, "v", {-1, -1});
-        const int64_t rows = v.shape(0), d = v.shape(1);
-        const T* px = checked<T>(xv, "xv", {rows, d});
-        T* pg = checked_output<T>(vg, "vg", {rows, d});
-        check_no_overlap(vg, "vg", xv, "xv");
-        check_no_overlap(vg, "vg", v, "v");
-        const double* pn = checked<double>(n, "n", {rows});
-        check_no_overlap(vg, "vg", n, "n");
-        py::array_t<double> squares(rows);
+        const auto tv = tall<const T>(v, "v", -1, -1);
+        const auto tx = tall<const T>(xv, "xv", tv.rows, tv.cols);
+        const T* pg = checked<T>(gram, "gram", {tv.cols, tv.cols});
+        const double* pn = checked<double>(norms, "norms", {tv.rows});
+        const auto to = tall<T>(out, "out", tv.rows, tv.cols);
+        check_apart(tv, "v", to, "out");
+        check_apart(tx, "xv", to, "out");
+        check_no_overlap(gram, "gram", out, "out");
+        check_no_overlap(norms, "norms", out, "out");
+        py::array_t<double> squares(tv.rows);
         double* ps = squares.mutable_data();
         py::gil_scoped_release free;
-        masked_gradient(pg, px, pv, pn, rows, d, ps, n_threads);
+        masked_gradient(tv, tx, pg, pn, to, ps, n_threads);
         return squares;
     });
+}
+
+py::tuple top_k_products_py(const py::array& queries, const py::array& items, int64_t k, const py::array& excluded_ptr,
+                            const py::array& excluded, int n_threads) {
+    check_blas();
+    if (k < 1) throw py::value_error("k must be at least 1, not " + std::to_string(k));
+    return with_float(queries, "queries", [&](auto t) -> py::tuple {
+        using T = decltype(t);
+        const auto tq = tall<const T>(queries, "queries", -1, -1);
+        const auto ti = tall<const T>(items, "items", -1, tq.cols);
+        if (k > std::max<int64_t>(1, ti.rows))
+            throw py::value_error("k must be at most the number of items, " + std::to_string(ti.rows) + ", not " +
+                                  std::to_string(k));
+        const int64_t* pp = checked<int64_t>(excluded_ptr, "excluded_ptr", {tq.rows + 1});
+        const int64_t* pe = checked<int64_t>(excluded, "excluded", {-1});
+        const int64_t listed = excluded.shape(0);
+        if (pp[0] != 0 || pp[tq.rows] != listed) throw py::value_error("excluded_ptr does not fit excluded");
+        for (int64_t q = 0; q < tq.rows; ++q)
+            if (pp[q + 1] < pp[q] || pp[q + 1] > listed)
+                throw py::value_error("excluded_ptr falls at query " + std::to_string(q));
+        for (int64_t q = 0; q < tq.rows; ++q)
+            for (int64_t e = pp[q]; e < pp[q + 1]; ++e)
+                if (e > pp[q] ? pe[e - 1] >= pe[e] : pe[e] < 0)
+                    throw py::value_error("excluded is not strictly ascending from 0 for query " + std::to_string(q));
+        py::array_t<int64_t> rows({tq.rows, k});
+        py::array_t<T> scores({tq.rows, k});
+        int64_t* pr = rows.mutable_data();
+        T* ps = scores.mutable_data();
+        {
+            py::gil_scoped_release free;
+            top_k_products(tq, ti, k, pp, pe, pr, ps, n_threads);
+        }
+        return py::make_tuple(rows, scores);
+    });
+}
+
+// The functions of SciPy's table, each a capsule named by its C signature.
+void set_blas(const py::object& sgemm, const py::object& dgemm, const py::object& ssyrk, const py::object& dsyrk) {
+    const auto pointer = [](const py::object& capsule) -> void* {
+        if (!PyCapsule_CheckExact(capsule.ptr())) throw py::type_error("BLAS functions must be capsules");
+        const char* name = PyCapsule_GetName(capsule.ptr());
+        if (!name || !std::strstr(name, "int *"))
+            throw py::value_error("this SciPy's BLAS does not count in 32-bit integers");
+        return PyCapsule_GetPointer(capsule.ptr(), name);
+    };
+    blas<float> = {reinterpret_cast<Gemm<float>*>(pointer(sgemm)), reinterpret_cast<Syrk<float>*>(pointer(ssyrk))};
+    blas<double> = {reinterpret_cast<Gemm<double>*>(pointer(dgemm)), reinterpret_cast<Syrk<double>*>(pointer(dsyrk))};
 }
 
 py::array_t<double> residual_rows_py(const Csr& l, const Csr& lt, int64_t first, py::array p, int n_threads) {
@@ -397,73 +628,24 @@ py::array_t<double> residual_rows_py(const Csr& l, const Csr& lt, int64_t first,
     return squares;
 }
 
-// The state of a blocked top-k search: a heap a query.
-template <class T>
-class TopKSearch {
-public:
-    TopKSearch(int64_t queries, int64_t k) : queries_(queries), k_(k) {
-        if (queries < 0) throw py::value_error("queries must not be negative");
-        if (k < 1) throw py::value_error("k must be at least 1, not " + std::to_string(k));
-        if (queries > 0 && k > (int64_t{1} << 40) / queries) throw py::value_error("queries x k is too large");
-        heaps_.resize(static_cast<std::size_t>(queries * k));
-        sizes_.assign(static_cast<std::size_t>(queries), 0);
-    }
-
-    void offer(const py::array& scores, int64_t first_column, const py::array& excluded_ptr, const py::array& excluded,
-               int n_threads) {
-        const T* ps = checked<T>(scores, "scores", {queries_, -1});
-        const int64_t* pp = checked<int64_t>(excluded_ptr, "excluded_ptr", {queries_ + 1});
-        const int64_t* pe = checked<int64_t>(excluded, "excluded", {-1});
-        if (first_column < 0) throw py::value_error("first_column must not be negative");
-        const int64_t listed = excluded.shape(0);
-        if (pp[0] != 0 || pp[queries_] != listed) throw py::value_error("excluded_ptr does not fit excluded");
-        for (int64_t q = 0; q < queries_; ++q)
-            if (pp[q + 1] < pp[q] || pp[q + 1] > listed)
-                throw py::value_error("excluded_ptr falls at query " + std::to_string(q));
-        for (int64_t q = 0; q < queries_; ++q)
-            for (int64_t e = pp[q] + 1; e < pp[q + 1]; ++e)
-                if (pe[e - 1] >= pe[e])
-                    throw py::value_error("excluded is not strictly ascending for query " + std::to_string(q));
-        const int64_t columns = scores.shape(1);
-        py::gil_scoped_release free;
-        top_k_offer(ps, queries_, columns, first_column, pp, pe, k_, heaps_.data(), sizes_.data(), n_threads);
-    }
-
-    py::tuple finish(int n_threads) {
-        py::array_t<int64_t> columns({queries_, k_});
-        py::array_t<T> scores({queries_, k_});
-        int64_t* pc = columns.mutable_data();
-        T* ps = scores.mutable_data();
-        {
-            py::gil_scoped_release free;
-            top_k_finish(heaps_.data(), sizes_.data(), queries_, k_, pc, ps, n_threads);
-        }
-        sizes_.assign(sizes_.size(), 0);
-        return py::make_tuple(columns, scores);
-    }
-
-private:
-    int64_t queries_, k_;
-    std::vector<Scored<T>> heaps_;
-    std::vector<int64_t> sizes_;
-};
-
-template <class T>
-void register_top_k(py::module_& m, const char* name) {
-    py::class_<TopKSearch<T>>(m, name, "Blocked exact top-k: offer() blocks of scores, then finish().")
-        .def(py::init<int64_t, int64_t>(), py::arg("queries"), py::arg("k"))
-        .def("offer", &TopKSearch<T>::offer, py::arg("scores"), py::arg("first_column"), py::arg("excluded_ptr"),
-             py::arg("excluded"), py::arg("n_threads") = 0)
-        .def("finish", &TopKSearch<T>::finish, py::arg("n_threads") = 0);
-}
-
 }  // namespace
+
+// What threadpoolctl calls (python/movieembed/_threads.py).
+extern "C" {
+#ifdef _WIN32
+#define MOVIEEMBED_EXPORT __declspec(dllexport)
+#else
+#define MOVIEEMBED_EXPORT __attribute__((visibility("default")))
+#endif
+MOVIEEMBED_EXPORT int movieembed_get_max_threads() { return max_threads(); }
+MOVIEEMBED_EXPORT void movieembed_set_max_threads(int n) { set_max_threads(n); }
+}
 
 PYBIND11_MODULE(_core, m) {
     m.doc() = "Compiled kernels of movieembed. Private: use the functions of the package.";
 
-    m.def("has_openmp", &has_openmp, "Whether the kernels were built with OpenMP.");
     m.def("max_threads", &max_threads, "Threads that a kernel uses when n_threads is 0.");
+    m.def("set_max_threads", &set_max_threads, py::arg("n"), "Change that; 0 goes back to the environment's word.");
     m.def("set_parallel_threshold", &set_parallel_threshold, py::arg("work"),
           "Multiply-adds below which the products of an iteration stay on one thread.");
     m.def("parallel_threshold", &parallel_threshold, "See set_parallel_threshold.");
@@ -483,9 +665,13 @@ PYBIND11_MODULE(_core, m) {
         .def_property_readonly("cols", &Csr::cols)
         .def_property_readonly("nnz", &Csr::nnz);
 
-    m.def("gather_product", &gather_product_py, "out = A v - diag(s) diag.", py::arg("a"), py::arg("v").noconvert(),
-          py::arg("out").noconvert(), py::arg("s") = py::none(), py::arg("diag") = py::none(),
-          py::arg("n_threads") = 0);
+    py::class_<Product>(m, "Product", "L'(L V) - diag(c) V and L'U for a matrix L.")
+        .def(py::init<py::object, py::object, int>(), py::arg("l"), py::arg("dtype"), py::arg("n_threads") = 0)
+        .def("apply", &Product::apply, "out = X v; returns |L v|_F^2.", py::arg("v").noconvert(),
+             py::arg("out").noconvert(), py::arg("n_threads") = 0)
+        .def("to_items", &Product::to_items, py::arg("u").noconvert(), py::arg("out").noconvert(),
+             py::arg("n_threads") = 0)
+        .def("squares", &Product::squares, "c, the sum of squares of each column of L.");
     py::class_<Cooccurrence>(m, "Cooccurrence", "X in the making: add() ranges of rows, then finish().")
         .def(py::init<py::object, py::object>(), py::arg("l"), py::arg("lt"))
         .def("add", &Cooccurrence::add, py::arg("first"), py::arg("last"), py::arg("n_threads") = 0)
@@ -494,13 +680,26 @@ PYBIND11_MODULE(_core, m) {
           py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("with_diagonal") = false, py::arg("n_threads") = 0);
     m.def("cooccurrence_top_k", &cooccurrence_top_k_py, "The k largest entries of rows of X: (columns, values).",
           py::arg("l"), py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("k"), py::arg("n_threads") = 0);
+    m.def("set_blas", &set_blas, "Take BLAS from SciPy's capsules.", py::arg("sgemm"), py::arg("dgemm"),
+          py::arg("ssyrk"), py::arg("dsyrk"));
     m.def("row_dots", &row_dots_py, "Row-wise dot products in float64.", py::arg("a").noconvert(),
           py::arg("b").noconvert(), py::arg("n_threads") = 0);
-    m.def("masked_gradient", &masked_gradient_py, "vg <- 4 (vg - xv - diag(n) v); returns squared row norms.",
-          py::arg("vg").noconvert(), py::arg("xv").noconvert(), py::arg("v").noconvert(), py::arg("n").noconvert(),
+    m.def("tall_times_small", &tall_times_small_py, "out = a c, or out += a c.", py::arg("a").noconvert(),
+          py::arg("c").noconvert(), py::arg("out").noconvert(), py::arg("add") = false, py::arg("n_threads") = 0);
+    m.def("tall_gram", &tall_gram_py, "a'b, or a' diag(w) a, in float64.", py::arg("a").noconvert(),
+          py::arg("b") = py::none(), py::arg("w") = py::none(), py::arg("n_threads") = 0);
+    m.def("eigen_residual", &eigen_residual_py, "out = scale (xq + diag(delta) q - q diag(theta)).",
+          py::arg("q").noconvert(), py::arg("xq").noconvert(), py::arg("delta").noconvert(),
+          py::arg("theta").noconvert(), py::arg("scale"), py::arg("out").noconvert(), py::arg("n_threads") = 0);
+    m.def("moments", &moments_py, "(v'v, row norms squared), all of it in float64.", py::arg("v").noconvert(),
           py::arg("n_threads") = 0);
+    m.def("masked_gradient", &masked_gradient_py,
+          "out = 4 (v gram - xv - diag(norms) v); returns the squared norms of its rows.", py::arg("v").noconvert(),
+          py::arg("xv").noconvert(), py::arg("gram").noconvert(), py::arg("norms").noconvert(),
+          py::arg("out").noconvert(), py::arg("n_threads") = 0);
+    m.def("top_k_products", &top_k_products_py, "The k items of the largest products with each query: (rows, scores).",
+          py::arg("queries").noconvert(), py::arg("items").noconvert(), py::arg("k"), py::arg("excluded_ptr"),
+          py::arg("excluded"), py::arg("n_threads") = 0);
     m.def("residual_rows", &residual_rows_py, "p <- p - X off the diagonal, 0 on it; returns row sums of squares.",
           py::arg("l"), py::arg("lt"), py::arg("first"), py::arg("p").noconvert(), py::arg("n_threads") = 0);
-    register_top_k<float>(m, "TopK32");
-    register_top_k<double>(m, "TopK64");
 }

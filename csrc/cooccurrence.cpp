@@ -129,30 +129,30 @@ void for_chunks(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t fi
     std::vector<RowAccumulator<Sum, T, I>> accumulators;
     accumulators.reserve(static_cast<std::size_t>(threads));
     for (int t = 0; t < threads; ++t) accumulators.emplace_back(l, lt);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (std::int64_t c = 0; c < chunks; ++c) {
+    parallel_for(threads, chunks, [&](std::int64_t c, int worker) {
         const std::int64_t begin = first + c * kChunk;
-        work(c, accumulators[static_cast<std::size_t>(thread_index())], begin, std::min(begin + kChunk, last));
-    }
+        work(c, worker, accumulators[static_cast<std::size_t>(worker)], begin, std::min(begin + kChunk, last));
+    });
 }
 
 template <class Sum, class T, class I>
 void row_sums(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last,
               bool with_diagonal, double* sum_squares, double* totals, int n_threads) {
     using Wide = std::conditional_t<std::is_integral_v<Sum>, std::int64_t, double>;
-    for_chunks<Sum>(l, lt, first, last, n_threads, [=](std::int64_t, auto& row, std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-            row.compute(i, 0, with_diagonal);
-            Wide squares = 0, total = 0;
-            row.drain([&](I, Sum sum) {
-                const Wide x = static_cast<Wide>(sum);
-                squares += x * x;
-                total += x;
-            });
-            sum_squares[i - first] = static_cast<double>(squares);
-            totals[i - first] = static_cast<double>(total);
-        }
-    });
+    for_chunks<Sum>(l, lt, first, last, n_threads,
+                    [=](std::int64_t, int, auto& row, std::int64_t begin, std::int64_t end) {
+                        for (std::int64_t i = begin; i < end; ++i) {
+                            row.compute(i, 0, with_diagonal);
+                            Wide squares = 0, total = 0;
+                            row.drain([&](I, Sum sum) {
+                                const Wide x = static_cast<Wide>(sum);
+                                squares += x * x;
+                                total += x;
+                            });
+                            sum_squares[i - first] = static_cast<double>(squares);
+                            totals[i - first] = static_cast<double>(total);
+                        }
+                    });
 }
 
 template <class Sum, class T, class I>
@@ -160,20 +160,21 @@ void top_k(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, 
            std::int64_t* columns, double* values, int n_threads) {
     const int threads = resolve_threads(n_threads);
     std::vector<Scored<Sum>> memory(static_cast<std::size_t>(threads) * static_cast<std::size_t>(k));
-    for_chunks<Sum>(l, lt, first, last, threads, [&](std::int64_t, auto& row, std::int64_t begin, std::int64_t end) {
-        Scored<Sum>* heap = memory.data() + static_cast<std::int64_t>(thread_index()) * k;
-        for (std::int64_t i = begin; i < end; ++i) {
-            row.compute(i, 0, false);
-            TopK<Sum> best(heap, k);
-            row.drain([&](I j, Sum sum) { best.offer(sum, static_cast<std::int64_t>(j)); });
-            best.sort();
-            for (std::int64_t r = 0; r < k; ++r) {
-                const bool there = r < best.size();
-                columns[(i - first) * k + r] = there ? heap[r].column : -1;
-                values[(i - first) * k + r] = there ? static_cast<double>(heap[r].score) : 0.0;
-            }
-        }
-    });
+    for_chunks<Sum>(l, lt, first, last, threads,
+                    [&](std::int64_t, int worker, auto& row, std::int64_t begin, std::int64_t end) {
+                        Scored<Sum>* heap = memory.data() + static_cast<std::int64_t>(worker) * k;
+                        for (std::int64_t i = begin; i < end; ++i) {
+                            row.compute(i, 0, false);
+                            TopK<Sum> best(heap, k);
+                            row.drain([&](I j, Sum sum) { best.offer(sum, static_cast<std::int64_t>(j)); });
+                            best.sort();
+                            for (std::int64_t r = 0; r < k; ++r) {
+                                const bool there = r < best.size();
+                                columns[(i - first) * k + r] = there ? heap[r].column : -1;
+                                values[(i - first) * k + r] = there ? static_cast<double>(heap[r].score) : 0.0;
+                            }
+                        }
+                    });
 }
 
 }  // namespace
@@ -185,7 +186,7 @@ void UpperRows<Sum, T, I>::add(std::int64_t first, std::int64_t last, int n_thre
     chunks_.resize(before + static_cast<std::size_t>(chunks));
     std::atomic<bool> full{false};
     for_chunks<Sum>(l_, lt_, first, last, n_threads,
-                    [&](std::int64_t c, auto& row, std::int64_t begin, std::int64_t end) {
+                    [&](std::int64_t c, int, auto& row, std::int64_t begin, std::int64_t end) {
                         Chunk& chunk = chunks_[before + static_cast<std::size_t>(c)];
                         chunk.first_row = begin;
                         try {
@@ -232,8 +233,7 @@ void UpperRows<Sum, T, I>::fill(const std::int64_t* indptr, I* indices, A* data,
         bound[static_cast<std::size_t>(t)] =
             t == threads ? l_.cols : std::lower_bound(indptr, indptr + l_.cols, target) - indptr;
     }
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
-    for (int t = 0; t < threads; ++t) {
+    parallel_for(threads, threads, [&](std::int64_t t, int) {
         const I low = static_cast<I>(bound[static_cast<std::size_t>(t)]);
         const I high = static_cast<I>(bound[static_cast<std::size_t>(t) + 1]);
         for (const Chunk& chunk : chunks_) {
@@ -257,7 +257,7 @@ void UpperRows<Sum, T, I>::fill(const std::int64_t* indptr, I* indices, A* data,
                 start = end;
             }
         }
-    }
+    });
 }
 
 template <class T, class I>

@@ -1,27 +1,21 @@
-// Exact top-k of scores that arrive in blocks of columns.
-//
-// The scores are a GEMM, BLAS's work; what is left is one pass over them that keeps the k best of each
-// query. A compare per score against the worst kept one, and a heap of k for the few that pass.
+// Exact top-k inner products, in blocks: scores by BLAS, of which only the k best a query are kept.
 #pragma once
 
 #include <cstdint>
 
-#include "top_k.hpp"
+#include "dense.hpp"
 
 namespace movieembed {
 
-// Offers scores[q, 0 .. columns) of the items first_column + 0, 1, ... to the heap of query q.
-// heaps is queries x k, sizes the number kept so far (in and out). Columns listed in
-// excluded[excluded_ptr[q] .. excluded_ptr[q + 1]) (ascending item columns) are passed over.
-// scores is row-major with row length columns.
+// The k items with the largest q . v for each query, best first, ties by the lower row; out_rows is padded
+// with -1 and out_scores with -infinity, both queries x k. Rows of items listed in
+// excluded[excluded_ptr[q] .. excluded_ptr[q + 1]), ascending, are passed over.
+//
+// Cost: 2 queries items d flops. Memory: a block of scores and of heaps a thread. A score is a sum in an order
+// that depends on the shapes and the BLAS alone, so results do not depend on the number of threads.
 template <class T>
-void top_k_offer(const T* scores, std::int64_t queries, std::int64_t columns, std::int64_t first_column,
-                 const std::int64_t* excluded_ptr, const std::int64_t* excluded, std::int64_t k, Scored<T>* heaps,
-                 std::int64_t* sizes, int n_threads);
-
-// Sorts each heap, best first, into out_columns and out_scores (queries x k), padded with -1 and -infinity.
-template <class T>
-void top_k_finish(Scored<T>* heaps, const std::int64_t* sizes, std::int64_t queries, std::int64_t k,
-                  std::int64_t* out_columns, T* out_scores, int n_threads);
+void top_k_products(const Tall<const T>& queries, const Tall<const T>& items, std::int64_t k,
+                    const std::int64_t* excluded_ptr, const std::int64_t* excluded, std::int64_t* out_rows,
+                    T* out_scores, int n_threads);
 
 }  // namespace movieembed

@@ -323,7 +323,7 @@ def test_interrupt_keeps_the_best(solver, how):
 def test_interrupt_before_the_first_step(monkeypatch):
     from movieembed.backends.cpu import CpuOperator
 
-    def interrupt(self, V):
+    def interrupt(self, V, out=None):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(CpuOperator, "apply", interrupt)

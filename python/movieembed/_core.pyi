@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-def has_openmp() -> bool: ...
 def max_threads() -> int: ...
+def set_max_threads(n: int) -> None: ...
+def set_blas(sgemm: object, dgemm: object, ssyrk: object, dsyrk: object) -> None: ...
 def gather_isas() -> list[str]: ...
 def gather_isa() -> str: ...
 def use_gather_isa(name: str) -> None: ...
@@ -29,14 +30,11 @@ class Csr:
     @property
     def nnz(self) -> int: ...
 
-def gather_product(
-    a: Csr,
-    v: NDArray[Any],
-    out: NDArray[Any],
-    s: NDArray[Any] | None = None,
-    diag: NDArray[Any] | None = None,
-    n_threads: int = 0,
-) -> None: ...
+class Product:
+    def __init__(self, l: Csr, dtype: Any, n_threads: int = 0) -> None: ...
+    def apply(self, v: NDArray[Any], out: NDArray[Any], n_threads: int = 0) -> float: ...
+    def to_items(self, u: NDArray[Any], out: NDArray[Any], n_threads: int = 0) -> None: ...
+    def squares(self) -> NDArray[np.float64]: ...
 
 class Cooccurrence:
     def __init__(self, l: Csr, lt: Csr) -> None: ...
@@ -52,37 +50,43 @@ def cooccurrence_top_k(
     l: Csr, lt: Csr, first: int, last: int, k: int, n_threads: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...
 def row_dots(a: NDArray[Any], b: NDArray[Any], n_threads: int = 0) -> NDArray[np.float64]: ...
-def masked_gradient(
-    vg: NDArray[Any],
-    xv: NDArray[Any],
-    v: NDArray[Any],
-    n: NDArray[np.float64],
+def tall_times_small(
+    a: NDArray[Any], c: NDArray[Any], out: NDArray[Any], add: bool = False, n_threads: int = 0
+) -> None: ...
+def tall_gram(
+    a: NDArray[Any],
+    b: NDArray[Any] | None = None,
+    w: NDArray[np.float64] | None = None,
     n_threads: int = 0,
 ) -> NDArray[np.float64]: ...
+def eigen_residual(
+    q: NDArray[Any],
+    xq: NDArray[Any],
+    delta: NDArray[np.float64],
+    theta: NDArray[np.float64],
+    scale: float,
+    out: NDArray[Any],
+    n_threads: int = 0,
+) -> None: ...
+def moments(
+    v: NDArray[Any], n_threads: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def masked_gradient(
+    v: NDArray[Any],
+    xv: NDArray[Any],
+    gram: NDArray[Any],
+    norms: NDArray[np.float64],
+    out: NDArray[Any],
+    n_threads: int = 0,
+) -> NDArray[np.float64]: ...
+def top_k_products(
+    queries: NDArray[Any],
+    items: NDArray[Any],
+    k: int,
+    excluded_ptr: NDArray[np.int64],
+    excluded: NDArray[np.int64],
+    n_threads: int = 0,
+) -> tuple[NDArray[np.int64], NDArray[Any]]: ...
 def residual_rows(
     l: Csr, lt: Csr, first: int, p: NDArray[np.float64], n_threads: int = 0
 ) -> NDArray[np.float64]: ...
-
-class TopK32:
-    def __init__(self, queries: int, k: int) -> None: ...
-    def offer(
-        self,
-        scores: NDArray[np.float32],
-        first_column: int,
-        excluded_ptr: NDArray[np.int64],
-        excluded: NDArray[np.int64],
-        n_threads: int = 0,
-    ) -> None: ...
-    def finish(self, n_threads: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float32]]: ...
-
-class TopK64:
-    def __init__(self, queries: int, k: int) -> None: ...
-    def offer(
-        self,
-        scores: NDArray[np.float64],
-        first_column: int,
-        excluded_ptr: NDArray[np.int64],
-        excluded: NDArray[np.int64],
-        n_threads: int = 0,
-    ) -> None: ...
-    def finish(self, n_threads: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...

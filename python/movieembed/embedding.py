@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from movieembed import model_file, recommend
-from movieembed._threads import blas_threads, resolve_n_jobs
+from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.backends.cpu import CpuOperator
 from movieembed.cooccurrence import check_count
 from movieembed.likes import Likes
@@ -197,7 +197,7 @@ class MovieEmbedding(BaseEstimator):
                 raise ValueError(
                     f"init has {init.shape[1]} columns for n_components={self.n_components}"
                 )
-        with blas_threads(threads):
+        with serial_blas():
             op = CpuOperator(likes.matrix, self.dtype, threads)
             if op.n_items == 0:
                 solution = self._nothing_to_learn(op)

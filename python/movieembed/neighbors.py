@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movieembed import _core
-from movieembed._threads import blas_threads, resolve_n_jobs
+from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.cooccurrence import check_count
 
 __all__ = ["top_k_neighbors"]
 
-# A block of scores, QUERY_BLOCK x ITEM_BLOCK, should stay in the second-level cache.
-QUERY_BLOCK = 128
-ITEM_BLOCK = 1024
+# Work between two looks at Ctrl-C, some tenths of a second, in whole blocks of the kernel for four
+# threads.
+BLOCK_FLOPS = 5e10
+QUERY_BLOCK = 4 * 192
 
 
 def top_k_neighbors(
@@ -57,7 +58,8 @@ def top_k_neighbors(
 
     Notes
     -----
-    2 n_queries n_items n_components flops; 128 x 1024 scores and n_queries x k pairs are held.
+    2 n_queries n_items n_components flops; half a megabyte of scores a thread is held beside the
+    result.
 
     Examples
     --------
@@ -98,18 +100,20 @@ def top_k_neighbors(
     inner = max(1, min(k, len(candidates)))
     rows = np.full((len(queries), k), -1, dtype=np.int64)
     scores = np.full((len(queries), k), -np.inf, dtype=items.dtype)
-    search = _core.TopK32 if items.dtype == np.float32 else _core.TopK64
-    with blas_threads(threads):
-        for start in range(0, len(queries), QUERY_BLOCK):
-            stop = min(start + QUERY_BLOCK, len(queries))
-            found = search(stop - start, inner)
+    queries, items = np.ascontiguousarray(queries), np.ascontiguousarray(items)
+    block = max(QUERY_BLOCK, int(BLOCK_FLOPS / (2 * items.size + 1)) // QUERY_BLOCK * QUERY_BLOCK)
+    with serial_blas():
+        for start in range(0, len(queries), block):
+            stop = min(start + block, len(queries))
             skip = pointers[start : stop + 1]
-            for first in range(0, len(items), ITEM_BLOCK):
-                block = queries[start:stop] @ items[first : first + ITEM_BLOCK].T
-                found.offer(
-                    block, first, skip - skip[0], excluded[skip[0] : skip[-1]], n_threads=threads
-                )
-            at, value = found.finish(n_threads=threads)
+            at, value = _core.top_k_products(
+                queries[start:stop],
+                items,
+                inner,
+                skip - skip[0],
+                excluded[skip[0] : skip[-1]],
+                n_threads=threads,
+            )
             rows[start:stop, :inner] = np.where(
                 at >= 0, candidates[at] if len(candidates) else -1, -1
             )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from movieembed import _core
 from movieembed._matrix import core_pair, likes_matrix
-from movieembed._threads import blas_threads, resolve_n_jobs
+from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.backends.cpu import CpuOperator
 from movieembed.solvers.iterate import Iterate
 
@@ -81,7 +81,7 @@ def cost(
     matrix = likes_matrix(likes)
     V = check_embedding(V, matrix.shape[1]).astype(np.float64, copy=False)
     threads = resolve_n_jobs(n_jobs)
-    with blas_threads(threads):
+    with serial_blas():
         if method != "exact":
             op = CpuOperator(matrix, np.float64, threads, keep_all=True)
             value, size = _identity(op, V)
@@ -128,7 +128,7 @@ def gradient(likes: Likes | Any, V: NDArray[Any], *, n_jobs: int | None = None) 
     matrix = likes_matrix(likes)
     V = check_embedding(V, matrix.shape[1])
     threads = resolve_n_jobs(n_jobs)
-    with blas_threads(threads):
+    with serial_blas():
         op = CpuOperator(matrix, V.dtype, threads, keep_all=True)
         n = op.row_dots(V, V)
         return op.masked_gradient(V, op.apply(V), op.gram(V), n)[0]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from movieembed import study_tables
-from movieembed._threads import blas_threads, resolve_n_jobs
+from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.backends.cpu import CpuOperator
 from movieembed.cooccurrence import check_count
 from movieembed.embedding import as_generator
@@ -197,7 +197,7 @@ def run_study(
     widths = check_components(components, likes.n_items)
     threads = resolve_n_jobs(n_jobs)
     started = time.perf_counter()
-    with blas_threads(threads):
+    with serial_blas():
         op = CpuOperator(likes.matrix, np.float64, threads)
         if op.n_items < 2:
             raise ValueError("no two items are liked by the same user: there is nothing to study")

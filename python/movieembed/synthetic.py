@@ -34,7 +34,7 @@ def synthetic_movielens(
     n_items: int = N_ITEMS,
     n_ratings: int = N_RATINGS,
     *,
-    n_tastes: int = 32,
+    n_tastes: int = 200,
     random_state: int | np.random.Generator | None = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw a ratings table with MovieLens's skew and with tastes to be found in it.
@@ -44,8 +44,9 @@ def synthetic_movielens(
     n_users, n_items, n_ratings : int
         By default those of MovieLens 32M. The ratings must leave each user at least 20 and fill at
         most a tenth of the users x items table.
-    n_tastes : int, default=32
-        Latent tastes; every user has three of them, in unequal shares.
+    n_tastes : int, default=200
+        Latent tastes, the first of them common, the last rare; every user has three, in unequal
+        shares.
     random_state : int, Generator or None, default=0
         The same integer gives the same table.
 
@@ -91,7 +92,8 @@ def synthetic_movielens(
     fit = rng.standard_normal((n_tastes, n_items), dtype=np.float32)
     chosen = np.cumsum(popularity * np.exp(TASTE_SIGMA * fit), axis=1)
     chosen /= chosen[:, -1:]
-    tastes = rng.integers(n_tastes, size=(n_users, 3), dtype=np.int16)
+    common = 1 / (5.0 + np.arange(n_tastes))
+    tastes = rng.choice(n_tastes, size=(n_users, 3), p=common / common.sum())
     shares = np.cumsum(rng.dirichlet([3.0, 1.5, 1.0], size=n_users), axis=1)
 
     def draw(users: NDArray[np.int64]) -> NDArray[np.int64]:

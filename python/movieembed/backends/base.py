@@ -59,7 +59,19 @@ class Operator(Protocol):
         """Move a device array to a NumPy array."""
         ...
 
-    def apply(self, V: Tall) -> Tall:
+    def in_precision(self, dtype: Any) -> Operator:
+        """The same X with tall arrays of another dtype."""
+        ...
+
+    def astype(self, A: Tall) -> Tall:
+        """A tall array of another precision in this operator's dtype."""
+        ...
+
+    def empty(self, k: int) -> Tall:
+        """An (n_items, k) array of no particular values. Its columns may be outputs below."""
+        ...
+
+    def apply(self, V: Tall, out: Tall | None = None) -> Tall:
         """XV, by 4 nnz k flops."""
         ...
 
@@ -69,6 +81,14 @@ class Operator(Protocol):
 
     def weighted_gram(self, A: Tall, weights: Any) -> Small:
         """A' diag(weights) A for weights that are not negative."""
+        ...
+
+    def evaluate(self, V: Tall) -> tuple[Tall, float]:
+        """XV and <V, XV>, the latter as |LV|_F^2 - sum c_i |v_i|^2, summed in float64."""
+        ...
+
+    def moments(self, V: Tall) -> tuple[Small, Any]:
+        """V'V and n_i = v_i . v_i, in float64 throughout."""
         ...
 
     def scale_rows(self, weights: Any, A: Tall) -> Tall:
@@ -83,11 +103,23 @@ class Operator(Protocol):
         """Blocks side by side."""
         ...
 
-    def matmul(self, A: Tall, C: Small) -> Tall:
-        """A C, tall times small."""
+    def matmul(self, A: Tall, C: Small, out: Tall | None = None, add: bool = False) -> Tall:
+        """A C, tall times small; with `add` on top of what `out` holds."""
         ...
 
-    def row_dots(self, A: Tall, B: Tall) -> NDArray[np.float64]:
+    def residual(
+        self,
+        Q: Tall,
+        XQ: Tall,
+        delta: Any,
+        theta: Small,
+        scale: float = 1.0,
+        out: Tall | None = None,
+    ) -> Tall:
+        """XQ + diag(delta) Q - Q diag(theta), times `scale`."""
+        ...
+
+    def row_dots(self, A: Tall, B: Tall) -> Any:
         """Row-wise dot products a_i . b_i, in float64, on the device."""
         ...
 
@@ -97,4 +129,8 @@ class Operator(Protocol):
 
     def from_user_vectors(self, U: NDArray[np.float64]) -> Tall:
         """L'U for an (n_users, k) host array."""
+        ...
+
+    def user_gram(self) -> Small | None:
+        """LL', users x users, where users are few enough for that to be small."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cached_property
 from typing import Any
 
@@ -10,10 +11,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed import _core
-from movieembed._matrix import core_pair
+from movieembed._matrix import core_csr, core_pair
 
-# Rows of a float32 Gram matrix that are summed in float32 before they go into the float64 total.
-GRAM_ROWS = 4096
+# Up to this many users their Gram matrix is small: 8 MB.
+FEW_USERS = 1000
 
 
 class CpuOperator:
@@ -48,16 +49,28 @@ class CpuOperator:
     ) -> None:
         self.dtype = np.dtype(dtype)
         self.n_threads = n_threads
-        reduced, self.active = without_idle(matrix, keep_all)
-        self.n_users, self.n_items = reduced.shape
-        self.matrix = reduced
-        self._users, self._items = core_pair(reduced, self.dtype)
+        self.matrix, self.active = without_idle(matrix, keep_all)
+        self.n_users, self.n_items = self.matrix.shape
+        self._product = _core.Product(core_csr(self.matrix, self.dtype), self.dtype, n_threads)
+
+    def in_precision(self, dtype: Any) -> CpuOperator:
+        if np.dtype(dtype) == self.dtype:
+            return self
+        other = copy.copy(self)
+        other.dtype = np.dtype(dtype)
+        other._product = _core.Product(
+            core_csr(self.matrix, other.dtype), other.dtype, self.n_threads
+        )
+        other.__dict__.pop("diagonal", None)
+        return other
 
     @cached_property
     def diagonal(self) -> NDArray[Any]:
-        squares = self.matrix.data.astype(np.float64) ** 2
-        c = np.bincount(self.matrix.indices, weights=squares, minlength=self.n_items)
-        return c.astype(self.dtype)
+        return self._squares.astype(self.dtype)
+
+    @cached_property
+    def _squares(self) -> NDArray[np.float64]:
+        return self._product.squares()
 
     @cached_property
     def frobenius_squared(self) -> float:
@@ -66,13 +79,14 @@ class CpuOperator:
         per_user = np.diff(self.matrix.indptr).astype(np.float64)
         per_item = np.bincount(self.matrix.indices, minlength=self.n_items).astype(np.float64)
         counts = bool((self.matrix.data == 1).all())
+        users, items = core_pair(self.matrix)
         if counts and per_item @ per_item < per_user @ per_user:
             squares, _ = _core.cooccurrence_row_sums(
-                self._items, self._users, 0, self.n_users, True, self.n_threads
+                items, users, 0, self.n_users, True, self.n_threads
             )
             return float(squares.sum() - per_item @ per_item)
         squares, _ = _core.cooccurrence_row_sums(
-            self._users, self._items, 0, self.n_items, False, self.n_threads
+            users, items, 0, self.n_items, False, self.n_threads
         )
         return float(squares.sum())
 
@@ -82,28 +96,34 @@ class CpuOperator:
     def to_host(self, array: NDArray[Any]) -> NDArray[Any]:
         return array
 
-    def apply(self, V: NDArray[Any]) -> NDArray[Any]:
-        V = np.ascontiguousarray(V)
-        sums = np.empty((self.n_users, V.shape[1]), dtype=self.dtype)
-        out = np.empty_like(V)
-        _core.gather_product(self._users, V, sums, n_threads=self.n_threads)
-        _core.gather_product(self._items, sums, out, self.diagonal, V, n_threads=self.n_threads)
+    def astype(self, A: NDArray[Any]) -> NDArray[Any]:
+        return np.ascontiguousarray(A, dtype=self.dtype)
+
+    def empty(self, k: int) -> NDArray[Any]:
+        return np.empty((self.n_items, k), dtype=self.dtype)
+
+    def apply(self, V: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
+        if out is None:
+            out = self.empty(V.shape[1])
+        self._product.apply(rows_contiguous(V), out, n_threads=self.n_threads)
         return out
 
     def gram(self, A: NDArray[Any], B: NDArray[Any] | None = None) -> NDArray[np.float64]:
-        if B is None:
-            B = A  # the same object on both sides: NumPy calls syrk
-        if self.dtype == np.float64:
-            product: NDArray[np.float64] = A.T @ B
-            return product
-        total = np.zeros((A.shape[1], B.shape[1]))
-        for start in range(0, len(A), GRAM_ROWS):
-            total += A[start : start + GRAM_ROWS].T @ B[start : start + GRAM_ROWS]
-        return total
+        B = None if B is None else rows_contiguous(B)
+        return _core.tall_gram(rows_contiguous(A), B, n_threads=self.n_threads)
 
-    def weighted_gram(self, A: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        # A product of a matrix with its own transpose is half the work: NumPy calls syrk.
-        return self.gram(self.scale_rows(np.sqrt(weights), A))
+    def weighted_gram(self, A: NDArray[Any], weights: NDArray[Any]) -> NDArray[np.float64]:
+        w = np.ascontiguousarray(weights, dtype=np.float64)
+        return _core.tall_gram(rows_contiguous(A), w=w, n_threads=self.n_threads)
+
+    def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
+        V = rows_contiguous(V)
+        XV = self.empty(V.shape[1])
+        squares = self._product.apply(V, XV, n_threads=self.n_threads)
+        return XV, squares - float(self._squares @ self.row_dots(V, V))
+
+    def moments(self, V: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return _core.moments(rows_contiguous(V), n_threads=self.n_threads)
 
     def scale_rows(self, weights: NDArray[np.float64], A: NDArray[Any]) -> NDArray[Any]:
         scaled: NDArray[Any] = weights.astype(self.dtype, copy=False)[:, None] * A
@@ -116,27 +136,85 @@ class CpuOperator:
     def hstack(self, blocks: list[NDArray[Any]]) -> NDArray[Any]:
         return np.concatenate(blocks, axis=1)
 
-    def matmul(self, A: NDArray[Any], C: NDArray[np.float64]) -> NDArray[Any]:
-        product: NDArray[Any] = A @ C.astype(self.dtype, copy=False)
-        return product
+    def matmul(
+        self,
+        A: NDArray[Any],
+        C: NDArray[np.float64],
+        out: NDArray[Any] | None = None,
+        add: bool = False,
+    ) -> NDArray[Any]:
+        if out is None:
+            out = self.empty(C.shape[1])
+        _core.tall_times_small(
+            rows_contiguous(A),
+            np.ascontiguousarray(C, dtype=self.dtype),
+            out,
+            add,
+            n_threads=self.n_threads,
+        )
+        return out
+
+    def residual(
+        self,
+        Q: NDArray[Any],
+        XQ: NDArray[Any],
+        delta: NDArray[Any],
+        theta: NDArray[np.float64],
+        scale: float = 1.0,
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
+        if out is None:
+            out = self.empty(Q.shape[1])
+        _core.eigen_residual(
+            rows_contiguous(Q),
+            rows_contiguous(XQ),
+            np.ascontiguousarray(delta, dtype=np.float64),
+            np.ascontiguousarray(theta),
+            scale,
+            out,
+            n_threads=self.n_threads,
+        )
+        return out
 
     def row_dots(self, A: NDArray[Any], B: NDArray[Any]) -> NDArray[np.float64]:
-        return _core.row_dots(
-            np.ascontiguousarray(A), np.ascontiguousarray(B), n_threads=self.n_threads
-        )
+        return _core.row_dots(rows_contiguous(A), rows_contiguous(B), n_threads=self.n_threads)
 
     def masked_gradient(
         self, V: NDArray[Any], XV: NDArray[Any], G: NDArray[np.float64], n: NDArray[np.float64]
     ) -> tuple[NDArray[Any], float]:
-        gradient = self.matmul(V, G)
-        squares = _core.masked_gradient(gradient, XV, V, n, n_threads=self.n_threads)
+        gradient = self.empty(V.shape[1])
+        squares = _core.masked_gradient(
+            rows_contiguous(V),
+            rows_contiguous(XV),
+            np.ascontiguousarray(G, dtype=self.dtype),
+            n,
+            gradient,
+            n_threads=self.n_threads,
+        )
         return gradient, float(np.sqrt(squares.sum()))
 
     def from_user_vectors(self, U: NDArray[np.float64]) -> NDArray[Any]:
-        U = self.asarray(U)
-        out = np.empty((self.n_items, U.shape[1]), dtype=self.dtype)
-        _core.gather_product(self._items, U, out, n_threads=self.n_threads)
+        out = self.empty(U.shape[1])
+        self._product.to_items(self.asarray(U), out, n_threads=self.n_threads)
         return out
+
+    def user_gram(self) -> NDArray[np.float64] | None:
+        if self.n_users > FEW_USERS:
+            return None
+        users, items = core_pair(self.matrix)
+        gram = np.zeros((self.n_users, self.n_users))
+        _core.residual_rows(items, users, 0, gram, n_threads=self.n_threads)
+        np.negative(gram, out=gram)
+        squares = self.matrix.data.astype(np.float64) ** 2
+        np.fill_diagonal(gram, np.add.reduceat(squares, self.matrix.indptr[:-1]))
+        return gram
+
+
+def rows_contiguous(A: NDArray[Any]) -> NDArray[Any]:
+    """A itself if its rows are contiguous, perhaps apart from each other, else a copy."""
+    if A.strides[1] == A.itemsize and A.strides[0] >= A.shape[1] * A.itemsize:
+        return A
+    return np.ascontiguousarray(A)
 
 
 def without_idle(

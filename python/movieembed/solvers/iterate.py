@@ -34,10 +34,11 @@ class Iterate:
     def at(cls, op: Operator, V: Tall, XV: Tall | None = None, age: int = 0) -> Iterate:
         """Evaluate cost and gradient at V: one pass over the likes, or none with XV given."""
         if XV is None:
-            XV = op.apply(V)
-        G = op.gram(V)
-        n = op.row_dots(V, V)
-        cost = identity_cost(op, G, n, op.row_dots(V, XV).sum())
+            XV, vxv = op.evaluate(V)
+        else:
+            vxv = float(op.row_dots(V, XV).sum())
+        G, n = op.moments(V)
+        cost = identity_cost(op, G, n, vxv)
         gradient, norm = op.masked_gradient(V, XV, G, n)
         return cls(V, XV, G, n, cost, gradient, norm, age)
 

@@ -189,7 +189,7 @@ def run(
                 if settled and iteration >= checked + window:
                     # A descent also comes to rest on saddles.
                     checked = iteration
-                    missed = missed_decrease(op, step.V)
+                    missed = missed_decrease(op, step.V) if step.missed is None else step.missed
                     if missed <= max(10 * tol * abs(step.cost), 10 * noise):
                         reason = "converged"
                         break

@@ -10,10 +10,12 @@ from movieembed.backends.base import Tall
 class Step(NamedTuple):
     """What a solver yields: an embedding that it will not write to again, and its cost.
 
-    `final` ends the run: the optimum is known to be reached.
+    `final` ends the run: the optimum is known to be reached. `missed` is a decrease of the cost
+    that the solver knows to be possible outside V's column space, None where it has not looked.
     """
 
     V: Tall
     cost: float
     gradient_norm: float
     final: bool = False
+    missed: float | None = None
