@@ -36,8 +36,8 @@ def load_likes(
     title: str | None,
 ) -> tuple[int, Likes]:
     """The number of ratings and the likes of a MovieLens data set or of a table of one's own."""
-    from movieembed.datasets import load_movielens, read_table
-    from movieembed.likes import Likes
+    from movieembed.datasets import read_table
+    from movieembed.likes import Likes, movielens_likes
 
     path = Path(source).expanduser()
     if not path.is_dir() and path.suffix.lower() in TABLES:
@@ -72,8 +72,8 @@ def load_likes(
             raise ValueError(
                 f"{option} is for a table of one's own ({', '.join(TABLES[:5])}), not for {source}"
             )
-    ratings, movies = load_movielens(source)
-    return len(ratings), Likes.from_ratings(ratings, threshold=threshold, items=movies)
+    likes, n_ratings = movielens_likes(source, threshold)
+    return n_ratings, likes
 
 
 def numbered(table: pd.DataFrame) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers as abstract
+import os
 import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -17,10 +18,13 @@ from numpy.typing import NDArray
 
 from movieembed import tables
 from movieembed.canonical import blocks, canonical_csr
+from movieembed.datasets import MOVIELENS_URL, load_compact
 from movieembed.items import ItemIndex
 from movieembed.rows import (
     Duplicates,
     RaiseOrDrop,
+    Rows,
+    encode,
     match_items,
     one_each,
     rows_of_matrix,
@@ -34,8 +38,8 @@ __all__ = ["Likes"]
 class Likes:
     """Who liked what: a sparse matrix with the ids of its rows and columns.
 
-    Build it with `from_ratings` or `from_matrix`; calling the class itself checks its arguments
-    as `from_matrix` does.
+    Build it with `from_ratings`, `from_movielens` or `from_matrix`; calling the class itself
+    checks its arguments as `from_matrix` does.
 
     Attributes
     ----------
@@ -192,10 +196,95 @@ class Likes:
                 f"threshold={threshold} needs ratings, but no column looks like the rating; "
                 "say which one it is with rating=..."
             )
+        titles, table = (None, None) if labels is None else labels[1:]
+        return cls._of_rows(rows, threshold, duplicates, titles, table)
 
+    @classmethod
+    def from_movielens(
+        cls,
+        source: str | os.PathLike[str] = "ml-latest-small",
+        threshold: float | None = 4.0,
+        *,
+        duplicates: Duplicates = "last",
+        unknown: RaiseOrDrop = "raise",
+        cache_dir: str | os.PathLike[str] | None = None,
+        base_url: str = MOVIELENS_URL,
+        progress: bool | None = None,
+    ) -> Likes:
+        r"""Read the likes of a MovieLens data set without a table of its ratings.
+
+        Gives what `load_movielens` and then `from_ratings`, with ``items=movies``, give.
+
+        Parameters
+        ----------
+        source : path or str
+            A folder, a .zip or a name to download, as for `movieembed.load_movielens`.
+        threshold : float or None
+            Lowest rating that is a like. None is 4.0, or 1 where every rating is 0 or 1.
+        duplicates, unknown
+            As for `from_ratings`.
+        cache_dir, base_url, progress
+            As for `movieembed.load_movielens`.
+
+        Returns
+        -------
+        Likes
+            A column for each film of the data set, rated or not, in its order, with titles.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError, TypeError, DownloadError
+            As `movieembed.load_movielens` and `from_ratings`.
+
+        Warns
+        -----
+        UserWarning
+            If no rating reaches the threshold.
+
+        Notes
+        -----
+        Some 25 bytes of memory a rating, and 300 MB for the blocks of the file that are read at a
+        time. Timestamps are checked and not kept.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import movieembed as me
+        >>> files = {
+        ...     "ratings.dat": "1::10::5::978300760\n1::20::3::978302109\n",
+        ...     "movies.dat": "10::Heat (1995)::Crime\n20::Up (2009)::Drama\n",
+        ... }
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name, text in files.items():
+        ...         with open(os.path.join(folder, name), "w") as file:
+        ...             _ = file.write(text)
+        ...     me.Likes.from_movielens(folder)
+        Likes(1 users x 2 items, 1 likes)
+        """
+        return movielens_likes(
+            source,
+            threshold,
+            duplicates=duplicates,
+            unknown=unknown,
+            cache_dir=cache_dir,
+            base_url=base_url,
+            progress=progress,
+        )[0]
+
+    @classmethod
+    def _of_rows(
+        cls,
+        rows: Rows,
+        threshold: float | None,
+        duplicates: Duplicates,
+        titles: NDArray[np.object_] | None,
+        table: pd.DataFrame | None,
+        stacklevel: int = 4,
+    ) -> Likes:
+        """Likes of checked rows, which are used up: an array as large as they is let go early."""
         users, columns, values = one_each(rows, duplicates)
         if values is not None:
-            liked = _reaching(values, threshold)
+            liked = _reaching(values, threshold, stacklevel)
             users, columns = users[liked], columns[liked]
         n_users, n_items = len(rows.user_ids), len(rows.item_ids)
         largest = max(len(users), n_users, n_items)
@@ -210,7 +299,6 @@ class Likes:
             shape=(n_users, n_items),
         )
         matrix.has_canonical_format = True
-        titles, table = (None, None) if labels is None else labels[1:]
         return object.__new__(cls)._set(
             matrix=matrix,
             users=rows.user_ids,
@@ -315,7 +403,40 @@ class Likes:
         return f"Likes({self.n_users:,} users x {self.n_items:,} items, {self.n_likes:,} likes)"
 
 
-def _reaching(values: NDArray[Any], threshold: float | None) -> NDArray[np.bool_]:
+def movielens_likes(
+    source: str | os.PathLike[str],
+    threshold: float | None,
+    *,
+    duplicates: Duplicates = "last",
+    unknown: RaiseOrDrop = "raise",
+    **where: Any,
+) -> tuple[Likes, int]:
+    """The likes of a MovieLens data set, and how many ratings it has."""
+    _check_option("duplicates", duplicates, ("last", "first", "max", "error"))
+    _check_option("unknown", unknown, ("raise", "drop"))
+    if threshold is not None:
+        threshold = _check_threshold(threshold)
+    columns, movies = load_compact(source, **where)
+    n_ratings = len(columns["rating"])
+    users, user_ids = encode(columns.pop("userId"), "userId")
+    items, item_ids = encode(columns.pop("movieId"), "movieId")
+    rows = Rows(users, items, columns.pop("rating"), user_ids, item_ids)
+    del users, items
+    ids, titles, table = tables.item_labels(movies, None, None, None)
+    match_items(rows, ids, unknown)
+    if threshold is not None and rows.ratings is not None and rows.ratings.dtype == np.float32:
+        threshold = _rounded_up(threshold)
+    return Likes._of_rows(rows, threshold, duplicates, titles, table, 5), n_ratings
+
+
+def _rounded_up(threshold: float) -> float:
+    """The least float32 from threshold on: as numbers of 32 bits reach either or neither."""
+    with np.errstate(over="ignore"):
+        nearest = np.float32(threshold)
+    return float(nearest if nearest >= threshold else np.nextafter(nearest, np.float32(np.inf)))
+
+
+def _reaching(values: NDArray[Any], threshold: float | None, stacklevel: int) -> NDArray[np.bool_]:
     """Which ratings are likes; warns if none is."""
     if threshold is None:
         binary = len(values) and all(
@@ -328,7 +449,7 @@ def _reaching(values: NDArray[Any], threshold: float | None) -> NDArray[np.bool_
         warnings.warn(
             f"no likes: the highest rating is {values.max():g} and the threshold {threshold:g}",
             UserWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
     return liked
 

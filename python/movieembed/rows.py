@@ -18,6 +18,7 @@ __all__ = [
     "Duplicates",
     "RaiseOrDrop",
     "Rows",
+    "encode",
     "match_items",
     "one_each",
     "rows_of_matrix",
