@@ -418,8 +418,8 @@ def movielens_likes(
         threshold = _check_threshold(threshold)
     columns, movies = load_compact(source, **where)
     n_ratings = len(columns["rating"])
-    users, user_ids = encode(columns.pop("userId"), "userId")
-    items, item_ids = encode(columns.pop("movieId"), "movieId")
+    users, user_ids = encode(columns.pop("userId"), "userId", overwrite=True)
+    items, item_ids = encode(columns.pop("movieId"), "movieId", overwrite=True)
     rows = Rows(users, items, columns.pop("rating"), user_ids, item_ids)
     del users, items
     ids, titles, table = tables.item_labels(movies, None, None, None)

@@ -1,6 +1,6 @@
 """Files of nothing but numbers to columns: fast where all is regular, exact in saying what is not.
 
-PyArrow's parser reads blocks of whole lines on all cores. What it refuses, and what it might read
+PyArrow's parser takes blocks of whole lines, one a core. What it refuses, and what it might read
 otherwise than pandas does, goes to pandas, and what that refuses is looked for line by line.
 """
 
@@ -10,7 +10,9 @@ import contextlib
 import io
 import itertools
 import sys
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any
 
 import numpy as np
@@ -18,14 +20,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from movieembed import textfiles
+from movieembed._threads import available_cores
 from movieembed.textfiles import Source
 
 __all__ = ["read_columns", "read_numbers"]
 
 Number = type[int] | type[float]
+Columns = dict[str, NDArray[Any]]
 
-# 32 MB of MovieLens' ratings.csv are 1.2 million rows; parsing it needs some eight times that.
-BLOCK_BYTES = 1 << 25
+BLOCK_BYTES = 1 << 23
 # A bar for what takes less than some tenths of a second would only flicker.
 BAR_BYTES = 1 << 26
 _BOM = b"\xef\xbb\xbf"
@@ -68,12 +71,10 @@ def read_numbers(
     ValueError
         If a field is missing or is no number: the message names file and line.
     """
-    parts = _parse(source, types, types, separator, header, progress)
-    if parts is None:
-        return _read_carefully(source, types, separator, header)
-    wide = {int: np.int64, float: np.float64}
-    columns = {name: _join(parts.pop(name), wide[kind]) for name, kind in types.items()}
-    return pd.DataFrame(columns, copy=False)
+    wide = {name: _Column(np.int64 if kind is int else np.float64) for name, kind in types.items()}
+    if _parse(source, types, wide, separator, header, progress):
+        return pd.DataFrame({name: column.values for name, column in wide.items()}, copy=False)
+    return _read_carefully(source, types, separator, header)
 
 
 def read_columns(
@@ -84,42 +85,47 @@ def read_columns(
     separator: str,
     header: bool,
     progress: bool | None = False,
-) -> dict[str, NDArray[Any]]:
+) -> Columns:
     """Return some columns of a file of numbers; the others are checked and not kept.
 
     As `read_numbers`, but in 32 bits where every value has exactly that value so.
     """
-    parts = _parse(source, types, wanted, separator, header, progress)
-    if parts is None:
-        frame = _read_carefully(source, types, separator, header)
-        return {name: _compact(frame[name].to_numpy()) for name in wanted}
-    return {name: _join(parts.pop(name)) for name in wanted}
+    compact = {name: _Column(np.int32 if types[name] is int else np.float32) for name in wanted}
+    if _parse(source, types, compact, separator, header, progress):
+        return {name: column.values for name, column in compact.items()}
+    frame = _read_carefully(source, types, separator, header)
+    return {name: _compact(frame[name].to_numpy()) for name in wanted}
 
 
 def _parse(
     source: Source,
     types: Mapping[str, Number],
-    wanted: Collection[str],
+    columns: Mapping[str, _Column],
     separator: str,
     header: bool,
     progress: bool | None,
-) -> dict[str, list[NDArray[Any]]] | None:
-    """Return the wanted columns in pieces, or None where the fast parser will not do."""
+) -> bool:
+    """Fill the columns; False where the fast parser will not do."""
     import pyarrow as pa
 
-    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in wanted}
+    done = 0
+    expected = 0
     try:
         with source.open() as file, _bar(source, progress) as advance:
             names = _header(file, types, separator) if header else list(types)
-            parse = _parser(names, types, separator)
-            for block in _blocks_of_lines(file):
-                columns = parse(block)
-                for name in wanted:
-                    parts[name].append(_compact(columns[name]))
-                advance(len(block))
+            parse = _parser(names, types, columns, separator)
+            for length, block in _in_parallel(parse, _blocks_of_lines(file)):
+                n_rows = len(next(iter(block.values())))
+                if not expected and source.size:
+                    # Ids grow longer: later blocks have fewer rows.
+                    expected = int(1.02 * n_rows * source.size / length)
+                for name, column in columns.items():
+                    column.append(block[name], expected)
+                done += n_rows
+                advance(length)
     except (pa.ArrowInvalid, _IrregularError):
-        return None
-    return parts if header or any(parts.values()) else None
+        return False
+    return header or done > 0
 
 
 def _header(file: IO[bytes], types: Mapping[str, Number], separator: str) -> list[str]:
@@ -135,10 +141,26 @@ def _blocks_of_lines(file: IO[bytes]) -> Iterator[bytes]:
         yield block if block.endswith(b"\n") else block + file.readline()
 
 
+def _in_parallel(
+    parse: Callable[[bytes], Columns], blocks: Iterator[bytes]
+) -> Iterator[tuple[int, Columns]]:
+    """Yield the length and columns of each block in order; one block a core is held."""
+    cores = available_cores()
+    pending: deque[tuple[int, Future[Columns]]] = deque()
+    with ThreadPoolExecutor(cores) as pool:
+        for block in blocks:
+            pending.append((len(block), pool.submit(parse, block)))
+            if len(pending) > cores:
+                length, columns = pending.popleft()
+                yield length, columns.result()
+        for length, columns in pending:
+            yield length, columns.result()
+
+
 def _parser(
-    names: list[str], types: Mapping[str, Number], separator: str
-) -> Callable[[bytes], dict[str, NDArray[Any]]]:
-    """Return what turns lines into columns, or raises ArrowInvalid or _IrregularError."""
+    names: list[str], types: Mapping[str, Number], wanted: Collection[str], separator: str
+) -> Callable[[bytes], Columns]:
+    """Return what turns lines into compact columns, or raises ArrowInvalid or _IrregularError."""
     import pyarrow as pa
     from pyarrow import csv
 
@@ -148,11 +170,11 @@ def _parser(
         between = {name: {name: kind, f"after {name}": pa.null()} for name, kind in fields.items()}
         fields = {key: kind for pair in between.values() for key, kind in pair.items()}
         fields.popitem()
-    read = csv.ReadOptions(column_names=list(fields))
+    read = csv.ReadOptions(column_names=list(fields), use_threads=False)
     split = csv.ParseOptions(delimiter=separator[0], quote_char=False)
     convert = csv.ConvertOptions(column_types=fields, null_values=[""])
 
-    def parse(block: bytes) -> dict[str, NDArray[Any]]:
+    def parse(block: bytes) -> Columns:
         # PyArrow takes 0x1F for an integer.
         if b"x" in block or b"X" in block:
             raise _IrregularError
@@ -160,9 +182,11 @@ def _parser(
         columns = {}
         for name in types:
             column = table[name]
-            columns[name] = column.to_numpy()
-            if column.null_count or not np.isfinite(columns[name]).all():
+            values = column.to_numpy()
+            if column.null_count or (types[name] is float and not np.isfinite(values).all()):
                 raise _IrregularError
+            if name in wanted:
+                columns[name] = _compact(values)
         return columns
 
     return parse
@@ -179,8 +203,28 @@ def _compact(values: NDArray[Any]) -> NDArray[Any]:
     return values.astype(np.int32) if fits else values
 
 
-def _join(parts: list[NDArray[Any]], dtype: Any = None) -> NDArray[Any]:
-    return np.concatenate(parts, dtype=dtype) if parts else np.empty(0, dtype or np.int32)
+class _Column:
+    """An array that grows at its end, seldom: memory touched for the first time is slow."""
+
+    def __init__(self, dtype: Any) -> None:
+        self._room = np.empty(0, dtype)
+        self._length = 0
+
+    def append(self, values: NDArray[Any], expected: int) -> None:
+        """Add values; `expected` is how many there may be in the end."""
+        stop = self._length + len(values)
+        dtype = np.promote_types(self._room.dtype, values.dtype)
+        if stop > len(self._room) or dtype != self._room.dtype:
+            size = max(expected, stop + stop // 2)
+            room = np.empty(size, dtype)
+            room[: self._length] = self.values
+            self._room = room
+        self._room[self._length : stop] = values
+        self._length = stop
+
+    @property
+    def values(self) -> NDArray[Any]:
+        return self._room[: self._length]
 
 
 @contextlib.contextmanager

@@ -112,15 +112,18 @@ def rows_of_matrix(ratings: Any, missing: RaiseOrDrop) -> Rows:
     return rows
 
 
-def encode(ids: NDArray[Any], argument: str) -> tuple[Codes, NDArray[Any]]:
+def encode(
+    ids: NDArray[Any], argument: str, *, overwrite: bool = False
+) -> tuple[Codes, NDArray[Any]]:
     """Number ids: codes, and the distinct ids they stand for, sorted where they have an order.
 
-    Integers that lie close together are looked up in a table of their range, others hashed.
+    Integers that lie close together are looked up in a table of their range, others hashed. With
+    `overwrite` the codes may take the place of the ids.
     """
     if ids.dtype.kind in "iu" and len(ids):
         low, high = int(ids.min()), int(ids.max())
         if high - low < _PLACES_AN_ID * len(ids) and high <= np.iinfo(np.intp).max:
-            return _encode_near(ids, low, high)
+            return _encode_near(ids, low, high, overwrite)
     try:
         codes, distinct = pd.factorize(ids)
     except TypeError as error:
@@ -134,13 +137,15 @@ def encode(ids: NDArray[Any], argument: str) -> tuple[Codes, NDArray[Any]]:
     return rank[codes], distinct[order]
 
 
-def _encode_near(ids: NDArray[Any], low: int, high: int) -> tuple[Codes, NDArray[Any]]:
+def _encode_near(
+    ids: NDArray[Any], low: int, high: int, overwrite: bool
+) -> tuple[Codes, NDArray[Any]]:
     there = np.zeros(high - low + 1, dtype=bool)
     for block in blocks(len(ids)):
         there[ids[block].astype(np.intp) - low] = True
     distinct = np.flatnonzero(there) + low
     code = np.cumsum(there, dtype=_code_type(len(distinct))) - 1
-    codes = np.empty(len(ids), dtype=code.dtype)
+    codes = ids if overwrite and ids.dtype == code.dtype else np.empty(len(ids), code.dtype)
     for block in blocks(len(ids)):
         codes[block] = code[ids[block].astype(np.intp) - low]
     return codes, distinct.astype(np.int64)
@@ -166,9 +171,17 @@ def match_items(rows: Rows, ids: NDArray[Any], unknown: RaiseOrDrop) -> None:
             + ", ".join(repr(id_) for id_ in strangers[:5])
             + f"{hint}; pass unknown='drop' to leave them out"
         )
-    rows.items, rows.item_ids = place_of[rows.items], ids
+    rows.items, rows.item_ids = _looked_up(place_of, rows.items), ids
     if strangers:
         rows.keep(rows.items >= 0)
+
+
+def _looked_up(table: Codes, codes: Codes) -> Codes:
+    """``table[codes]``, in the place of the codes if it fits there."""
+    found = codes if codes.dtype == table.dtype else np.empty(len(codes), table.dtype)
+    for block in blocks(len(codes)):
+        found[block] = table[codes[block]]
+    return found
 
 
 def one_each(rows: Rows, duplicates: Duplicates) -> tuple[Codes, Codes, NDArray[Any] | None]:
