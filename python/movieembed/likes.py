@@ -169,8 +169,8 @@ class Likes:
 
         Notes
         -----
-        O(n) expected time. Beside the table, integer ids take some 20 bytes a row of memory if the
-        rows come sorted by user and item, and 40 if not.
+        O(n) expected time for rows that come sorted by user and item, else O(n log k) for k ratings
+        a user. Beside the table, some 20 bytes a row of memory, or 40 if they are not sorted.
         """
         _check_option("duplicates", duplicates, ("last", "first", "max", "error"))
         _check_option("missing", missing, ("raise", "drop"))
@@ -283,16 +283,16 @@ class Likes:
     ) -> Likes:
         """Likes of checked rows, which are used up: an array as large as they is let go early."""
         users, columns, values = one_each(rows, duplicates)
-        if values is not None:
-            liked = _reaching(values, threshold, stacklevel)
-            users, columns = users[liked], columns[liked]
         n_users, n_items = len(rows.user_ids), len(rows.item_ids)
-        largest = max(len(users), n_users, n_items)
-        index = np.int32 if largest <= np.iinfo(np.int32).max else np.int64
         starts = np.searchsorted(users, np.arange(n_users + 1, dtype=users.dtype))
+        if values is not None:
+            liked = np.flatnonzero(_reaching(values, threshold, stacklevel))
+            starts, columns = np.searchsorted(liked, starts), columns[liked]
+        largest = max(len(columns), n_users, n_items)
+        index = np.int32 if largest <= np.iinfo(np.int32).max else np.int64
         matrix = sp.csr_array(
             (
-                np.ones(len(users), dtype=np.float32),
+                np.ones(len(columns), dtype=np.float32),
                 columns.astype(index, copy=False),
                 starts.astype(index),
             ),
@@ -430,10 +430,12 @@ def movielens_likes(
 
 
 def _rounded_up(threshold: float) -> float:
-    """The least float32 from threshold on: as numbers of 32 bits reach either or neither."""
+    """The least float32 from threshold on: numbers of 32 bits reach both or neither."""
     with np.errstate(over="ignore"):
         nearest = np.float32(threshold)
-    return float(nearest if nearest >= threshold else np.nextafter(nearest, np.float32(np.inf)))
+    # As Python floats: NumPy would round the threshold to 32 bits to compare the two.
+    reached = float(nearest) >= threshold
+    return float(nearest if reached else np.nextafter(nearest, np.float32(np.inf)))
 
 
 def _reaching(values: NDArray[Any], threshold: float | None, stacklevel: int) -> NDArray[np.bool_]:

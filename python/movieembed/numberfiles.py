@@ -247,9 +247,10 @@ def _bar(source: Source, progress: bool | None) -> Iterator[Callable[[int], Any]
 def _read_carefully(
     source: Source, types: Mapping[str, Number], separator: str, header: bool
 ) -> pd.DataFrame:
-    if separator == "::":
-        return _read_double_colon(source, types)
-    return _read_one_character(source, types, separator, header)
+    with np.errstate(invalid="ignore"):  # of infinity among integers, which is then refused
+        if separator == "::":
+            return _read_double_colon(source, types)
+        return _read_one_character(source, types, separator, header)
 
 
 def _read_one_character(

@@ -185,14 +185,15 @@ def _looked_up(table: Codes, codes: Codes) -> Codes:
 
 
 def one_each(rows: Rows, duplicates: Duplicates) -> tuple[Codes, Codes, NDArray[Any] | None]:
-    """Return users, items and ratings in row-major order, each pair once; O(n)."""
+    """Return users, items and ratings in row-major order, each pair once.
+
+    O(n) if the pairs already come so, else O(n log k) for k ratings a user.
+    """
     users, items, ratings = rows.users, rows.items, rows.ratings
     if _strictly_ordered(users, items):
         return users, items, ratings
-    # Of a stable order by item, the stable order by user.
-    order = _stable_order(items, len(rows.item_ids))
-    order = order[_stable_order(users[order], len(rows.user_ids))]
-    users, items = users[order], items[order]
+    order, items, indptr = _sorted_by_user_and_item(rows)
+    users = np.repeat(np.arange(len(rows.user_ids), dtype=users.dtype), np.diff(indptr))
     new = np.ones(len(order), dtype=bool)
     new[1:] = (users[1:] != users[:-1]) | (items[1:] != items[:-1])
     starts = np.flatnonzero(new)
@@ -208,8 +209,9 @@ def one_each(rows: Rows, duplicates: Duplicates) -> tuple[Codes, Codes, NDArray[
         return users, items, None
     if duplicates == "max":
         return users, items, np.maximum.reduceat(ratings[order], starts)
-    pick = order[starts if duplicates == "first" else np.append(starts[1:], len(order)) - 1]
-    return users, items, ratings[pick]
+    # Equal pairs are in no order among themselves.
+    wanted = np.minimum if duplicates == "first" else np.maximum
+    return users, items, ratings[wanted.reduceat(order, starts)]
 
 
 def _strictly_ordered(users: Codes, items: Codes) -> bool:
@@ -224,16 +226,23 @@ def _strictly_ordered(users: Codes, items: Codes) -> bool:
     return True
 
 
-def _stable_order(codes: Codes, size: int) -> Codes:
-    """Return what argsort(kind="stable") does for codes from 0 to size - 1, in O(n + size).
+def _sorted_by_user_and_item(rows: Rows) -> tuple[Codes, Codes, Codes]:
+    """Return the places and items of sorted rows, and where each user's begin.
 
-    SciPy's change from rows to columns is that counting sort, of a matrix with one entry a row.
+    SciPy's change from rows to columns is a counting sort, here of a matrix with one entry a row.
     """
-    n = len(codes)
-    index = _code_type(max(n, size))
-    one_a_row = sp.csr_array(
-        (np.ones(n, dtype=np.int8), codes.astype(index, copy=False), np.arange(n + 1, dtype=index)),
-        shape=(n, size),
+    n, n_users, n_items = len(rows), len(rows.user_ids), len(rows.item_ids)
+    index = _code_type(max(n, n_users, n_items))
+    one_a_row = (
+        np.ones(n, np.int8),
+        rows.users.astype(index, copy=False),
+        np.arange(n + 1, dtype=index),
     )
-    order: Codes = one_a_row.tocsc().indices
-    return order
+    by_user = sp.csr_array(one_a_row, shape=(n, n_users)).tocsc()
+    places = by_user.indices.astype(index, copy=False)
+    sorted_rows = sp.csr_array(
+        (places, rows.items[places].astype(index, copy=False), by_user.indptr),
+        shape=(n_users, n_items),
+    )
+    sorted_rows.sort_indices()
+    return sorted_rows.data, sorted_rows.indices, sorted_rows.indptr
