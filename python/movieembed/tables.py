@@ -5,7 +5,6 @@ The only module that knows what a data frame is; `likes` sees NumPy arrays.
 
 from __future__ import annotations
 
-import importlib
 import operator
 import warnings
 from collections import Counter
@@ -67,7 +66,7 @@ class Table:
         return self._frame.get_column(cast(str, label))
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return a pandas copy with rows numbered from 0, without needing PyArrow."""
+        """Return a pandas copy with rows numbered from 0."""
         if isinstance(self._frame, pd.DataFrame):
             return self._frame.reset_index(drop=True)
         frame = self._frame
@@ -77,8 +76,7 @@ class Table:
 def as_table(data: object, argument: str) -> Table | None:
     """Wrap a data frame of any kind; None if data is not one.
 
-    Lazy frames are collected. An object that only speaks the Arrow C stream interface needs
-    PyArrow: ImportError without it.
+    Lazy frames are collected.
     """
     if isinstance(data, pd.DataFrame):
         return Table(data)
@@ -94,13 +92,8 @@ def as_table(data: object, argument: str) -> Table | None:
         return None
     if not hasattr(data, "__arrow_c_stream__"):
         return None
-    try:
-        pa = importlib.import_module("pyarrow")
-    except ImportError as error:
-        raise ImportError(
-            f"{argument} of type {type(data).__name__} is read through the Arrow C stream "
-            "interface, which needs PyArrow: pip install pyarrow"
-        ) from error
+    import pyarrow as pa
+
     try:
         return Table(nw.from_native(pa.table(data), eager_only=True))
     except (TypeError, ValueError, pa.ArrowInvalid) as error:
