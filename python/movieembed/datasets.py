@@ -96,8 +96,8 @@ def load_movielens(
     the NAME.zip.md5 that the site serves beside the file. It is then kept, and the next call
     needs no network; remove it from the cache folder to get a newer ml-latest.
 
-    Ratings are read on all cores, a block of the file at a time. `Likes.from_movielens` needs a
-    third of the memory where only the likes are wanted.
+    Ratings are read on all cores, a block of the file at a time. `Likes.from_movielens` needs half
+    the memory where only the likes are wanted.
 
     Text is UTF-8, or Latin-1 where it is not valid UTF-8 (as in ml-100k and ml-1m).
 

@@ -243,8 +243,8 @@ class Likes:
 
         Notes
         -----
-        Some 25 bytes of memory a rating, and 300 MB for the blocks of the file that are read at a
-        time. Timestamps are checked and not kept.
+        Some 20 bytes of memory a rating, and 25 MB a core for the block of the file that it reads.
+        Timestamps are checked and not kept.
 
         Examples
         --------

@@ -28,7 +28,9 @@ __all__ = ["read_columns", "read_numbers"]
 Number = type[int] | type[float]
 Columns = dict[str, NDArray[Any]]
 
+# Each block takes three times that while it is parsed. Half or twice that was slower.
 BLOCK_BYTES = 1 << 23
+MOST_BLOCKS = 16
 # A bar for what takes less than some tenths of a second would only flicker.
 BAR_BYTES = 1 << 26
 _BOM = b"\xef\xbb\xbf"
@@ -145,7 +147,7 @@ def _in_parallel(
     parse: Callable[[bytes], Columns], blocks: Iterator[bytes]
 ) -> Iterator[tuple[int, Columns]]:
     """Yield the length and columns of each block in order; one block a core is held."""
-    cores = available_cores()
+    cores = min(available_cores(), MOST_BLOCKS)
     pending: deque[tuple[int, Future[Columns]]] = deque()
     with ThreadPoolExecutor(cores) as pool:
         for block in blocks:
