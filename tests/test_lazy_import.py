@@ -62,7 +62,7 @@ def test_a_fit_from_the_command_line_does_without_scikit_learn(tmp_path) -> None
     )
     (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,A,x\n2,B,x\n")
     model = tmp_path / "model.npz"
-    never = {"matplotlib", "pooch", "rapidfuzz", "requests", "sklearn"}
+    never = {"matplotlib", "narwhals", "pooch", "rapidfuzz", "requests", "sklearn"}
     fit = ("fit", tmp_path, "--components", 1, "--out", model)
     for arguments in (fit, ("similar", model, "A"), ("info", model), ("info", tmp_path)):
         assert loaded_by(COMMAND, *arguments) & never == set()

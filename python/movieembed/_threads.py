@@ -8,8 +8,6 @@ import warnings
 from collections.abc import Iterator
 from numbers import Integral
 
-from threadpoolctl import threadpool_limits
-
 from movieembed import _core
 
 
@@ -58,5 +56,7 @@ def blas_threads(n_threads: int) -> Iterator[None]:
     if n_threads == 0:
         yield
         return
+    from threadpoolctl import threadpool_limits
+
     with threadpool_limits(limits=n_threads, user_api="blas"):
         yield

@@ -422,11 +422,11 @@ def movielens_likes(
     items, item_ids = encode(columns.pop("movieId"), "movieId", overwrite=True)
     rows = Rows(users, items, columns.pop("rating"), user_ids, item_ids)
     del users, items
-    ids, titles, table = tables.item_labels(movies, None, None, None)
-    match_items(rows, ids, unknown)
+    match_items(rows, tables.as_ids(movies["movieId"].to_numpy(), "items"), unknown)
+    titles = tables.as_titles(movies["title"].to_numpy())
     if threshold is not None and rows.ratings is not None and rows.ratings.dtype == np.float32:
         threshold = _rounded_up(threshold)
-    return Likes._of_rows(rows, threshold, duplicates, titles, table, 5), n_ratings
+    return Likes._of_rows(rows, threshold, duplicates, titles, movies, 5), n_ratings
 
 
 def _rounded_up(threshold: float) -> float:

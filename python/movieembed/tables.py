@@ -1,6 +1,7 @@
 """Columns out of data frames of any kind, and ids in one form.
 
-The only module that knows what a data frame is; `likes` sees NumPy arrays.
+The only module that knows what a data frame is; `likes` sees NumPy arrays. Narwhals is
+imported where a frame of the caller's is read: a fit from the command line reads none.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import warnings
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import reduce
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import narwhals.stable.v1 as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import narwhals.stable.v1 as nw
 
 __all__ = ["Table", "as_ids", "as_table", "find_column", "item_labels"]
 
@@ -58,6 +61,8 @@ class Table:
 
     def column(self, label: Hashable, argument: str) -> nw.Series[Any]:
         """Return one column; ValueError if several have the label."""
+        import narwhals.stable.v1 as nw
+
         if isinstance(self._frame, pd.DataFrame):
             column = self._frame[label]
             if isinstance(column, pd.DataFrame):
@@ -80,6 +85,8 @@ def as_table(data: object, argument: str) -> Table | None:
     """
     if isinstance(data, pd.DataFrame):
         return Table(data)
+    import narwhals.stable.v1 as nw
+
     try:
         wrapped = nw.from_native(cast(Any, data), pass_through=True)
     except nw.exceptions.DuplicateError as error:
@@ -220,6 +227,8 @@ def numbers(column: nw.Series[Any], argument: str) -> NDArray[Any]:
 
     Float widths are kept, so that float32 ratings of 4.1 reach a threshold of 4.1.
     """
+    import narwhals.stable.v1 as nw
+
     if column.dtype == nw.Decimal:
         column = column.cast(nw.Float64)
     values = column.to_numpy()
@@ -277,15 +286,17 @@ def as_ids(values: object, argument: str) -> NDArray[Any]:
 
 
 def _one_dimensional(values: object, argument: str) -> NDArray[Any]:
-    wrapped = nw.from_native(cast(Any, values), pass_through=True, allow_series=True)
-    if isinstance(wrapped, nw.Series):
-        return wrapped.to_numpy()
     if isinstance(values, pd.Index):
         return values.to_numpy()
     if isinstance(values, np.ndarray):
         if values.ndim != 1:
             raise ValueError(f"{argument} must be one-dimensional, got shape {values.shape}")
         return values
+    import narwhals.stable.v1 as nw
+
+    wrapped = nw.from_native(cast(Any, values), pass_through=True, allow_series=True)
+    if isinstance(wrapped, nw.Series):
+        return wrapped.to_numpy()
     if isinstance(values, str | bytes | dict | set | frozenset) or not isinstance(values, Iterable):
         raise TypeError(
             f"{argument} must be a sequence of ids or {ACCEPTED}, got {type(values).__name__}"
