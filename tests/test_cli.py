@@ -301,7 +301,7 @@ def test_a_bug_is_not_taken_for_an_error_of_the_user(folder, monkeypatch):
     def broken(path):
         raise AssertionError("a bug")
 
-    monkeypatch.setattr("movieembed.embedding.load", broken)
+    monkeypatch.setattr("movieembed.embedding.Embedding.load", broken)
     result = CliRunner().invoke(app, ["info", str(folder / "model.npz")])
     assert isinstance(result.exception, AssertionError)
     result = CliRunner().invoke(app, ["--traceback", "info", "absent.csv"])
@@ -333,7 +333,7 @@ def test_ctrl_c_elsewhere_ends_in_one_line(folder, monkeypatch):
     def interrupted(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("movieembed.embedding.load", interrupted)
+    monkeypatch.setattr("movieembed.embedding.Embedding.load", interrupted)
     result = run("info", folder / "model.npz", status=130)
     assert result.stderr == "movieembed: interrupted\n"
 

@@ -10,29 +10,36 @@ liked both items, exactly and without forming X.
 ['B']
 """
 
-from importlib.metadata import version as _version
+from __future__ import annotations
 
-from movieembed.cooccurrence import (
-    cooccurrence,
-    cooccurrence_frame,
-    cooccurrence_sums,
-    cooccurrence_top_k,
-)
-from movieembed.datasets import load_movielens, read_table
-from movieembed.embedding import MovieEmbedding, load
-from movieembed.exceptions import (
-    AmbiguousTitleError,
-    DivergenceError,
-    DownloadError,
-    ItemNotFoundError,
-    ItemWithoutLikesError,
-    MovieEmbedError,
-)
-from movieembed.items import ItemIndex
-from movieembed.likes import Likes
-from movieembed.objective import cost, gradient
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-__version__ = _version("movieembed")
+if TYPE_CHECKING:
+    from movieembed.cooccurrence import (
+        cooccurrence,
+        cooccurrence_frame,
+        cooccurrence_sums,
+        cooccurrence_top_k,
+    )
+    from movieembed.datasets import load_movielens, read_table
+    from movieembed.estimator import MovieEmbedding, load
+    from movieembed.exceptions import (
+        AmbiguousTitleError,
+        DivergenceError,
+        DownloadError,
+        ItemNotFoundError,
+        ItemWithoutLikesError,
+        MovieEmbedError,
+    )
+    from movieembed.items import ItemIndex
+    from movieembed.likes import Likes
+    from movieembed.objective import cost, gradient
+    from movieembed.synthetic import synthetic_movielens
+
+__version__ = "0.1.0"
 
 __all__ = [
     "AmbiguousTitleError",
@@ -53,4 +60,56 @@ __all__ = [
     "load",
     "load_movielens",
     "read_table",
+    "synthetic_movielens",
 ]
+
+# Importing pandas, SciPy and scikit-learn takes a second, which --help and a script that wants one
+# function need not wait for: a name is imported when it is first used.
+_MODULES = {
+    "cooccurrence": (
+        "cooccurrence",
+        "cooccurrence_frame",
+        "cooccurrence_sums",
+        "cooccurrence_top_k",
+    ),
+    "datasets": ("load_movielens", "read_table"),
+    "estimator": ("MovieEmbedding", "load"),
+    "exceptions": (
+        "AmbiguousTitleError",
+        "DivergenceError",
+        "DownloadError",
+        "ItemNotFoundError",
+        "ItemWithoutLikesError",
+        "MovieEmbedError",
+    ),
+    "items": ("ItemIndex",),
+    "likes": ("Likes",),
+    "objective": ("cost", "gradient"),
+    "synthetic": ("synthetic_movielens",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+if not TYPE_CHECKING:  # to a type checker it would say that there is any name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:
+        # An import of the module movieembed.cooccurrence binds it here, over the function.
+        if name == "cooccurrence" and isinstance(value, ModuleType):
+            value = value.cooccurrence
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -12,7 +12,7 @@ from movieembed import _console
 if TYPE_CHECKING:
     import pandas as pd
 
-    from movieembed.embedding import MovieEmbedding
+    from movieembed.embedding import Embedding
     from movieembed.likes import Likes
 
 TABLES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".gz", ".bz2", ".xz")
@@ -36,8 +36,8 @@ def load_likes(
     title: str | None,
 ) -> tuple[int, Likes]:
     """The number of ratings and the likes of a MovieLens data set or of a table of one's own."""
-    from movieembed.datasets import load_movielens, read_table
-    from movieembed.likes import Likes
+    from movieembed.datasets import read_table
+    from movieembed.likes import Likes, movielens_likes
 
     path = Path(source).expanduser()
     if not path.is_dir() and path.suffix.lower() in TABLES:
@@ -72,8 +72,8 @@ def load_likes(
             raise ValueError(
                 f"{option} is for a table of one's own ({', '.join(TABLES[:5])}), not for {source}"
             )
-    ratings, movies = load_movielens(source)
-    return len(ratings), Likes.from_ratings(ratings, threshold=threshold, items=movies)
+    likes, n_ratings = movielens_likes(source, threshold)
+    return n_ratings, likes
 
 
 def numbered(table: pd.DataFrame) -> bool:
@@ -128,7 +128,7 @@ def data_facts(source: str, n_ratings: int, likes: Likes) -> dict[str, Any]:
     }
 
 
-def model_facts(model: MovieEmbedding) -> dict[str, Any]:
+def model_facts(model: Embedding) -> dict[str, Any]:
     """What a model is and how it was found."""
     return {
         "items": len(model.items_),
@@ -146,7 +146,7 @@ def model_facts(model: MovieEmbedding) -> dict[str, Any]:
     }
 
 
-def named(model: MovieEmbedding, column: int) -> dict[str, Any]:
+def named(model: Embedding, column: int) -> dict[str, Any]:
     """Id and title of an item; the id stands for a title that is missing."""
     item = model.items_.tolist()[column]
     title = "" if model.titles_ is None else str(model.titles_[column])

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-__all__ = ["canonical_csr", "check_finite", "check_matrix"]
+__all__ = ["blocks", "canonical_csr", "check_finite", "check_matrix"]
+
+_BLOCK = 1 << 17
+
+
+def blocks(length: int) -> Iterator[slice]:
+    """Cut a long array into pieces whose temporaries stay in the cache."""
+    for start in range(0, length, _BLOCK):
+        yield slice(start, min(start + _BLOCK, length))
 
 
 def canonical_csr(matrix: Any) -> sp.csr_array:
@@ -52,8 +61,9 @@ def canonical_csr(matrix: Any) -> sp.csr_array:
     nnz = int(csr.indptr[-1])
     index = np.int32 if max(nnz, *csr.shape) <= np.iinfo(np.int32).max else np.int64
     csr = sp.csr_array(
-        (csr.data[:nnz].copy(), csr.indices[:nnz].astype(index), csr.indptr.astype(index)),
+        (csr.data[:nnz], csr.indices[:nnz].astype(index, copy=False), csr.indptr.astype(index)),
         shape=csr.shape,
+        copy=csr is matrix,
     )
     check_finite(csr.data, "matrix")
     csr.sum_duplicates()

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
+from movieembed import __version__, _console
 from movieembed import _cli_support as support
-from movieembed import _console
 from movieembed._cli_options import (
     Data,
     IdColumn,
@@ -48,9 +48,7 @@ app = typer.Typer(
 def show_version(wanted: bool) -> None:
     """Print the version and end."""
     if wanted:
-        from importlib.metadata import version
-
-        print(f"movieembed {version('movieembed')}")
+        print(f"movieembed {__version__}")
         raise typer.Exit
 
 
@@ -147,14 +145,14 @@ def fit(
 
     Ctrl-C saves the best embedding so far.
     """
-    from movieembed.embedding import MovieEmbedding
+    from movieembed.embedding import Embedding
 
     _console.check_out_file(out)
     n_ratings, likes = support.load_likes(
         data, threshold, user_col, item_col, rating_col, items, id_col, title_col
     )
     start = time.perf_counter()
-    model = MovieEmbedding(
+    model = Embedding(
         components,
         solver=solver,
         learning_rate=support.as_rate(learning_rate),
@@ -208,10 +206,10 @@ def similar(
 
     $ movieembed similar small.npz 1 "apollo 13" -n 5 --metric dot --json
     """
-    from movieembed.embedding import load
+    from movieembed.embedding import Embedding
     from movieembed.items import ItemIndex
 
-    fitted = load(model)
+    fitted = Embedding.load(model)
     index = ItemIndex(fitted.items_, fitted.titles_)
     columns = list(dict.fromkeys(index.resolve(item) for item in items))
     ids = fitted.items_.tolist()
@@ -240,10 +238,10 @@ def recommend(model: Model, items: Items, number: Number = 10, as_json: Json = F
 
     $ movieembed recommend small.npz 150 586 -n 20 --json
     """
-    from movieembed.embedding import load
+    from movieembed.embedding import Embedding
     from movieembed.items import ItemIndex
 
-    fitted = load(model)
+    fitted = Embedding.load(model)
     table = fitted.recommend(items, number)
     if as_json:
         index = ItemIndex(fitted.items_, fitted.titles_)
@@ -377,9 +375,9 @@ def info(
     $ movieembed info ml-latest-small --json
     """
     if Path(source).suffix.lower() == ".npz":
-        from movieembed.embedding import load
+        from movieembed.embedding import Embedding
 
-        facts = {"model": source} | support.model_facts(load(source))
+        facts = {"model": source} | support.model_facts(Embedding.load(source))
     else:
         from movieembed.cooccurrence import cooccurrence_sums
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import pandas as pd
+from numpy.typing import NDArray
 
-from movieembed import textfiles
+from movieembed import numberfiles, textfiles
 from movieembed.exceptions import DownloadError
 from movieembed.textfiles import read_table
 
@@ -44,7 +46,7 @@ NO_GENRES = "(no genres listed)"
 
 MOVIE_COLUMNS = ("movieId", "title", "genres")
 _MOVIE_TYPES: dict[str, Any] = {"movieId": "int64", "title": str, "genres": str}
-_RATING_TYPES = {"userId": int, "movieId": int, "rating": float, "timestamp": int}
+RATING_TYPES = {"userId": int, "movieId": int, "rating": float, "timestamp": int}
 
 
 def load_movielens(
@@ -68,7 +70,8 @@ def load_movielens(
     base_url : str
         Address of the folder that holds NAME.zip, for a mirror.
     progress : bool or None
-        Whether to show a progress bar on stderr; None shows one where stderr is a terminal.
+        Whether to show progress bars on stderr, of the download and of reading the ratings; None
+        shows them where stderr is a terminal and the file is not small.
 
     Returns
     -------
@@ -93,6 +96,9 @@ def load_movielens(
     the NAME.zip.md5 that the site serves beside the file. It is then kept, and the next call
     needs no network; remove it from the cache folder to get a newer ml-latest.
 
+    Ratings are read on all cores, a block of the file at a time. `Likes.from_movielens` needs half
+    the memory where only the likes are wanted.
+
     Text is UTF-8, or Latin-1 where it is not valid UTF-8 (as in ml-100k and ml-1m).
 
     Examples
@@ -102,6 +108,45 @@ def load_movielens(
     >>> movies.title[0]  # doctest: +SKIP
     'Toy Story (1995)'
     """
+    with _opened(source, cache_dir, base_url, progress) as (layout, ratings, movies):
+        table = numberfiles.read_numbers(
+            ratings,
+            RATING_TYPES,
+            separator=layout.separator,
+            header=layout.header,
+            progress=progress,
+        )
+        return table, layout.read_movies(movies)
+
+
+def load_compact(
+    source: str | os.PathLike[str],
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    base_url: str = MOVIELENS_URL,
+    progress: bool | None = None,
+) -> tuple[dict[str, NDArray[Any]], pd.DataFrame]:
+    """As `load_movielens`, but userId, movieId and rating as arrays, of 32 bits where they fit."""
+    with _opened(source, cache_dir, base_url, progress) as (layout, ratings, movies):
+        columns = numberfiles.read_columns(
+            ratings,
+            RATING_TYPES,
+            ("userId", "movieId", "rating"),
+            separator=layout.separator,
+            header=layout.header,
+            progress=progress,
+        )
+        return columns, layout.read_movies(movies)
+
+
+@contextlib.contextmanager
+def _opened(
+    source: str | os.PathLike[str],
+    cache_dir: str | os.PathLike[str] | None,
+    base_url: str,
+    progress: bool | None,
+) -> Iterator[tuple[_Layout, textfiles.Source, textfiles.Source]]:
+    """Yield a data set's layout, ratings and movies, downloaded if need be."""
     path = Path(source).expanduser()
     if not path.exists():
         name = str(source).lower()
@@ -112,14 +157,15 @@ def load_movielens(
             )
         path = _download(name, cache_dir, base_url, progress)
     if path.is_dir():
-        return _load(_folder(path))
+        yield _find(_folder(path))
+        return
     if path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
         raise ValueError(
             f"{path} is neither a folder nor a .zip; read a single ratings table with read_table"
         )
     try:
         with zipfile.ZipFile(path) as archive:
-            return _load(_archive(path, archive))
+            yield _find(_archive(path, archive))
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path} is not a whole .zip file: {error}") from error
     except RuntimeError as error:  # what zipfile raises for both
@@ -133,6 +179,7 @@ class _Files:
     where: str
     folders: dict[str, set[str]]
     open: Callable[[str], IO[bytes]]
+    size: Callable[[str], int]
 
 
 def _folder(path: Path) -> _Files:
@@ -140,7 +187,12 @@ def _folder(path: Path) -> _Files:
     for inner in path.iterdir():
         if inner.is_dir():
             folders[inner.name] = {entry.name for entry in inner.iterdir()}
-    return _Files(str(path), folders, lambda name: (path / name).open("rb"))
+    return _Files(
+        str(path),
+        folders,
+        lambda name: (path / name).open("rb"),
+        lambda name: (path / name).stat().st_size,
+    )
 
 
 def _archive(path: Path, archive: zipfile.ZipFile) -> _Files:
@@ -150,10 +202,10 @@ def _archive(path: Path, archive: zipfile.ZipFile) -> _Files:
         if "__MACOSX" not in name.parts:
             parent = str(name.parent) if name.parent.parts else ""
             folders.setdefault(parent, set()).add(name.name)
-    return _Files(str(path), folders, archive.open)
+    return _Files(str(path), folders, archive.open, lambda name: archive.getinfo(name).file_size)
 
 
-def _load(files: _Files) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _find(files: _Files) -> tuple[_Layout, textfiles.Source, textfiles.Source]:
     found = {
         folder: layout
         for folder, names in files.folders.items()
@@ -177,24 +229,14 @@ def _load(files: _Files) -> tuple[pd.DataFrame, pd.DataFrame]:
             f"{files.where} has {prefix}{layout.ratings} but no {prefix}{layout.movies}"
         )
 
-    def opener(name: str) -> textfiles.Source:
+    def found_file(name: str) -> textfiles.Source:
         return textfiles.Source(
-            f"{files.where}{os.sep}{prefix}{name}", lambda: files.open(prefix + name)
+            f"{files.where}{os.sep}{prefix}{name}",
+            lambda: files.open(prefix + name),
+            files.size(prefix + name),
         )
 
-    return layout.read_ratings(opener(layout.ratings)), layout.read_movies(opener(layout.movies))
-
-
-def _ratings_csv(source: textfiles.Source) -> pd.DataFrame:
-    return textfiles.read_numbers(source, _RATING_TYPES, separator=",", header=True)
-
-
-def _ratings_tabs(source: textfiles.Source) -> pd.DataFrame:
-    return textfiles.read_numbers(source, _RATING_TYPES, separator="\t", header=False)
-
-
-def _ratings_dat(source: textfiles.Source) -> pd.DataFrame:
-    return textfiles.read_double_colon(source, _RATING_TYPES)
+    return layout, found_file(layout.ratings), found_file(layout.movies)
 
 
 def _movies_csv(source: textfiles.Source) -> pd.DataFrame:
@@ -264,15 +306,16 @@ def _movies(rows: list[tuple[int, str, str]]) -> pd.DataFrame:
 @dataclass(frozen=True)
 class _Layout:
     ratings: str
+    separator: str
+    header: bool
     movies: str
-    read_ratings: Callable[[textfiles.Source], pd.DataFrame]
     read_movies: Callable[[textfiles.Source], pd.DataFrame]
 
 
 _LAYOUTS = (
-    _Layout("ratings.csv", "movies.csv", _ratings_csv, _movies_csv),
-    _Layout("ratings.dat", "movies.dat", _ratings_dat, _movies_dat),
-    _Layout("u.data", "u.item", _ratings_tabs, _movies_100k),
+    _Layout("ratings.csv", ",", True, "movies.csv", _movies_csv),
+    _Layout("ratings.dat", "::", False, "movies.dat", _movies_dat),
+    _Layout("u.data", "\t", False, "u.item", _movies_100k),
 )
 
 

@@ -1,4 +1,8 @@
-"""The estimator: item embeddings from likes."""
+"""Item embeddings from likes: the fit and what a fitted model answers.
+
+`Embedding` is all of `movieembed.MovieEmbedding` but scikit-learn's part, whose import takes longer
+than a fit of MovieLens small: the command line does without.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from movieembed import model_file, recommend
 from movieembed._threads import resolve_n_jobs, serial_blas
@@ -24,14 +24,13 @@ from movieembed.likes import Likes
 from movieembed.objective import CANCELLED, check_embedding, cost, exact_cost
 from movieembed.solvers import SOLVERS, HistoryEntry, Solution, solve
 
-__all__ = ["MovieEmbedding", "load"]
-
+__all__ = ["Embedding"]
 
 # Length of a row, relative to the longest, below which it is rounding.
 NO_VECTOR = 1e-6
 
 
-class MovieEmbedding(BaseEstimator):
+class Embedding:
     """Item embeddings at the optimum of the masked co-occurrence objective.
 
     Finds V, one row v_i an item, that minimises
@@ -131,6 +130,8 @@ class MovieEmbedding(BaseEstimator):
     [1]
     """
 
+    feature_names_in_: NDArray[Any]
+
     def __init__(
         self,
         n_components: int = 50,
@@ -172,8 +173,8 @@ class MovieEmbedding(BaseEstimator):
 
         Returns
         -------
-        MovieEmbedding
-            Itself, fitted.
+        self
+            Fitted.
 
         Raises
         ------
@@ -278,7 +279,7 @@ class MovieEmbedding(BaseEstimator):
         >>> model.similar("A", n=1)["title"].tolist()
         ['B']
         """
-        check_is_fitted(self)
+        self._check_fitted()
         return recommend.similar_items(
             self.embedding_, self._index, self.item_counts_, items, n, metric, self.n_jobs
         )
@@ -313,7 +314,7 @@ class MovieEmbedding(BaseEstimator):
         >>> me.MovieEmbedding(1, random_state=0).fit(likes).recommend(["A", "B"])["title"].tolist()
         ['C']
         """
-        check_is_fitted(self)
+        self._check_fitted()
         return recommend.recommend_by_cosine(
             self.embedding_, self._index, self.item_counts_, items, n, self.n_jobs
         )
@@ -341,7 +342,7 @@ class MovieEmbedding(BaseEstimator):
         `callback`, an array given as `init` and a `random_state` that is not an integer are not
         kept.
         """
-        check_is_fitted(self)
+        self._check_fitted()
         model_file.write(self, path)
 
     @classmethod
@@ -349,14 +350,11 @@ class MovieEmbedding(BaseEstimator):
         """Read what `save` wrote; see :func:`movieembed.load`."""
         return model_file.read(cls, path)
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "embedding_")
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "embedding_"):
+            from sklearn.exceptions import NotFittedError
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.target_tags.required = False
-        return tags
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit first")
 
     def _check_parameters(self) -> None:
         check_count(self.n_components, "n_components")
@@ -384,15 +382,11 @@ class MovieEmbedding(BaseEstimator):
             raise TypeError(f"callback must be callable, not {self.callback!r}")
 
     def _as_likes(self, X: Any) -> Likes:
-        if isinstance(X, Likes):
-            if hasattr(self, "feature_names_in_"):
-                del self.feature_names_in_
-            self.n_features_in_ = X.n_items
-            return X
-        checked = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
-        # The columns of a table are item ids, also the numbers that scikit-learn takes no note of.
-        names = list(X.columns) if hasattr(X, "columns") else None
-        return Likes.from_matrix(sp.csr_array(checked), items=names)
+        if not isinstance(X, Likes):
+            raise TypeError(f"X must be Likes, not {type(X).__name__}")
+        self.__dict__.pop("feature_names_in_", None)
+        self.n_features_in_ = X.n_items
+        return X
 
     def _nothing_to_learn(self, op: CpuOperator) -> Solution:
         """The zero embedding is optimal where X is zero."""
@@ -419,7 +413,11 @@ class MovieEmbedding(BaseEstimator):
                 UserWarning,
                 stacklevel=3,
             )
-        elif self.stop_reason_ == "max_iter":
+        if self.stop_reason_ not in ("max_iter", "interrupted"):
+            return
+        from sklearn.exceptions import ConvergenceWarning
+
+        if self.stop_reason_ == "max_iter":
             gap = "unknown" if np.isinf(self.gap_) else f"about {self.gap_:.1e} of it"
             warnings.warn(
                 f"{self.solver} stopped after max_iter={self.n_iter_} iterations at cost "
@@ -428,46 +426,13 @@ class MovieEmbedding(BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        elif self.stop_reason_ == "interrupted":
+        else:
             warnings.warn(
                 f"interrupted after {self.n_iter_} iterations; the best embedding so far is kept "
                 f"(cost {self.cost_:.8g})",
                 ConvergenceWarning,
                 stacklevel=3,
             )
-
-
-def load(path: str | os.PathLike[str]) -> MovieEmbedding:
-    """Read a model that :meth:`MovieEmbedding.save` wrote.
-
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    MovieEmbedding
-        Fitted.
-
-    Raises
-    ------
-    ValueError
-        When the file is not such a model, is damaged, or was written by a newer format.
-    OSError
-        When it cannot be read.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> import movieembed as me
-    >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     model.save(os.path.join(folder, "model.npz"))
-    ...     again = me.load(os.path.join(folder, "model.npz"))
-    >>> bool((again.embedding_ == model.embedding_).all())
-    True
-    """
-    return MovieEmbedding.load(path)
 
 
 def principal_axes(V: NDArray[Any], n_components: int) -> tuple[NDArray[Any], NDArray[np.float64]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import tempfile
 import tokenize
 import zipfile
 import zlib
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,29 +16,31 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from movieembed import __version__
 from movieembed.items import ItemIndex
 
 if TYPE_CHECKING:
-    from movieembed.embedding import MovieEmbedding
+    from movieembed.embedding import Embedding
 
 FORMAT = "movieembed-model"
 FORMAT_VERSION = 1
 HISTORY_COLUMNS = ("iteration", "cost", "gradient_norm", "seconds")
 PARAMETERS_NOT_KEPT = ("callback", "init")
 
-Model = TypeVar("Model", bound="MovieEmbedding")
+Model = TypeVar("Model", bound="Embedding")
 
 
-def write(model: MovieEmbedding, path: str | os.PathLike[str]) -> None:
+def write(model: Embedding, path: str | os.PathLike[str]) -> None:
     """Write a fitted model to a temporary file beside `path` and rename it."""
-    params = {k: v for k, v in model.get_params().items() if k not in PARAMETERS_NOT_KEPT}
+    kept = [name for name in _parameters(type(model)) if name not in PARAMETERS_NOT_KEPT]
+    params = {name: getattr(model, name) for name in kept}
     params["dtype"] = np.dtype(params["dtype"]).name
     if not isinstance(params["random_state"], (int, np.integer)):
         params["random_state"] = None
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "version": version("movieembed"),
+        "version": __version__,
         "params": {k: _plain(v) for k, v in params.items()},
         "cost": float(model.cost_),
         "gap": float(model.gap_),
@@ -136,7 +138,7 @@ def _build(cls: type[Model], arrays: dict[str, NDArray[Any]]) -> Model:
                 raise ValueError(f"it has {len(labels[name])} {name} for {n_items} items")
             labels[name] = np.array([str(label) for label in labels[name]], dtype=object)
     params = field("params", dict)
-    known = cls().get_params()
+    known = _parameters(cls)
     model = cls(**{name: value for name, value in params.items() if name in known})
     model.embedding_ = embedding
     model.eigenvalues_ = _array(arrays, "eigenvalues", ("float64",), (embedding.shape[1],))
@@ -155,6 +157,11 @@ def _build(cls: type[Model], arrays: dict[str, NDArray[Any]]) -> Model:
     if labels["feature_names"] is not None:
         model.feature_names_in_ = labels["feature_names"]
     return model
+
+
+def _parameters(cls: type[Embedding]) -> list[str]:
+    """What a model is made with, in the order of its signature."""
+    return list(inspect.signature(cls).parameters)
 
 
 def _header(raw: NDArray[Any] | None) -> dict[str, Any]:

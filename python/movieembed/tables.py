@@ -1,22 +1,24 @@
 """Columns out of data frames of any kind, and ids in one form.
 
-The only module that knows what a data frame is; `likes` sees NumPy arrays.
+The only module that knows what a data frame is; `likes` sees NumPy arrays. Narwhals is
+imported where a frame of the caller's is read: a fit from the command line reads none.
 """
 
 from __future__ import annotations
 
-import importlib
 import operator
 import warnings
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import reduce
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import narwhals.stable.v1 as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import narwhals.stable.v1 as nw
 
 __all__ = ["Table", "as_ids", "as_table", "find_column", "item_labels"]
 
@@ -59,6 +61,8 @@ class Table:
 
     def column(self, label: Hashable, argument: str) -> nw.Series[Any]:
         """Return one column; ValueError if several have the label."""
+        import narwhals.stable.v1 as nw
+
         if isinstance(self._frame, pd.DataFrame):
             column = self._frame[label]
             if isinstance(column, pd.DataFrame):
@@ -67,7 +71,7 @@ class Table:
         return self._frame.get_column(cast(str, label))
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return a pandas copy with rows numbered from 0, without needing PyArrow."""
+        """Return a pandas copy with rows numbered from 0."""
         if isinstance(self._frame, pd.DataFrame):
             return self._frame.reset_index(drop=True)
         frame = self._frame
@@ -77,11 +81,12 @@ class Table:
 def as_table(data: object, argument: str) -> Table | None:
     """Wrap a data frame of any kind; None if data is not one.
 
-    Lazy frames are collected. An object that only speaks the Arrow C stream interface needs
-    PyArrow: ImportError without it.
+    Lazy frames are collected.
     """
     if isinstance(data, pd.DataFrame):
         return Table(data)
+    import narwhals.stable.v1 as nw
+
     try:
         wrapped = nw.from_native(cast(Any, data), pass_through=True)
     except nw.exceptions.DuplicateError as error:
@@ -94,13 +99,8 @@ def as_table(data: object, argument: str) -> Table | None:
         return None
     if not hasattr(data, "__arrow_c_stream__"):
         return None
-    try:
-        pa = importlib.import_module("pyarrow")
-    except ImportError as error:
-        raise ImportError(
-            f"{argument} of type {type(data).__name__} is read through the Arrow C stream "
-            "interface, which needs PyArrow: pip install pyarrow"
-        ) from error
+    import pyarrow as pa
+
     try:
         return Table(nw.from_native(pa.table(data), eager_only=True))
     except (TypeError, ValueError, pa.ArrowInvalid) as error:
@@ -227,6 +227,8 @@ def numbers(column: nw.Series[Any], argument: str) -> NDArray[Any]:
 
     Float widths are kept, so that float32 ratings of 4.1 reach a threshold of 4.1.
     """
+    import narwhals.stable.v1 as nw
+
     if column.dtype == nw.Decimal:
         column = column.cast(nw.Float64)
     values = column.to_numpy()
@@ -284,15 +286,17 @@ def as_ids(values: object, argument: str) -> NDArray[Any]:
 
 
 def _one_dimensional(values: object, argument: str) -> NDArray[Any]:
-    wrapped = nw.from_native(cast(Any, values), pass_through=True, allow_series=True)
-    if isinstance(wrapped, nw.Series):
-        return wrapped.to_numpy()
     if isinstance(values, pd.Index):
         return values.to_numpy()
     if isinstance(values, np.ndarray):
         if values.ndim != 1:
             raise ValueError(f"{argument} must be one-dimensional, got shape {values.shape}")
         return values
+    import narwhals.stable.v1 as nw
+
+    wrapped = nw.from_native(cast(Any, values), pass_through=True, allow_series=True)
+    if isinstance(wrapped, nw.Series):
+        return wrapped.to_numpy()
     if isinstance(values, str | bytes | dict | set | frozenset) or not isinstance(values, Iterable):
         raise TypeError(
             f"{argument} must be a sequence of ids or {ACCEPTED}, got {type(values).__name__}"

@@ -6,18 +6,16 @@ import bz2
 import csv
 import gzip
 import io
-import itertools
 import lzma
 import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
 import pandas as pd
 
 __all__ = [
@@ -25,12 +23,8 @@ __all__ = [
     "csv_records",
     "lacks",
     "lines",
-    "read_double_colon",
-    "read_numbers",
     "read_table",
 ]
-
-Number = type[int] | type[float]
 
 _SAMPLE_BYTES = 1 << 16
 # Between equally good ones the first wins; a blank is tried only if nothing else separates.
@@ -45,6 +39,7 @@ class Source:
 
     name: str
     open: Callable[[], IO[bytes]]
+    size: int | None = None  # in bytes, where it is known
 
 
 def read_table(
@@ -250,141 +245,3 @@ def lines(source: Source) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield number, line.rstrip("\r")
-
-
-def read_numbers(
-    source: Source, types: Mapping[str, Number], *, separator: str, header: bool
-) -> pd.DataFrame:
-    """Read a file of numbers only, at the speed of pandas' C parser.
-
-    Parameters
-    ----------
-    source : Source
-        The file.
-    types : mapping of column name to int or float
-        Which columns to return; without a header, all of the file's, in order.
-    separator : str
-        One character.
-    header : bool
-        Whether the first line names the columns.
-
-    Returns
-    -------
-    DataFrame
-        int64 and float64 columns in the order of `types`.
-
-    Raises
-    ------
-    ValueError
-        If a field is missing or is no number: the message names file and line.
-    """
-    dtypes = {name: "int64" if kind is int else "float64" for name, kind in types.items()}
-    try:
-        # pandas would take fields beyond the columns of the first row for an index.
-        with source.open() as file:
-            start = [line for line in itertools.islice(file, 10) if line.strip()]
-        widths = [line.count(separator.encode()) + 1 for line in start[:2]]
-        if widths and widths[-1 if header else 0] > (widths[0] if header else len(types)):
-            raise ValueError("the first row has too many fields")
-        with source.open() as file:
-            frame = pd.read_csv(
-                file,
-                sep=separator,
-                header=0 if header else None,
-                names=None if header else list(types),
-                dtype=dtypes,
-                engine="c",
-            )
-        absent = [name for name in types if name not in frame.columns]
-        if absent:
-            raise ValueError(lacks(source, absent[0], list(frame.columns)))
-        if frame.empty and not header:
-            raise ValueError(f"{source.name} is empty")
-        frame = frame[list(types)]
-        _check_finite(source, frame)
-    except (ValueError, OverflowError) as error:
-        found = _first_bad_line(source, types, separator, header)
-        raise ValueError(found or _named(source, error)) from error
-    return frame
-
-
-def read_double_colon(source: Source, types: Mapping[str, Number]) -> pd.DataFrame:
-    """Read a file of numbers between ``::``, one line a row, as `read_numbers` does.
-
-    A ``:`` is one character, which the C parser takes; every second field is then empty. That is
-    exact where each line has the right number of colons, which is counted first.
-    """
-    with source.open() as file:
-        content = file.read()
-    n_lines = content.count(b"\n") + (not content.endswith(b"\n"))
-    n_pairs = content.count(b"::")
-    if n_pairs != n_lines * (len(types) - 1) or content.count(b":") != 2 * n_pairs:
-        found = _first_bad_line(source, types, "::", False)
-        if found:
-            raise ValueError(found)
-    dtypes = {2 * i: "int64" if kind is int else "float64" for i, kind in enumerate(types.values())}
-    try:
-        frame = pd.read_csv(
-            io.BytesIO(content),
-            sep=":",
-            header=None,
-            usecols=list(dtypes),
-            dtype=dtypes,
-            engine="c",
-        )
-        frame.columns = pd.Index(list(types))
-        _check_finite(source, frame)
-    except (ValueError, OverflowError) as error:
-        found = _first_bad_line(source, types, "::", False)
-        raise ValueError(found or _named(source, error)) from error
-    return frame
-
-
-def _check_finite(source: Source, frame: pd.DataFrame) -> None:
-    for name, column in frame.items():
-        if column.dtype.kind == "f" and not np.isfinite(column.to_numpy()).all():
-            raise ValueError(f"{source.name}: {name} has values that are not finite numbers")
-
-
-def _named(source: Source, error: Exception) -> str:
-    text = str(error).strip()
-    return text if text.startswith(source.name) else f"{source.name}: {text}"
-
-
-def _first_bad_line(
-    source: Source, types: Mapping[str, Number], separator: str, header: bool
-) -> str | None:
-    """Describe the first line that is not as types says; None if there is none.
-
-    Python speed: only for a file that the fast parser has refused.
-    """
-    columns = list(enumerate(types.items()))
-    n_fields = len(types)
-    with source.open() as file:
-        for number, raw in enumerate(file, 1):
-            line = raw.decode("utf-8-sig", "replace").rstrip("\r\n")
-            if not line.strip():
-                continue
-            fields = [field.strip().strip('"') for field in line.split(separator)]
-            if header and number == 1:
-                if any(name not in fields for name in types):
-                    return None
-                columns = [(fields.index(name), (name, kind)) for name, kind in types.items()]
-                n_fields = len(fields)
-                continue
-            where = f"{source.name}, line {number}"
-            if len(fields) != n_fields:
-                return f"{where}: expected {n_fields} fields, got {len(fields)}: {line[:80]!r}"
-            for place, (name, kind) in columns:
-                if not _fits(fields[place], kind):
-                    wanted = "an integer" if kind is int else "a finite number"
-                    return f"{where}: {name} is {fields[place]!r}, not {wanted}"
-    return None
-
-
-def _fits(text: str, kind: Number) -> bool:
-    try:
-        value = kind(text)
-    except ValueError:
-        return False
-    return abs(value) < 2**63
