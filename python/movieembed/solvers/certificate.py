@@ -37,7 +37,7 @@ def missed_decrease(op: Operator, V: Tall) -> float:
         return 0.0
     eps = float(np.finfo(op.dtype).eps)
     n = op.row_dots(V, V)
-    inside = orthonormalise(op, V, drop=50 * eps)
+    inside = orthonormalise(op, V)
     rank = inside.shape[1]
     smallest = 0.0
     if rank == V.shape[1]:
@@ -49,7 +49,7 @@ def missed_decrease(op: Operator, V: Tall) -> float:
         for floor in (noise, 0.5):  # as in eigen: the second pass tells rounding from directions
             for other in others:
                 block = block - op.matmul(other, op.gram(other, block))
-            block = orthonormalise(op, block, drop=50 * eps, floor=floor)
+            block = orthonormalise(op, block, floor=floor)
         return block
 
     block = op.asarray(np.random.default_rng(0).standard_normal((op.n_items, BLOCK)))

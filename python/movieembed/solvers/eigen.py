@@ -111,7 +111,7 @@ def eigen(
         R = fast.residual(W[:, :n_ritz], XW[:, :n_ritz], delta, theta[:n_ritz], 1 / largest)
         basis = W[:, :width]
         R = fast.matmul(basis, -fast.gram(basis, R), out=R, add=True)
-        R = orthonormalise(fast, R, drop=50 * eps, floor=8 * eps)
+        R = orthonormalise(fast, R, floor=8 * eps)
         overlap = fast.gram(basis, R)
         if np.abs(overlap).max(initial=0) > 1e3 * eps:
             # What loses half its length on this second pass was rounding: the basis holds it.
@@ -136,11 +136,10 @@ def first_basis(
     the diagonal of L'L, the most popular items pull whole components to themselves, from which a
     run on likes of the size of MovieLens 32M did not come away.
     """
-    drop = 50 * float(np.finfo(op.dtype).eps)
     start = rng.standard_normal((op.n_users, min(k, op.n_users)))
     if V0 is not None:
         V0 = op.astype(V0)
-        given = orthonormalise(op, V0, drop)
+        given = orthonormalise(op, V0)
         random = orthonormalise(op, op.from_user_vectors(start), drop=1e-2)
         basis = twice_orthonormalised(op, op.hstack([given, random])[:, :k])
         return basis, op.row_dots(V0, V0), 0.0
@@ -160,8 +159,8 @@ def first_basis(
         if step == 0:
             diagonal = op.row_dots(basis, basis) @ op.diagonal.astype(np.float64)
             share = float(op.row_dots(basis, product).sum() + diagonal) / total
-        basis = orthonormalise(op, product, drop)
-    return orthonormalise(op, basis, drop), delta, share
+        basis = orthonormalise(op, product)
+    return orthonormalise(op, basis), delta, share
 
 
 def exact_embedding(op: Operator, d: int, rng: np.random.Generator) -> Step | None:
@@ -182,9 +181,8 @@ def exact_embedding(op: Operator, d: int, rng: np.random.Generator) -> Step | No
 
 
 def twice_orthonormalised(op: Operator, block: Tall) -> Tall:
-    """The first pass leaves an error of eps times the square of the condition number."""
-    drop = 50 * float(np.finfo(op.dtype).eps)
-    return orthonormalise(op, orthonormalise(op, block, drop), drop)
+    """The first pass leaves an error of eps times the condition number, the second of eps."""
+    return orthonormalise(op, orthonormalise(op, block))
 
 
 def is_slow(costs: list[float]) -> bool:
@@ -210,14 +208,17 @@ def directions(ritz: Small, n_ritz: int) -> Small:
     return np.linalg.qr(U)[0]
 
 
-def orthonormalise(op: Operator, A: Tall, drop: float, floor: float = 0.0) -> Tall:
+def orthonormalise(op: Operator, A: Tall, drop: float | None = None, floor: float = 0.0) -> Tall:
     """An orthonormal basis of A's columns, by the eigenvectors of their Gram matrix.
 
     Directions whose squared length is below `drop` of the largest, among columns scaled to length
-    one, are left out, and so are columns no longer than `floor` (Stathopoulos & Wu, SIAM J. Sci.
-    Comput. 2002).
+    one, are left out, by default those that are rounding, and so are columns no longer than `floor`
+    (Stathopoulos & Wu, SIAM J. Sci. Comput. 2002). The Gram matrix is summed in float64, so that a
+    float32 block loses nothing to the square of its condition number.
     """
-    G = op.gram(A)
+    if drop is None:
+        drop = max(50 * float(np.finfo(np.float64).eps), (8 * float(np.finfo(op.dtype).eps)) ** 2)
+    G, _ = op.moments(A)
     lengths = np.sqrt(np.maximum(np.diag(G), 0))
     long = lengths > max(floor, 1e-300)
     scale = 1 / lengths[long]

@@ -28,23 +28,25 @@ class Iterate:
     cost: float
     gradient: Tall
     gradient_norm: float
+    vxv: float
     age: int = 0
 
     @classmethod
-    def at(cls, op: Operator, V: Tall, XV: Tall | None = None, age: int = 0) -> Iterate:
-        """Evaluate cost and gradient at V: one pass over the likes, or none with XV given."""
-        if XV is None:
-            XV, vxv = op.evaluate(V)
-        else:
-            vxv = float(op.row_dots(V, XV).sum())
+    def at(cls, op: Operator, V: Tall) -> Iterate:
+        """Evaluate cost and gradient at V: one pass over the likes."""
+        return cls.with_product(op, V, *op.evaluate(V))
+
+    @classmethod
+    def with_product(cls, op: Operator, V: Tall, XV: Tall, vxv: float, age: int = 0) -> Iterate:
+        """The same with XV and <V, XV> given: no pass over the likes."""
         G, n = op.moments(V)
         cost = identity_cost(op, G, n, vxv)
         gradient, norm = op.masked_gradient(V, XV, G, n)
-        return cls(V, XV, G, n, cost, gradient, norm, age)
+        return cls(V, XV, G, n, cost, gradient, norm, vxv, age)
 
     def exact_step(self, op: Operator, D: Tall) -> Iterate:
         """The minimum of the cost along V + t D, over all real t: one pass over the likes."""
-        XD = op.apply(D)
+        XD, dxd = op.evaluate(D)
         coefficients = quartic(
             A=self.G,
             B=op.gram(self.V, D),
@@ -53,14 +55,17 @@ class Iterate:
             m=op.row_dots(self.V, D),
             q=op.row_dots(D, D),
             slope=float(op.row_dots(self.gradient, D).sum()),
-            dxd=float(op.row_dots(D, XD).sum()),
+            dxd=dxd,
             cost=self.cost,
         )
         t = op.dtype.type(minimise_quartic(coefficients))
         V = self.V + t * D
         if self.age + 1 >= REFRESH:
             return Iterate.at(op, V)
-        return Iterate.at(op, V, self.XV + t * XD, self.age + 1)
+        # Carried along like XV, <V, XV> has the rounding of its change, not of itself.
+        step = float(t)
+        vxv = self.vxv + 2 * step * float(op.row_dots(self.XV, D).sum()) + step**2 * dxd
+        return Iterate.with_product(op, V, self.XV + t * XD, vxv, self.age + 1)
 
     def step(self, op: Operator, D: Tall, learning_rate: float | Literal["exact"]) -> Iterate:
         """V + learning_rate D, or the exact minimum along D."""

@@ -139,13 +139,15 @@ def run(
         When interrupted before the first step; later the best embedding so far is returned.
     """
     scale = op.frobenius_squared
-    noise = 4 * float(np.finfo(op.dtype).eps) * scale
+    # In float32 the terms of the cost are still summed in float64, and roundings average out.
+    eps = float(np.finfo(op.dtype).eps)
+    noise = (4 if op.dtype == np.float64 else 0.05) * eps * scale
     start = time.perf_counter()
     history: list[HistoryEntry] = []
     costs: list[float] = []
     best: Step | None = None
     gap = np.inf
-    gradient_noise = 50 * 4 * float(np.finfo(op.dtype).eps) * scale**0.75
+    gradient_noise = 50 * 4 * eps * scale**0.75
     checked = -window
     missed = 0.0
     quiet = 0
