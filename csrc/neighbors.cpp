@@ -12,21 +12,22 @@
 namespace movieembed {
 namespace {
 
-// A block of scores: as many queries as make gemm fast, half a second-level cache in all.
-constexpr std::int64_t kQueries = 192;
-constexpr std::int64_t kScoreBytes = std::int64_t{1} << 19;
-constexpr std::int64_t kStride = 32;  // scores looked at together
+// Most queries of a block, which share gemm's packing of the items, and the size of its scores.
+constexpr std::int64_t kQueries = 768;
+constexpr std::int64_t kScoreBytes = std::int64_t{1} << 21;
 
-// Whether any of kStride scores may be kept. NaN never is.
+constexpr std::int64_t kScanned = 64;  // scores looked at together
+
+// Where in scores[begin .. end) to look closer: a stretch of kScanned with one that may be kept, or what is left
+// over at the end. NaN is passed over.
 template <class T>
-bool any_at_least(const T* scores, T worst) {
-    T most[8];
-    for (int j = 0; j < 8; ++j) most[j] = scores[j];
-    for (std::int64_t first = 8; first < kStride; first += 8)
-        for (int j = 0; j < 8; ++j) most[j] = scores[first + j] > most[j] ? scores[first + j] : most[j];
-    bool any = false;
-    for (int j = 0; j < 8; ++j) any |= most[j] >= worst;
-    return any;
+std::int64_t first_at_least(const T* scores, std::int64_t begin, std::int64_t end, T worst) {
+    for (; begin + kScanned <= end; begin += kScanned) {
+        int found = 0;
+        for (std::int64_t j = 0; j < kScanned; ++j) found |= scores[begin + j] >= worst ? 1 : 0;
+        if (found) return begin;
+    }
+    return begin;
 }
 
 // Scores of the items first, first + 1, ... but for those listed.
@@ -39,11 +40,8 @@ void offer_row(TopK<T>& best, const T* scores, std::int64_t n, std::int64_t firs
         const std::int64_t stop = skip != skip_end ? std::min(n, *skip - first) : n;
         for (; j < stop && !best.full(); ++j) best.offer(scores[j], first + j);
         while (j < stop) {
-            if (j + kStride <= stop && !any_at_least(scores + j, best.worst())) {
-                j += kStride;
-                continue;
-            }
-            for (const std::int64_t end = std::min(j + kStride, stop); j < end; ++j)
+            j = first_at_least(scores, j, stop, best.worst());
+            for (const std::int64_t end = std::min(j + kScanned, stop); j < end; ++j)
                 if (scores[j] >= best.worst()) best.offer(scores[j], first + j);
         }
         if (skip != skip_end && j < n) {
@@ -59,8 +57,10 @@ template <class T>
 void top_k_products(const Tall<const T>& queries, const Tall<const T>& items, std::int64_t k,
                     const std::int64_t* excluded_ptr, const std::int64_t* excluded, std::int64_t* out_rows,
                     T* out_scores, int n_threads) {
-    constexpr std::int64_t kItems = kScoreBytes / kQueries / static_cast<std::int64_t>(sizeof(T)) / kStride * kStride;
-    const std::int64_t blocks = (queries.rows + kQueries - 1) / kQueries;
+    constexpr std::int64_t kItems = kScoreBytes / kQueries / static_cast<std::int64_t>(sizeof(T)) / kScanned * kScanned;
+    // Few queries are divided too. Not by the number of threads: gemm's last bits may depend on the shape.
+    const std::int64_t size = std::clamp<std::int64_t>((queries.rows + 15) / 16, 96, kQueries);
+    const std::int64_t blocks = (queries.rows + size - 1) / size;
     const int threads = threads_for(n_threads, 0.1 * static_cast<double>(queries.rows) *
                                                    static_cast<double>(items.rows) * static_cast<double>(items.cols));
     struct Scratch {
@@ -70,14 +70,14 @@ void top_k_products(const Tall<const T>& queries, const Tall<const T>& items, st
     std::vector<Scratch> scratches(static_cast<std::size_t>(threads));
     parallel_for(threads, blocks, [&](std::int64_t block, int worker) {
         Scratch& scratch = scratches[static_cast<std::size_t>(worker)];
-        scratch.scores.grow(kQueries * kItems);
-        scratch.heaps.resize(static_cast<std::size_t>(kQueries * k));
-        const std::int64_t first = block * kQueries;
-        const std::int64_t n = std::min(kQueries, queries.rows - first);
+        scratch.scores.grow(size * kItems);
+        scratch.heaps.resize(static_cast<std::size_t>(size * k));
+        const std::int64_t first = block * size;
+        const std::int64_t n = std::min(size, queries.rows - first);
         std::int64_t sizes[kQueries] = {};
         for (std::int64_t j = 0; j < items.rows; j += kItems) {
             const std::int64_t m = std::min(kItems, items.rows - j);
-            gemm(false, true, n, m, items.cols, queries.row(first), queries.ld, items.row(j), items.ld, T(0),
+            gemm(false, true, n, m, queries.cols, queries.row(first), queries.ld, items.row(j), items.ld, T(0),
                  scratch.scores.data(), m);
             for (std::int64_t q = 0; q < n; ++q) {
                 TopK<T> best(scratch.heaps.data() + q * k, k, sizes[q]);

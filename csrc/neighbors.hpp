@@ -11,8 +11,8 @@ namespace movieembed {
 // with -1 and out_scores with -infinity, both queries x k. Rows of items listed in
 // excluded[excluded_ptr[q] .. excluded_ptr[q + 1]), ascending, are passed over.
 //
-// Cost: 2 queries items d flops. Memory: a block of scores and of heaps a thread. A score is a sum in an order
-// that depends on the shapes and the BLAS alone, so results do not depend on the number of threads.
+// Cost: 2 queries items d flops. Memory: a block of scores and of heaps a thread. A score is a
+// sum in an order that depends on the shapes and the BLAS alone, so results do not depend on the number of threads.
 template <class T>
 void top_k_products(const Tall<const T>& queries, const Tall<const T>& items, std::int64_t k,
                     const std::int64_t* excluded_ptr, const std::int64_t* excluded, std::int64_t* out_rows,

@@ -13,7 +13,7 @@ from movieembed import neighbors
 from movieembed.neighbors import top_k_neighbors, unit_rows
 
 FLOATS = (np.float32, np.float64)
-SMALL = ((1, 1), (3, 7), (128, 1024))  # QUERY_BLOCK and ITEM_BLOCK
+SMALL = (1, 3, 128)  # QUERY_BLOCK; with BLOCK_FLOPS at 0 it is what the kernel is given at once
 
 
 def brute_force(
@@ -40,15 +40,24 @@ def integers(n: int, d: int, seed: int, dtype: Any) -> NDArray[Any]:
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize(("query_block", "item_block"), SMALL)
+@pytest.mark.parametrize("query_block", SMALL)
 def test_dot_products_with_ties(
-    query_block: int, item_block: int, dtype: Any, monkeypatch: pytest.MonkeyPatch
+    query_block: int, dtype: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Equal everywhere, scores too, at sizes around the blocks."""
     monkeypatch.setattr(neighbors, "QUERY_BLOCK", query_block)
-    monkeypatch.setattr(neighbors, "ITEM_BLOCK", item_block)
+    monkeypatch.setattr(neighbors, "BLOCK_FLOPS", 0)
     rng = np.random.default_rng(0)
-    for n_queries, n_items in ((0, 5), (1, 1), (2, 6), (3, 7), (4, 8), (7, 14), (5, 50), (6, 0)):
+    for n_queries, n_items in (
+        (0, 5),
+        (1, 1),
+        (2, 6),
+        (3, 7),
+        (7, 64),
+        (5, 65),
+        (6, 0),
+        (200, 1500),
+    ):
         items = integers(n_items, 3, n_items, dtype)
         queries = integers(n_queries, 3, 1, dtype)
         exclude = [rng.choice(n_items, rng.integers(0, n_items + 1)) for _ in queries]
@@ -95,9 +104,9 @@ def test_real_vectors(dtype: Any, metric: Any, monkeypatch: pytest.MonkeyPatch) 
         size = 1.0
     tolerance = 20 * float(np.finfo(dtype).eps) * size
     expected = brute_force(exact, items, 160)
-    for query_block, item_block in SMALL:
+    for query_block in SMALL:
         monkeypatch.setattr(neighbors, "QUERY_BLOCK", query_block)
-        monkeypatch.setattr(neighbors, "ITEM_BLOCK", item_block)
+        monkeypatch.setattr(neighbors, "BLOCK_FLOPS", 0)
         rows, scores = top_k_neighbors(queries, items, 160, metric=metric)
         np.testing.assert_allclose(scores, expected[1], rtol=0, atol=tolerance)
         for q in range(len(queries)):

@@ -21,8 +21,9 @@ from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.backends.cpu import CpuOperator
 from movieembed.cooccurrence import check_count
 from movieembed.likes import Likes
-from movieembed.objective import CANCELLED, check_embedding, cost, exact_cost
+from movieembed.objective import CANCELLED, check_embedding, exact_cost
 from movieembed.solvers import SOLVERS, HistoryEntry, Solution, solve
+from movieembed.solvers.iterate import Iterate
 
 __all__ = ["Embedding"]
 
@@ -400,7 +401,8 @@ class Embedding:
         if op.n_items == 0:
             return 0.0
         if V.dtype != np.float64:
-            return cost(op.matrix, V.astype(np.float64), n_jobs=self.n_jobs)
+            wide = op.in_precision(np.float64)
+            return Iterate.at(wide, wide.astype(V)).cost
         if solution.cost > CANCELLED * op.frobenius_squared:
             return solution.cost
         return exact_cost(op.matrix, V, threads)

@@ -16,7 +16,7 @@ __all__ = ["top_k_neighbors"]
 # Work between two looks at Ctrl-C, some tenths of a second, in whole blocks of the kernel for four
 # threads.
 BLOCK_FLOPS = 5e10
-QUERY_BLOCK = 4 * 192
+QUERY_BLOCK = 4 * 768
 
 
 def top_k_neighbors(
@@ -58,7 +58,7 @@ def top_k_neighbors(
 
     Notes
     -----
-    2 n_queries n_items n_components flops; half a megabyte of scores a thread is held beside the
+    2 n_queries n_items n_components flops; two megabytes of scores a thread are held beside the
     result.
 
     Examples
