@@ -131,7 +131,7 @@ def software() -> list[str]:
                 f"{pool['num_threads']} threads ({Path(pool['filepath']).parent.name})"
             )
     build = [f"kernels {_core.gather_isa()}"]
-    build.append(f"OpenMP {_core.max_threads()} threads" if _core.has_openmp() else "no OpenMP")
+    build.append(f"{_core.max_threads()} threads")
     compiler = getattr(_core, "compiler", None)
     if compiler is not None:
         build.append(str(compiler() if callable(compiler) else compiler))
