@@ -125,7 +125,7 @@ def unloadable(package: str) -> str:
 
 def statistics(L: sp.csr_array) -> Question:
     def ours() -> Any:
-        columns, values, squares, totals = me.cooccurrence_top_k(L, TOP, return_sums=True)
+        _, values, squares, _ = me.cooccurrence_top_k(L, TOP, return_sums=True)
         return values, squares
 
     def topn() -> Any:
@@ -219,7 +219,6 @@ def neighbours(L: sp.csr_array) -> Question:
         return model.similar_items(np.arange(len(V)), N=NEAREST + 1)
 
     def check(results: dict[str, Any]) -> None:
-        rows, scores = results["movieembed"]
         unit = V / np.linalg.norm(V, axis=1, keepdims=True)
         some = rng.choice(len(V), 300, replace=False)
         cosines = unit[some] @ unit.T
