@@ -400,11 +400,13 @@ class Embedding:
         """The cost of the embedding that is returned, with its digits in either dtype."""
         if op.n_items == 0:
             return 0.0
+        known = solution.cost
         if V.dtype != np.float64:
             wide = op.in_precision(np.float64)
-            return Iterate.at(wide, wide.astype(V)).cost
-        if solution.cost > CANCELLED * op.frobenius_squared:
-            return solution.cost
+            V = wide.astype(V)
+            known = Iterate.at(wide, V).cost
+        if known > CANCELLED * op.frobenius_squared:
+            return known
         return exact_cost(op.matrix, V, threads)
 
     def _warn_of_the_end(self) -> None:

@@ -202,11 +202,12 @@ def directions(ritz: Small, n_ritz: int) -> Small:
     """
     P = ritz.copy()
     P[:n_ritz] = 0
-    P -= ritz @ (ritz.T @ P)
-    U, s, _ = np.linalg.svd(P, full_matrices=False)
-    U = U[:, s > 1e-8]
-    U -= ritz @ (ritz.T @ U)
-    return np.linalg.qr(U)[0]
+    for drop in (1e-14, 1e-2):  # the second pass mends what the first left to rounding
+        P = P - ritz @ (ritz.T @ P)
+        w, U = np.linalg.eigh(symmetric(P.T @ P))
+        keep = w > drop
+        P = P @ (U[:, keep] / np.sqrt(w[keep]))
+    return P
 
 
 def orthonormalise(op: Operator, A: Tall, drop: float | None = None, floor: float = 0.0) -> Tall:
