@@ -142,6 +142,7 @@ void LikesProduct<T, I>::products(std::int64_t d, const T* v, std::int64_t ldv, 
                                   bool with_diagonal, Fill fill) const {
     constexpr std::int64_t kLanes = 64 / static_cast<std::int64_t>(sizeof(T));
     const std::int64_t rows = likes_.cols;
+    if (d == 0 || rows == 0) return;
     const int threads =
         threads_for(n_threads, static_cast<double>(likes_.indptr[likes_.rows]) * static_cast<double>(d));
     const std::vector<Slice> slices = slices_of(d, kLanes, threads);

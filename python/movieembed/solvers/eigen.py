@@ -98,8 +98,8 @@ def eigen(
         H = symmetric(kept.T @ H @ kept)
         n_ritz, width = ritz.shape[1], kept.shape[1]
 
-        weights = np.sqrt(np.maximum(theta[:d], 0))
-        point = Iterate.at(op, op.astype(fast.scale_columns(W[:, :d], weights)))
+        weights = np.sqrt(np.maximum(theta[: min(d, n_ritz)], 0))
+        point = Iterate.at(op, op.astype(fast.scale_columns(W[:, : len(weights)], weights)))
         # The subspace goes beyond V, whose columns are its best: nothing was missed in it.
         yield point.as_step()._replace(missed=0.0)
         costs.append(point.cost)
