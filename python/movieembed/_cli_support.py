@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Hashable
 from pathlib import Path
@@ -180,8 +181,8 @@ def data_words(n_ratings: int, likes: Likes) -> str:
 
 
 def cost_words(cost: float) -> str:
-    """A cost with its digits."""
-    return f"{cost:,.4f}" if cost >= 1 else f"{cost:.6g}"
+    """A cost with the digits that a fit to its default tolerance settles, eight or all of an integer."""
+    return f"{cost:,.{max(0, 7 - int(math.log10(cost)))}f}" if cost >= 1 else f"{cost:.6g}"
 
 
 def fact_words(value: Any) -> str:
