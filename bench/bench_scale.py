@@ -20,6 +20,7 @@ d x d system a user and an item; time linear in likes.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 import time
@@ -32,7 +33,7 @@ from threadpoolctl import threadpool_limits
 
 import movieembed as me
 from floor import cores
-from harness import Contender, Question, available, parser, run_questions
+from harness import Contender, Question, available, loadable, parser, run_questions
 from movieembed.backends.cpu import CpuOperator
 from movieembed.neighbors import top_k_neighbors
 from twin import LIKED, large_likes, ratings_folder
@@ -102,7 +103,7 @@ def product(L: sp.csr_array) -> Question:
         (f"PyTorch sparse CSR, {cores()} threads", "torch", torch_way),
         ("MKL (sparse_dot_mkl)", "sparse_dot_mkl", mkl_way),
     ):
-        missing = available(package) or unloadable(package)
+        missing = loadable(package)
         ready: list[Any] = []
 
         def run(ready: list[Any] = ready, make: Any = make) -> Any:
@@ -112,15 +113,6 @@ def product(L: sp.csr_array) -> Question:
 
         contenders.append(Contender(name, run, missing=missing, **work))
     return Question("XV, d = 64, float32", contenders, check, rounds=4)
-
-
-def unloadable(package: str) -> str:
-    """Why an installed package cannot run here, if so: MKL's library may be out of its sight."""
-    try:
-        __import__(package)
-    except (ImportError, OSError) as error:
-        return f"{package} ({str(error).splitlines()[0]})"
-    return ""
 
 
 def statistics(L: sp.csr_array) -> Question:
@@ -323,7 +315,7 @@ def main() -> None:
     # Preparing a question takes memory and time: only what is asked for.
     only = args.only or ""
     if args.peak_of:
-        only = str(__import__("json").loads(args.peak_of)[0])
+        only = str(json.loads(args.peak_of)[0])
     questions = [make() for name, make in wanted.items() if only in name]
     if not args.peak_of:
         print(

@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,8 @@ from threadpoolctl import threadpool_limits
 
 import floor
 
-# Idle BLAS and OpenMP threads spin for some tens of milliseconds before they sleep; a contender
-# starts after its predecessor's have.
+# Idle threads of BLAS and of OpenMP, which others use, spin for some tens of milliseconds before
+# they sleep; a contender starts after its predecessor's have.
 SETTLE = 0.1
 
 
@@ -179,6 +180,17 @@ def available(package: str) -> str:
     return "" if find_spec(package) else package
 
 
+def loadable(package: str) -> str:
+    """ "" when the package can be imported, else why not: MKL's library may be out of its sight."""
+    if not find_spec(package):
+        return package
+    try:
+        import_module(package)
+    except (ImportError, OSError) as error:
+        return f"{package} ({str(error).splitlines()[0]})"
+    return ""
+
+
 def parser(doc: str) -> argparse.ArgumentParser:
     """The arguments that every bench takes."""
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawTextHelpFormatter)
@@ -260,7 +272,7 @@ def measure(args: argparse.Namespace, question: Question, rates: floor.Rates) ->
         rows.append(Row(question.name, contender.name, cells))
     for contender in question.contenders:
         if contender.missing:
-            skipped = f"skipped: {contender.missing} is not installed"
+            skipped = f"skipped: no {contender.missing}"
             rows.append(Row(question.name, contender.name, ["-"] * 5 + [skipped]))
     return rows
 

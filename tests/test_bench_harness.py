@@ -130,7 +130,7 @@ def test_measure_checks_before_it_times_and_divides_by_the_floor(harness, floor,
     assert log == [["ours", "rival"], "timed"]
     assert ours.cells == ["1 s", "1 to 1", "1", "5.0", "-", ""]
     assert rival.cells == ["2 s", "2 to 2", "**2.00 [2.00, 2.00]**", "4.0", "-", "got 1"]
-    assert absent.cells[-1] == "skipped: some_package is not installed"
+    assert absent.cells[-1] == "skipped: no some_package"
 
 
 def test_measure_times_nothing_when_results_differ(harness, monkeypatch):

@@ -181,7 +181,7 @@ def data_words(n_ratings: int, likes: Likes) -> str:
 
 
 def cost_words(cost: float) -> str:
-    """A cost with the digits that a fit to its default tolerance settles, eight or all of an integer."""
+    """A cost with the digits that a fit to its default tolerance settles: eight."""
     return f"{cost:,.{max(0, 7 - int(math.log10(cost)))}f}" if cost >= 1 else f"{cost:.6g}"
 
 
