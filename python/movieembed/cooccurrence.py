@@ -55,9 +55,10 @@ def cooccurrence(
 
     Notes
     -----
-    Takes half the sum over users of (number of likes)^2 multiply-adds; X is symmetric. Memory is
-    that of X (12 bytes an entry), a third of it again while it is built, and one row a thread. X is
-    not sparse for long: at the 20,720 items of MovieLens 20M it is 21 % dense.
+    Takes the sum over users of (number of likes)^2 multiply-adds: each row is computed where it is
+    stored. Memory is that of X (12 bytes an entry), at most 128 MiB of bitsets while it is built,
+    and one row a thread. X is not sparse for long: at the 20,720 items of MovieLens 20M it is 21 %
+    dense.
     :func:`cooccurrence_sums` and :func:`cooccurrence_top_k` do without it.
 
     Examples
@@ -73,8 +74,10 @@ def cooccurrence(
     threads = resolve_n_jobs(n_jobs)
     L, Lt = core_pair(matrix)
     building = _core.Cooccurrence(L, Lt)
-    for first, last in _row_blocks(matrix, progress, "co-occurrence"):
+    for first, last in _row_blocks(matrix, progress, "entries"):
         building.add(first, last, n_threads=threads)
+    for first, last in _row_blocks(matrix, progress, "co-occurrence"):
+        building.fill(first, last, n_threads=threads)
     indptr, indices, data = building.finish(n_threads=threads)
     if indptr[-1] <= np.iinfo(np.int32).max:
         indptr = indptr.astype(np.int32)
