@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cooccurrence.hpp"
+#include "cooccurrence_panels.hpp"
 #include "gather.hpp"
 #include "neighbors.hpp"
 #include "objective.hpp"
@@ -189,15 +190,19 @@ auto with_float(const py::array& v, const char* name, F f) {
     return f(double{});
 }
 
+// Counts are kept in 32 bits.
+void check_users(const Csr& l) {
+    if (l.rows() > int64_t{std::numeric_limits<int32_t>::max()})
+        throw py::value_error("l has more users than 32 bits count");
+}
+
 void check_pair(const Csr& l, const Csr& lt) {
     if (l.rows() != lt.cols() || l.cols() != lt.rows() || l.nnz() != lt.nnz())
         throw py::value_error("lt is not the transpose of l: their shapes or entry counts differ");
     if (l.wide() != lt.wide()) throw py::type_error("l and lt must have the same index dtype");
     if (l.has_values() != lt.has_values() || l.values_are_double() != lt.values_are_double())
         throw py::type_error("l and lt must have the same values dtype");
-    // Counts are kept in 32 bits.
-    if (l.rows() > int64_t{std::numeric_limits<int32_t>::max()})
-        throw py::value_error("l has more users than 32 bits count");
+    check_users(l);
 }
 
 // Calls f with typed views of L and its transpose, which check_pair has seen.
@@ -322,6 +327,69 @@ private:
     UserBits users_;
     int64_t counted_ = 0, filled_ = 0;
     bool allocated_ = false;
+};
+
+// Of likes without values, which it does not keep.
+std::unique_ptr<CooccurrencePanels> make_panels(const Csr& l, int64_t k, int n_threads) {
+    if (l.has_values()) throw py::type_error("l has values: panels count likes of 1");
+    check_users(l);
+    if (l.cols() > int64_t{std::numeric_limits<int32_t>::max()})
+        throw py::value_error("l has more items than 32 bits count");
+    if (k < 0 || k > l.cols())
+        throw py::value_error("k must be within [0, " + std::to_string(l.cols()) + "], not " + std::to_string(k));
+    return with_index(l, [&](auto i) {
+        const auto view = l.view<float, decltype(i)>();
+        py::gil_scoped_release free;
+        return std::make_unique<CooccurrencePanels>(view, k, n_threads);
+    });
+}
+
+// CooccurrencePanels with its ranges in order, so that none is added twice.
+class Panels {
+public:
+    Panels(const Csr& l, int64_t k, int n_threads)
+        : panels_(make_panels(l, k, n_threads)), n_items_(l.cols()), k_(k), count_(std::ssize(panels_->work())) {}
+
+    py::array_t<int64_t> work() const { return py::array_t<int64_t>(count_, panels_->work().data()); }
+
+    void add(int64_t first, int64_t last, int n_threads) {
+        check_range(first, last, count_);
+        if (first != next_)
+            throw py::value_error("panels must be added in order: " + std::to_string(next_) + " is next");
+        py::gil_scoped_release free;
+        panels_->add(first, last, n_threads);
+        next_ = last;
+    }
+
+    py::tuple sums() const {
+        check_all();
+        py::array_t<double> squares(n_items_), totals(n_items_);
+        panels_->sums(false, squares.mutable_data(), totals.mutable_data());
+        return py::make_tuple(squares, totals);
+    }
+
+    py::tuple top_k(int n_threads) {
+        check_all();
+        if (k_ == 0) throw py::value_error("k is 0");
+        py::array_t<int64_t> columns({n_items_, k_});
+        py::array_t<double> values({n_items_, k_});
+        int64_t* pc = columns.mutable_data();
+        double* pv = values.mutable_data();
+        {
+            py::gil_scoped_release free;
+            panels_->top_k(pc, pv, n_threads);
+        }
+        return py::make_tuple(columns, values);
+    }
+
+private:
+    void check_all() const {
+        if (next_ != count_)
+            throw py::value_error("panels " + std::to_string(next_) + " to " + std::to_string(count_) + " are missing");
+    }
+
+    std::unique_ptr<CooccurrencePanels> panels_;
+    int64_t n_items_, k_, count_, next_ = 0;
 };
 
 py::tuple cooccurrence_row_sums_py(const Csr& l, const Csr& lt, int64_t first, int64_t last, bool with_diagonal,
@@ -498,6 +566,12 @@ PYBIND11_MODULE(_core, m) {
         .def("add", &Cooccurrence::add, py::arg("first"), py::arg("last"), py::arg("n_threads") = 0)
         .def("fill", &Cooccurrence::fill, py::arg("first"), py::arg("last"), py::arg("n_threads") = 0)
         .def("finish", &Cooccurrence::finish, py::arg("n_threads") = 0, "(indptr, indices, data) of X.");
+    py::class_<Panels>(m, "CooccurrencePanels", "Facts of all rows of X: add() ranges of panels, then ask.")
+        .def(py::init<const Csr&, int64_t, int>(), py::arg("l"), py::arg("k"), py::arg("n_threads") = 0)
+        .def_property_readonly("work", &Panels::work, "Vector operations of each panel.")
+        .def("add", &Panels::add, py::arg("first"), py::arg("last"), py::arg("n_threads") = 0)
+        .def("sums", &Panels::sums, "Row sums of squares and row sums of X.")
+        .def("top_k", &Panels::top_k, py::arg("n_threads") = 0, "The k largest entries of each row of X.");
     m.def("cooccurrence_row_sums", &cooccurrence_row_sums_py, "Row sums of squares and row sums of X.", py::arg("l"),
           py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("with_diagonal") = false, py::arg("n_threads") = 0);
     m.def("cooccurrence_top_k", &cooccurrence_top_k_py, "The k largest entries of rows of X: (columns, values).",
