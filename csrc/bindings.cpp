@@ -17,6 +17,7 @@
 
 #include "cooccurrence.hpp"
 #include "blas.hpp"
+#include "cooccurrence_panels.hpp"
 #include "dense.hpp"
 #include "gather_isa.hpp"
 #include "likes_product.hpp"
@@ -194,15 +195,19 @@ auto with_float(const py::array& v, const char* name, F f) {
     return f(double{});
 }
 
+// Counts are kept in 32 bits.
+void check_users(const Csr& l) {
+    if (l.rows() > int64_t{std::numeric_limits<int32_t>::max()})
+        throw py::value_error("l has more users than 32 bits count");
+}
+
 void check_pair(const Csr& l, const Csr& lt) {
     if (l.rows() != lt.cols() || l.cols() != lt.rows() || l.nnz() != lt.nnz())
         throw py::value_error("lt is not the transpose of l: their shapes or entry counts differ");
     if (l.wide() != lt.wide()) throw py::type_error("l and lt must have the same index dtype");
     if (l.has_values() != lt.has_values() || l.values_are_double() != lt.values_are_double())
         throw py::type_error("l and lt must have the same values dtype");
-    // Counts are kept in 32 bits.
-    if (l.rows() > int64_t{std::numeric_limits<int32_t>::max()})
-        throw py::value_error("l has more users than 32 bits count");
+    check_users(l);
 }
 
 // Calls f with typed views of L and its transpose, which check_pair has seen.
@@ -354,73 +359,142 @@ private:
     const std::vector<double>* squares_ = nullptr;
 };
 
-// The upper triangle of X as it is built, over any of the types.
+// X in the making: add() counts the entries of each row, fill() writes them once all rows are counted.
 class Cooccurrence {
 public:
-    Cooccurrence(py::object l, py::object lt) : l_object_(std::move(l)), lt_object_(std::move(lt)) {
-        const Csr& a = l_object_.cast<const Csr&>();
-        const Csr& b = lt_object_.cast<const Csr&>();
-        check_pair(a, b);
-        n_items_ = a.cols();
-        with_types(a, [&](auto t, auto i) {
-            using T = decltype(t);
-            using I = decltype(i);
-            if (a.has_values())
-                rows_ = std::make_unique<Rows<double, T, I>>(a.view<T, I>(), b.view<T, I>());
-            else
-                rows_ = std::make_unique<Rows<int32_t, T, I>>(a.view<T, I>(), b.view<T, I>());
-        });
+    Cooccurrence(py::object users, py::object items) : l_object_(std::move(users)), lt_object_(std::move(items)) {
+        check_pair(l(), lt());
+        indptr_ = py::array_t<int64_t>(l().cols() + 1);
+        indptr_.mutable_data()[0] = 0;
+        with_views(l(), lt(), [&](const auto& vl, const auto&) { users_ = user_bits(vl); });
     }
 
     void add(int64_t first, int64_t last, int n_threads) {
-        check_range(first, last, n_items_);
-        if (first != next_) throw py::value_error("rows must be added in order: " + std::to_string(next_) + " is next");
-        py::gil_scoped_release free;
-        rows_->add(first, last, n_threads);
-        next_ = last;
+        check_next(first, last, counted_);
+        int64_t* nnz = indptr_.mutable_data() + first + 1;
+        with_views(l(), lt(), [&](const auto& vl, const auto& vlt) {
+            py::gil_scoped_release free;
+            cooccurrence_row_nnz(vl, vlt, users_, first, last, nnz, n_threads);
+        });
+        counted_ = last;
+    }
+
+    void fill(int64_t first, int64_t last, int n_threads) {
+        check_next(first, last, filled_);
+        if (counted_ != l().cols())
+            throw py::value_error("rows " + std::to_string(counted_) + " to " + std::to_string(l().cols()) +
+                                  " are missing");
+        if (filled_ == 0 && !allocated_) allocate();
+        const int64_t* indptr = indptr_.data();
+        with_views(l(), lt(), [&](const auto& vl, const auto& vlt) {
+            using I = std::remove_cv_t<std::remove_pointer_t<decltype(vl.indices)>>;
+            I* indices = static_cast<I*>(indices_.mutable_data());
+            void* data = data_.mutable_data();
+            py::gil_scoped_release free;
+            if (vl.values)
+                cooccurrence_rows(vl, vlt, users_, first, last, indptr, indices, static_cast<double*>(data), n_threads);
+            else
+                cooccurrence_rows(vl, vlt, users_, first, last, indptr, indices, static_cast<int64_t*>(data),
+                                  n_threads);
+        });
+        filled_ = last;
     }
 
     py::tuple finish(int n_threads) {
-        if (next_ != n_items_)
-            throw py::value_error("rows " + std::to_string(next_) + " to " + std::to_string(n_items_) + " are missing");
-        return rows_->finish(n_items_, n_threads);
+        fill(filled_, l().cols(), n_threads);
+        return py::make_tuple(indptr_, indices_, data_);
     }
 
 private:
-    struct AnyRows {
-        virtual ~AnyRows() = default;
-        virtual void add(int64_t first, int64_t last, int n_threads) = 0;
-        virtual py::tuple finish(int64_t n_items, int n_threads) = 0;
-    };
+    const Csr& l() const { return l_object_.cast<const Csr&>(); }
+    const Csr& lt() const { return lt_object_.cast<const Csr&>(); }
 
-    template <class Sum, class T, class I>
-    struct Rows final : AnyRows {
-        UpperRows<Sum, T, I> upper;
-        Rows(const CsrView<T, I>& l, const CsrView<T, I>& lt) : upper(l, lt) {}
-        void add(int64_t first, int64_t last, int n_threads) override { upper.add(first, last, n_threads); }
-        py::tuple finish(int64_t n_items, int n_threads) override {
-            using A = std::conditional_t<std::is_integral_v<Sum>, int64_t, double>;
-            py::array_t<int64_t> indptr(n_items + 1);
-            int64_t* p = indptr.mutable_data();
-            const std::vector<int64_t> nnz = upper.row_nnz();
-            p[0] = 0;
-            for (int64_t r = 0; r < n_items; ++r) p[r + 1] = p[r] + nnz[static_cast<std::size_t>(r)];
-            py::array_t<I> indices(p[n_items]);
-            py::array_t<A> data(p[n_items]);
-            I* pi = indices.mutable_data();
-            A* pd = data.mutable_data();
-            {
-                py::gil_scoped_release free;
-                upper.fill(p, pi, pd, n_threads);
-            }
-            return py::make_tuple(indptr, indices, data);
+    void check_next(int64_t first, int64_t last, int64_t next) const {
+        check_range(first, last, l().cols());
+        if (first != next) throw py::value_error("rows must be added in order: " + std::to_string(next) + " is next");
+    }
+
+    void allocate() {
+        int64_t* p = indptr_.mutable_data();
+        for (int64_t r = 0; r < l().cols(); ++r) p[r + 1] += p[r];
+        const int64_t nnz = p[l().cols()];
+        with_index(l(), [&](auto i) { indices_ = py::array_t<decltype(i)>(nnz); });
+        if (l().has_values())
+            data_ = py::array_t<double>(nnz);
+        else
+            data_ = py::array_t<int64_t>(nnz);
+        allocated_ = true;
+    }
+
+    py::object l_object_, lt_object_;  // kept alive: the kernels borrow their arrays
+    py::array_t<int64_t> indptr_;
+    py::array indices_, data_;
+    UserBits users_;
+    int64_t counted_ = 0, filled_ = 0;
+    bool allocated_ = false;
+};
+
+// Of likes without values, which it does not keep.
+std::unique_ptr<CooccurrencePanels> make_panels(const Csr& l, int64_t k, int n_threads) {
+    if (l.has_values()) throw py::type_error("l has values: panels count likes of 1");
+    check_users(l);
+    if (l.cols() > int64_t{std::numeric_limits<int32_t>::max()})
+        throw py::value_error("l has more items than 32 bits count");
+    if (k < 0 || k > l.cols())
+        throw py::value_error("k must be within [0, " + std::to_string(l.cols()) + "], not " + std::to_string(k));
+    return with_index(l, [&](auto i) {
+        const auto view = l.view<float, decltype(i)>();
+        py::gil_scoped_release free;
+        return std::make_unique<CooccurrencePanels>(view, k, n_threads);
+    });
+}
+
+// CooccurrencePanels with its ranges in order, so that none is added twice.
+class Panels {
+public:
+    Panels(const Csr& l, int64_t k, int n_threads)
+        : panels_(make_panels(l, k, n_threads)), n_items_(l.cols()), k_(k), count_(std::ssize(panels_->work())) {}
+
+    py::array_t<int64_t> work() const { return py::array_t<int64_t>(count_, panels_->work().data()); }
+
+    void add(int64_t first, int64_t last, int n_threads) {
+        check_range(first, last, count_);
+        if (first != next_)
+            throw py::value_error("panels must be added in order: " + std::to_string(next_) + " is next");
+        py::gil_scoped_release free;
+        panels_->add(first, last, n_threads);
+        next_ = last;
+    }
+
+    py::tuple sums() const {
+        check_all();
+        py::array_t<double> squares(n_items_), totals(n_items_);
+        panels_->sums(false, squares.mutable_data(), totals.mutable_data());
+        return py::make_tuple(squares, totals);
+    }
+
+    py::tuple top_k(int n_threads) {
+        check_all();
+        if (k_ == 0) throw py::value_error("k is 0");
+        py::array_t<int64_t> columns({n_items_, k_});
+        py::array_t<double> values({n_items_, k_});
+        int64_t* pc = columns.mutable_data();
+        double* pv = values.mutable_data();
+        {
+            py::gil_scoped_release free;
+            panels_->top_k(pc, pv, n_threads);
         }
-    };
+        return py::make_tuple(columns, values);
+    }
 
-    py::object l_object_, lt_object_;  // kept alive: the rows borrow their arrays
-    int64_t n_items_ = 0;
-    int64_t next_ = 0;
-    std::unique_ptr<AnyRows> rows_;
+private:
+    void check_all() const {
+        if (next_ != count_)
+            throw py::value_error("panels " + std::to_string(next_) + " to " + std::to_string(count_) + " are missing");
+    }
+
+    std::unique_ptr<CooccurrencePanels> panels_;
+    int64_t n_items_, k_, count_, next_ = 0;
 };
 
 py::tuple cooccurrence_row_sums_py(const Csr& l, const Csr& lt, int64_t first, int64_t last, bool with_diagonal,
@@ -672,10 +746,18 @@ PYBIND11_MODULE(_core, m) {
         .def("to_items", &Product::to_items, py::arg("u").noconvert(), py::arg("out").noconvert(),
              py::arg("n_threads") = 0)
         .def("squares", &Product::squares, "c, the sum of squares of each column of L.");
-    py::class_<Cooccurrence>(m, "Cooccurrence", "X in the making: add() ranges of rows, then finish().")
+    py::class_<Cooccurrence>(m, "Cooccurrence",
+                             "X in the making: add() ranges of rows, fill() them, then finish() what is left.")
         .def(py::init<py::object, py::object>(), py::arg("l"), py::arg("lt"))
         .def("add", &Cooccurrence::add, py::arg("first"), py::arg("last"), py::arg("n_threads") = 0)
+        .def("fill", &Cooccurrence::fill, py::arg("first"), py::arg("last"), py::arg("n_threads") = 0)
         .def("finish", &Cooccurrence::finish, py::arg("n_threads") = 0, "(indptr, indices, data) of X.");
+    py::class_<Panels>(m, "CooccurrencePanels", "Facts of all rows of X: add() ranges of panels, then ask.")
+        .def(py::init<const Csr&, int64_t, int>(), py::arg("l"), py::arg("k"), py::arg("n_threads") = 0)
+        .def_property_readonly("work", &Panels::work, "Vector operations of each panel.")
+        .def("add", &Panels::add, py::arg("first"), py::arg("last"), py::arg("n_threads") = 0)
+        .def("sums", &Panels::sums, "Row sums of squares and row sums of X.")
+        .def("top_k", &Panels::top_k, py::arg("n_threads") = 0, "The k largest entries of each row of X.");
     m.def("cooccurrence_row_sums", &cooccurrence_row_sums_py, "Row sums of squares and row sums of X.", py::arg("l"),
           py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("with_diagonal") = false, py::arg("n_threads") = 0);
     m.def("cooccurrence_top_k", &cooccurrence_top_k_py, "The k largest entries of rows of X: (columns, values).",

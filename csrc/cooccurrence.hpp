@@ -7,7 +7,7 @@
 //
 // Every function takes L (users x items) and its transpose Lt (items x users), and a range of rows, so
 // that the caller can show progress, stop between ranges and bound what is held at once. Without values
-// the sums are exact integers.
+// the sums are exact integers; what is known of all rows of those is cheaper from cooccurrence_panels.hpp.
 #pragma once
 
 #include <cstdint>
@@ -17,39 +17,46 @@
 
 namespace movieembed {
 
-// X itself. X is symmetric, so only the entries with j > i are computed, in ranges of rows; fill() then writes
-// both triangles. An entry is stored where somebody has both items, even if weights cancel to zero.
-// Sum is std::int32_t (counts, without values) or double. Memory: 4 + sizeof(Sum) bytes for each pair of items,
-// beside the 2 (sizeof(I) + sizeof(A)) of the output.
-template <class Sum, class T, class I>
-class UpperRows {
+// Each user's items as a bitset, rows x cols / 8 bytes, so that the columns of a row of X are a union of bitsets;
+// none where that would take more than kMostWords.
+class UserBits {
 public:
-    UpperRows(const CsrView<T, I>& l, const CsrView<T, I>& lt) : l_(l), lt_(lt) {}
+    static constexpr std::int64_t kBlock = 8;                          // words of a user come in blocks of a cache line
+    static constexpr std::int64_t kMostWords = std::int64_t{1} << 24;  // 128 MiB
 
-    // Rows [first, last); ranges must follow one another.
-    void add(std::int64_t first, std::int64_t last, int n_threads);
+    static std::int64_t words_for(std::int64_t cols) { return (cols + 64 * kBlock - 1) / (64 * kBlock) * kBlock; }
 
-    // Stored entries of each of the L.cols rows of X.
-    std::vector<std::int64_t> row_nnz() const;
-
-    // indptr (L.cols + 1 entries) is the running sum of row_nnz(); indices and data have indptr[L.cols].
-    template <class A>
-    void fill(const std::int64_t* indptr, I* indices, A* data, int n_threads) const;
+    UserBits() = default;
+    UserBits(std::int64_t rows, std::int64_t cols);
+    bool empty() const { return bits_.empty(); }
+    const std::uint64_t* row(std::int64_t u) const { return bits_.data() + u * words_; }
+    void set(std::int64_t u, std::int64_t j) {
+        bits_[static_cast<std::size_t>(u * words_ + j / 64)] |= std::uint64_t{1} << (j % 64);
+    }
 
 private:
-    struct Chunk {
-        std::int64_t first_row = 0;
-        std::vector<std::int64_t> row_end;
-        std::vector<I> columns;
-        std::vector<Sum> sums;
-    };
-
-    CsrView<T, I> l_, lt_;
-    std::vector<Chunk> chunks_;
+    std::int64_t words_ = 0;
+    std::vector<std::uint64_t> bits_;
 };
 
+template <class T, class I>
+UserBits user_bits(const CsrView<T, I>& l);
+
+// X itself, in two passes: how many entries each row of [first, last) has, and, with the running sum of that as
+// indptr (L.cols + 1 entries, so that row i starts at indptr[i]), the entries, columns ascending. An entry is stored
+// where somebody has both items, even if weights cancel to zero. Nothing is held beside the output, `users` and a
+// row a thread.
+template <class T, class I>
+void cooccurrence_row_nnz(const CsrView<T, I>& l, const CsrView<T, I>& lt, const UserBits& users, std::int64_t first,
+                          std::int64_t last, std::int64_t* nnz, int n_threads);
+
+// A is std::int64_t without values, double with them.
+template <class T, class I, class A>
+void cooccurrence_rows(const CsrView<T, I>& l, const CsrView<T, I>& lt, const UserBits& users, std::int64_t first,
+                       std::int64_t last, const std::int64_t* indptr, I* indices, A* data, int n_threads);
+
 // Sum of squares and sum of each row in [first, last); with_diagonal adds X_ii = c_i.
-// sum_squares and totals have last - first entries.
+// sum_squares and totals have last - first entries. All rows of an L without values come from CooccurrencePanels.
 template <class T, class I>
 void cooccurrence_row_sums(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last,
                            bool with_diagonal, double* sum_squares, double* totals, int n_threads);
