@@ -1,93 +1,38 @@
 #include "cooccurrence_panels.hpp"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include <algorithm>
 #include <bit>
 #include <functional>
+#include <string>
 #include <utility>
 
+#include "gather.hpp"
 #include "threads.hpp"
 
 namespace movieembed {
 namespace {
 
-constexpr std::int64_t kRows = CooccurrencePanels::kRows;
+constexpr std::int64_t kRows = kPanelRows;
 constexpr std::int64_t kStripe = 256;
 constexpr std::int64_t kMost16 = 65535;
 
-// The counts of one column in the rows of a panel.
-struct alignas(64) Line {
-    std::uint16_t at[kRows];
-};
-
-struct Wide {
+struct WideLine {
     std::uint32_t at[kRows];
 };
 
-// Lines of zeros and ones for each byte of a mask.
-struct Expansion {
-    std::uint16_t at[256][8];
-};
-
-constexpr Expansion make_expansion() {
-    Expansion e{};
-    for (int byte = 0; byte < 256; ++byte)
-        for (int bit = 0; bit < 8; ++bit) e.at[byte][bit] = static_cast<std::uint16_t>(byte >> bit & 1);
-    return e;
-}
-
-alignas(64) constexpr Expansion kExpansion = make_expansion();
-
-inline Line expanded(std::uint32_t mask) {
-    Line line;
-    for (int byte = 0; byte < 4; ++byte) std::copy_n(kExpansion.at[mask >> (8 * byte) & 255], 8, line.at + 8 * byte);
-    return line;
-}
-
-inline void add_ones(Line& line, const Line& ones) {
-    for (std::int64_t r = 0; r < kRows; ++r) line.at[r] = static_cast<std::uint16_t>(line.at[r] + ones.at[r]);
-}
-
-inline bool any(const Line& line) {
-    std::uint64_t words[8];
-    std::copy_n(reinterpret_cast<const char*>(&line), 64, reinterpret_cast<char*>(words));
-    return (words[0] | words[1] | words[2] | words[3] | words[4] | words[5] | words[6] | words[7]) != 0;
-}
-
-// Which counts reach the bar of their row, or that of the column.
-inline std::uint32_t reaching(const Line& line, const Line& bars, std::uint16_t bar) {
-    std::uint32_t mask = 0;
-#if defined(__SSE2__)
-    const __m128i column_bar = _mm_set1_epi16(static_cast<short>(bar));
-    const __m128i zero = _mm_setzero_si128();
-    for (int half = 0; half < 2; ++half) {
-        __m128i below[2];
-        for (int part = 0; part < 2; ++part) {
-            const int at = 16 * half + 8 * part;
-            const __m128i x = _mm_load_si128(reinterpret_cast<const __m128i*>(line.at + at));
-            const __m128i row_bar = _mm_load_si128(reinterpret_cast<const __m128i*>(bars.at + at));
-            below[part] = _mm_or_si128(_mm_cmpeq_epi16(_mm_subs_epu16(row_bar, x), zero),
-                                       _mm_cmpeq_epi16(_mm_subs_epu16(column_bar, x), zero));
-        }
-        mask |= static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(below[0], below[1]))) << (16 * half);
-    }
-#else
-    for (std::int64_t r = 0; r < kRows; ++r)
-        mask |= static_cast<std::uint32_t>(line.at[r] >= bars.at[r] || line.at[r] >= bar) << r;
+const PanelTable& panel_table() {
+#ifdef MOVIEEMBED_HAVE_X86_VARIANTS
+    const std::string isa = gather_isa();
+    if (isa == "avx512") return panel_table_avx512;
+    if (isa == "avx2") return panel_table_avx2;
 #endif
-    return mask;
+    return panel_table_baseline;
 }
 
-// Orders entries: the larger count, then the lower column. Never 0, as counts are not.
-inline std::uint64_t key_of(std::uint32_t count, std::uint32_t column) {
-    return std::uint64_t{count} << 32 | (~column & 0xffffffffu);
-}
+std::uint64_t key_of(std::uint32_t count, std::uint32_t own_low) { return std::uint64_t{count} << 32 | own_low; }
 
-inline std::uint16_t bar_of(std::uint64_t worst) {
-    return static_cast<std::uint16_t>(std::clamp<std::uint64_t>(worst >> 32, 1, kMost16));
+std::uint16_t bar_of(std::uint64_t worst) {
+    return static_cast<std::uint16_t>(std::min<std::uint64_t>(worst >> 32, kMost16));
 }
 
 }  // namespace
@@ -96,21 +41,21 @@ struct CooccurrencePanels::Worker {
     Worker(std::int64_t items, std::int64_t wide, std::int64_t capacity)
         : lines(static_cast<std::size_t>(items)),
           wide_lines(static_cast<std::size_t>(wide)),
+          hits(kStripe),
           seen(static_cast<std::size_t>(items)),
           keys(static_cast<std::size_t>(kRows * capacity)) {
         touched.reserve(static_cast<std::size_t>(items));
     }
 
-    std::vector<Line> lines;       // by label
-    std::vector<Wide> wide_lines;  // what no longer fits them
+    std::vector<PanelLine> lines;      // by label, all 0 between panels
+    std::vector<WideLine> wide_lines;  // what may outgrow them
+    std::vector<PanelHit> hits;
     std::vector<unsigned char> seen;
     std::vector<std::uint32_t> touched;
-    bool tracked = false;
-    // Of the rows of the panel:
+    // Of the panel's own rows:
     std::vector<std::uint64_t> keys;
     Best best[kRows];
-    Line bars;
-    std::uint64_t squares[kRows];
+    PanelRows rows;
 };
 
 template <class T, class I>
@@ -120,6 +65,8 @@ CooccurrencePanels::CooccurrencePanels(const CsrView<T, I>& l, std::int64_t k, i
     for (std::int64_t u = 0; u <= l.rows; ++u) row_begin[static_cast<std::size_t>(u)] = l.begin(u);
     collect_visits(row_begin, resolve_threads(n_threads));
     squares_.resize(static_cast<std::size_t>(items_));
+    own_low_.resize(static_cast<std::size_t>(items_));
+    for (std::size_t i = 0; i < own_low_.size(); ++i) own_low_[i] = ~column_of_[i];
     locks_ = std::vector<std::mutex>(static_cast<std::size_t>(items_ / kStripe + 1));
     if (k_ == 0) return;
     // Room for twice k, so that the search for the k best of them is rare; a row has less than items_ entries.
@@ -127,7 +74,8 @@ CooccurrencePanels::CooccurrencePanels(const CsrView<T, I>& l, std::int64_t k, i
     keys_.reset(new std::uint64_t[static_cast<std::size_t>(items_ * capacity_)]);  // not initialised, so not touched
     best_.resize(static_cast<std::size_t>(items_));
     for (std::int64_t i = 0; i < items_; ++i) best_[static_cast<std::size_t>(i)].keys = keys_.get() + i * capacity_;
-    bar_.assign(static_cast<std::size_t>(items_), 1);
+    bar_.resize(static_cast<std::size_t>(items_));
+    low_.resize(static_cast<std::size_t>(items_));
 }
 
 CooccurrencePanels::~CooccurrencePanels() = default;
@@ -173,7 +121,7 @@ void CooccurrencePanels::collect_visits(const std::vector<std::int64_t>& row_beg
             const std::int64_t end = row_begin[static_cast<std::size_t>(u) + 1];
             for (std::int64_t m = row_begin[static_cast<std::size_t>(u)]; m < end - 1;) {
                 const std::uint32_t panel = labels_[static_cast<std::size_t>(m)] / kRows;
-                Visit visit{m, static_cast<std::uint32_t>(end - m), 0};
+                PanelVisit visit{m, static_cast<std::uint32_t>(end - m), 0};
                 for (; m < end && labels_[static_cast<std::size_t>(m)] / kRows == panel; ++m)
                     visit.mask |= std::uint32_t{1} << (labels_[static_cast<std::size_t>(m)] % kRows);
                 f(panel, visit);
@@ -193,7 +141,7 @@ void CooccurrencePanels::collect_visits(const std::vector<std::int64_t>& row_beg
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int t = 0; t < threads; ++t) {
         const auto own = static_cast<std::size_t>(t);
-        for_visits(share[own], share[own + 1], [&](std::uint32_t panel, const Visit& visit) {
+        for_visits(share[own], share[own + 1], [&](std::uint32_t panel, const PanelVisit& visit) {
             ++at[own][panel];
             work[own][panel] += visit.length;
         });
@@ -214,7 +162,7 @@ void CooccurrencePanels::collect_visits(const std::vector<std::int64_t>& row_beg
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int t = 0; t < threads; ++t) {
         const auto own = static_cast<std::size_t>(t);
-        for_visits(share[own], share[own + 1], [&](std::uint32_t panel, const Visit& visit) {
+        for_visits(share[own], share[own + 1], [&](std::uint32_t panel, const PanelVisit& visit) {
             visits_[static_cast<std::size_t>(at[own][panel]++)] = visit;
         });
     }
@@ -229,40 +177,33 @@ void CooccurrencePanels::add(std::int64_t first, std::int64_t last, int n_thread
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (std::int64_t panel = first; panel < last; ++panel) {
         Worker& worker = *workers_[static_cast<std::size_t>(thread_index())];
-        worker.tracked = work_[static_cast<std::size_t>(panel)] < (items_ - panel * kRows) / 16;
-        if (worker.tracked)
-            count<true>(panel, worker);
-        else
-            count<false>(panel, worker);
-        drain(panel, worker);
+        count(panel, worker);
+        drain(panel, worker, items_ / threads * thread_index());
     }
 }
 
-template <bool kTrack>
 void CooccurrencePanels::count(std::int64_t panel, Worker& worker) const {
-    Line* lines = worker.lines.data();
-    const std::int64_t end = visits_begin_[static_cast<std::size_t>(panel) + 1];
-    for (std::int64_t from = visits_begin_[static_cast<std::size_t>(panel)]; from < end; from += kMost16) {
-        const std::int64_t to = std::min(end, from + kMost16);
-        for (std::int64_t v = from; v < to; ++v) {
-            const Visit& visit = visits_[static_cast<std::size_t>(v)];
-            const Line ones = expanded(visit.mask);
-            const std::uint32_t* label = labels_.data() + visit.begin;
-            for (std::uint32_t n = 0; n < visit.length; ++n) {
-                add_ones(lines[label[n]], ones);
-                if constexpr (kTrack) {
-                    if (!worker.seen[label[n]]) {
-                        worker.seen[label[n]] = 1;
-                        worker.touched.push_back(label[n]);
-                    }
-                }
-            }
-        }
+    const auto at = static_cast<std::size_t>(panel);
+    PanelLine* lines = worker.lines.data();
+    for (std::int64_t from = visits_begin_[at]; from < visits_begin_[at + 1]; from += kMost16) {
+        const std::int64_t n = std::min(visits_begin_[at + 1] - from, kMost16);
+        panel_table().count(lines, visits_.data() + from, n, labels_.data());
         // Only counts of two items with more likes than that can outgrow 16 bits.
         for (std::int64_t j = panel * kRows; j < wide_; ++j) {
             for (std::int64_t r = 0; r < kRows; ++r)
                 worker.wide_lines[static_cast<std::size_t>(j)].at[r] += lines[j].at[r];
-            lines[j] = Line{};
+            lines[j] = PanelLine{};
+        }
+    }
+    // Where few lines are used, a list of them costs less than walking them all.
+    if (!sparse(panel)) return;
+    for (std::int64_t v = visits_begin_[at]; v < visits_begin_[at + 1]; ++v) {
+        const PanelVisit& visit = visits_[static_cast<std::size_t>(v)];
+        for (std::int64_t m = visit.begin; m < visit.begin + visit.length; ++m) {
+            const std::uint32_t j = labels_[static_cast<std::size_t>(m)];
+            if (worker.seen[j]) continue;
+            worker.seen[j] = 1;
+            worker.touched.push_back(j);
         }
     }
 }
@@ -276,95 +217,99 @@ void CooccurrencePanels::offer(Best& best, std::uint64_t key) const {
     best.worst = best.keys[k_ - 1];
 }
 
-void CooccurrencePanels::drain(std::int64_t panel, Worker& worker) {
+void CooccurrencePanels::offer_to_row(Worker& worker, std::int64_t r, std::uint32_t x, std::int64_t j) const {
+    offer(worker.best[r], key_of(x, own_low_[static_cast<std::size_t>(j)]));
+    worker.rows.bar[r] = bar_of(worker.best[r].worst);
+    worker.rows.low[r] = static_cast<std::uint32_t>(worker.best[r].worst);
+}
+
+void CooccurrencePanels::offer_to_column(std::uint64_t key, std::int64_t j) {
+    const auto at = static_cast<std::size_t>(j);
+    offer(best_[at], key);
+    bar_[at] = bar_of(best_[at].worst);
+    low_[at] = static_cast<std::uint32_t>(best_[at].worst);
+}
+
+// A line among the panel's own columns, which counts for its rows only, or one of counts that may be wide.
+void CooccurrencePanels::drain_slowly(std::int64_t panel, Worker& worker, std::int64_t j) {
     const std::int64_t first = panel * kRows;
     const std::int64_t last = std::min(first + kRows, items_);
-    for (std::int64_t r = 0; r < kRows; ++r) {
-        worker.best[r] = Best{worker.keys.data() + r * capacity_};
-        worker.bars.at[r] = 1;
-        worker.squares[r] = 0;
-    }
-    const auto offer_row = [&](std::int64_t r, std::uint32_t x, std::int64_t j) {
-        offer(worker.best[r], key_of(x, column_of_[static_cast<std::size_t>(j)]));
-        worker.bars.at[r] = bar_of(worker.best[r].worst);
-    };
-    const auto offer_column = [&](std::int64_t j, std::uint32_t x, std::int64_t r) {
-        const auto at = static_cast<std::size_t>(j);
-        offer(best_[at], key_of(x, column_of_[static_cast<std::size_t>(first + r)]));
-        bar_[at] = bar_of(best_[at].worst);
-    };
-    // Any line, one count after the other. Those of the panel's own columns count for its rows only.
-    const auto take_slowly = [&](std::int64_t j, Line& line) {
-        std::uint64_t sum = 0;
-        for (std::int64_t r = 0; r < last - first; ++r) {
-            std::uint32_t x = line.at[r];
-            if (j < wide_) x += std::exchange(worker.wide_lines[static_cast<std::size_t>(j)].at[r], 0u);
-            if (x == 0 || j == first + r) continue;
-            sum += std::uint64_t{x} * x;
-            worker.squares[r] += std::uint64_t{x} * x;
-            if (k_ == 0) continue;
-            offer_row(r, x, j);
-            if (j >= last) offer_column(j, x, r);
-        }
-        if (j >= last) squares_[static_cast<std::size_t>(j)] += static_cast<std::int64_t>(sum);
-        line = Line{};
-    };
-    const auto take = [&](std::int64_t j, Line& line) {
-        std::uint64_t sum = 0;
-        for (std::int64_t r = 0; r < kRows; ++r) {
-            const std::uint32_t x = line.at[r];
-            worker.squares[r] += x * x;
-            sum += x * x;
-        }
-        squares_[static_cast<std::size_t>(j)] += static_cast<std::int64_t>(sum);
-        if (k_ > 0) {
-            const std::uint16_t bar = bar_[static_cast<std::size_t>(j)];
-            for (std::uint32_t mask = reaching(line, worker.bars, bar); mask; mask &= mask - 1) {
-                const int r = std::countr_zero(mask);
-                const std::uint32_t x = line.at[r];
-                if (x >= worker.bars.at[r]) offer_row(r, x, j);
-                if (x >= bar) offer_column(j, x, r);
-            }
-        }
-        line = Line{};
-    };
-    const std::int64_t slow = std::max(last, wide_);
-    Line* lines = worker.lines.data();
-    std::unique_lock<std::mutex> lock;
-    std::int64_t locked = -1;
-    const auto take_line = [&](std::int64_t j) {
-        if (j / kStripe != locked) {
-            lock = {};
-            locked = j / kStripe;
-            lock = std::unique_lock(locks_[static_cast<std::size_t>(locked)]);
-        }
-        if (j < slow)
-            take_slowly(j, lines[j]);
-        else if (any(lines[j]))
-            take(j, lines[j]);
-    };
-    if (worker.tracked) {
-        std::sort(worker.touched.begin(), worker.touched.end());
-        for (const std::uint32_t j : worker.touched) {
-            worker.seen[j] = 0;
-            take_line(j);
-        }
-        worker.touched.clear();
-    } else {
-        for (std::int64_t j = first; j < items_; ++j) take_line(j);
-    }
-    for (std::int64_t i = first; i < last; ++i) {
-        if (i / kStripe != locked) {
-            lock = {};
-            locked = i / kStripe;
-            lock = std::unique_lock(locks_[static_cast<std::size_t>(locked)]);
-        }
-        const auto at = static_cast<std::size_t>(i);
-        squares_[at] += static_cast<std::int64_t>(worker.squares[i - first]);
+    PanelLine& line = worker.lines[static_cast<std::size_t>(j)];
+    std::uint64_t sum = 0;
+    for (std::int64_t r = 0; r < last - first; ++r) {
+        std::uint32_t x = line.at[r];
+        if (j < wide_) x += std::exchange(worker.wide_lines[static_cast<std::size_t>(j)].at[r], 0u);
+        if (x == 0 || j == first + r) continue;
+        sum += std::uint64_t{x} * x;
+        worker.rows.squares[r] += std::uint64_t{x} * x;
         if (k_ == 0) continue;
-        const Best& own = worker.best[i - first];
-        for (std::int64_t n = 0; n < own.size; ++n) offer(best_[at], own.keys[n]);
-        bar_[at] = bar_of(best_[at].worst);
+        offer_to_row(worker, r, x, j);
+        if (j >= last) offer_to_column(key_of(x, worker.rows.own_low[r]), j);
+    }
+    if (j >= last) squares_[static_cast<std::size_t>(j)] += static_cast<std::int64_t>(sum);
+    line = PanelLine{};
+}
+
+// n lines of one stripe: those of `which`, or if that is null, from `from` on.
+void CooccurrencePanels::drain_stripe(std::int64_t panel, Worker& worker, std::int64_t from, const std::uint32_t* which,
+                                      std::int64_t n) {
+    const std::int64_t slow = std::max((panel + 1) * kRows, wide_);
+    for (; n > 0 && (which ? static_cast<std::int64_t>(*which) : from) < slow; --n) {
+        drain_slowly(panel, worker, which ? static_cast<std::int64_t>(*which++) : from++);
+    }
+    const PanelColumns columns{k_ > 0 ? bar_.data() : nullptr, low_.data(), own_low_.data(), squares_.data()};
+    PanelLine* lines = worker.lines.data();
+    const std::int64_t found = panel_table().scan(lines, from, which, n, worker.rows, columns, worker.hits.data());
+    for (std::int64_t h = 0; h < found; ++h) {
+        const PanelHit& hit = worker.hits[static_cast<std::size_t>(h)];
+        PanelLine& line = lines[hit.line];
+        for (std::uint32_t mask = hit.rows; mask; mask &= mask - 1) {
+            const int r = std::countr_zero(mask);
+            offer_to_row(worker, r, line.at[r], hit.line);
+        }
+        for (std::uint32_t mask = hit.column; mask; mask &= mask - 1) {
+            const int r = std::countr_zero(mask);
+            offer_to_column(key_of(line.at[r], worker.rows.own_low[r]), hit.line);
+        }
+        line = PanelLine{};
+    }
+}
+
+void CooccurrencePanels::drain(std::int64_t panel, Worker& worker, std::int64_t start) {
+    const std::int64_t first = panel * kRows;
+    const std::int64_t rows = std::min(kRows, items_ - first);
+    worker.rows = PanelRows{};
+    for (std::int64_t r = 0; r < rows; ++r) {
+        worker.best[r] = Best{worker.keys.data() + r * capacity_};
+        worker.rows.own_low[r] = own_low_[static_cast<std::size_t>(first + r)];
+    }
+    // Threads begin at different stripes, so that they seldom wait for each other.
+    const std::int64_t low_stripe = first / kStripe;
+    const std::int64_t stripes = (items_ - 1) / kStripe + 1 - low_stripe;
+    const bool listed = sparse(panel);
+    if (listed) std::sort(worker.touched.begin(), worker.touched.end());
+    for (std::int64_t s = 0; s < stripes; ++s) {
+        const std::int64_t stripe = low_stripe + (s + start / kStripe) % stripes;
+        const std::int64_t begin = std::max(first, stripe * kStripe);
+        const std::int64_t end = std::min(items_, (stripe + 1) * kStripe);
+        if (listed) {
+            const auto from = std::lower_bound(worker.touched.begin(), worker.touched.end(), begin);
+            const auto to = std::lower_bound(from, worker.touched.end(), end);
+            if (from == to) continue;
+            const std::lock_guard lock(locks_[static_cast<std::size_t>(stripe)]);
+            drain_stripe(panel, worker, 0, &*from, to - from);
+        } else {
+            const std::lock_guard lock(locks_[static_cast<std::size_t>(stripe)]);
+            drain_stripe(panel, worker, begin, nullptr, end - begin);
+        }
+    }
+    for (const std::uint32_t j : worker.touched) worker.seen[j] = 0;
+    worker.touched.clear();
+    for (std::int64_t r = 0; r < rows; ++r) {
+        const std::int64_t i = first + r;
+        const std::lock_guard lock(locks_[static_cast<std::size_t>(i / kStripe)]);
+        squares_[static_cast<std::size_t>(i)] += static_cast<std::int64_t>(worker.rows.squares[r]);
+        for (std::int64_t n = 0; n < worker.best[r].size; ++n) offer_to_column(worker.best[r].keys[n], i);
     }
 }
 
@@ -389,7 +334,8 @@ void CooccurrencePanels::top_k(std::int64_t* columns, double* values, int n_thre
         if (label >= 0) {
             const Best& best = best_[static_cast<std::size_t>(label)];
             n = std::min(k_, best.size);
-            std::partial_sort(best.keys, best.keys + n, best.keys + best.size, std::greater<>());
+            if (n < best.size) std::nth_element(best.keys, best.keys + n - 1, best.keys + best.size, std::greater<>());
+            std::sort(best.keys, best.keys + n, std::greater<>());
             for (std::int64_t r = 0; r < n; ++r) {
                 columns[c * k_ + r] = static_cast<std::int64_t>(~best.keys[r] & 0xffffffffu);
                 values[c * k_ + r] = static_cast<double>(best.keys[r] >> 32);

@@ -14,14 +14,13 @@
 #include <mutex>
 #include <vector>
 
+#include "cooccurrence_isa.hpp"
 #include "csr.hpp"
 
 namespace movieembed {
 
 class CooccurrencePanels {
 public:
-    static constexpr std::int64_t kRows = 32;  // of a panel: 16-bit counts of a line fill 64 bytes
-
     // The values of L are taken for ones. The number of users must fit 32 bits, as must that of items. k = 0 leaves
     // out the top k.
     template <class T, class I>
@@ -42,12 +41,6 @@ public:
     void top_k(std::int64_t* columns, double* values, int n_threads);
 
 private:
-    // A user with some of a panel's items: which, and their items from the first of them on.
-    struct Visit {
-        std::int64_t begin;  // in labels_
-        std::uint32_t length, mask;
-    };
-
     // The best entries of a row so far, as keys that order them, in no order.
     struct Best {
         std::uint64_t* keys = nullptr;
@@ -60,10 +53,17 @@ private:
     template <class T, class I>
     void relabel(const CsrView<T, I>& l, int threads);
     void collect_visits(const std::vector<std::int64_t>& row_begin, int threads);
-    template <bool kTrack>
+    bool sparse(std::int64_t panel) const {
+        return work_[static_cast<std::size_t>(panel)] < (items_ - panel * kPanelRows) / 16;
+    }
     void count(std::int64_t panel, Worker& worker) const;
-    void drain(std::int64_t panel, Worker& worker);
+    void drain(std::int64_t panel, Worker& worker, std::int64_t start);
+    void drain_stripe(std::int64_t panel, Worker& worker, std::int64_t from, const std::uint32_t* which,
+                      std::int64_t n);
+    void drain_slowly(std::int64_t panel, Worker& worker, std::int64_t j);
     void offer(Best& best, std::uint64_t key) const;
+    void offer_to_row(Worker& worker, std::int64_t r, std::uint32_t x, std::int64_t j) const;
+    void offer_to_column(std::uint64_t key, std::int64_t j);
 
     std::int64_t cols_, items_ = 0, wide_ = 0, k_, capacity_ = 0;
     std::vector<std::uint32_t> column_of_;    // by label
@@ -72,13 +72,14 @@ private:
     std::vector<std::int64_t> squares_;       // by label
     std::vector<std::uint32_t> labels_;       // of each user's items, ascending
     std::vector<std::int64_t> visits_begin_;  // of each panel in visits_
-    std::vector<Visit> visits_;
+    std::vector<PanelVisit> visits_;
     std::vector<std::int64_t> work_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::unique_ptr<std::uint64_t[]> keys_;
     std::vector<Best> best_;
-    std::vector<std::uint16_t> bar_;  // counts below it do not enter best_
-    std::vector<std::mutex> locks_;   // each over kStripe labels of squares_, best_ and bar_
+    std::vector<std::uint16_t> bar_;  // of best_, as PanelRows has it
+    std::vector<std::uint32_t> low_, own_low_;
+    std::vector<std::mutex> locks_;  // each over kStripe labels of squares_, best_, bar_ and low_
 };
 
 }  // namespace movieembed

@@ -1,0 +1,56 @@
+// The two hot loops of CooccurrencePanels, compiled once for each instruction set.
+#pragma once
+
+#include <cstdint>
+
+namespace movieembed {
+
+constexpr std::int64_t kPanelRows = 32;  // 16-bit counts of a line fill 64 bytes
+
+// The counts of one column in the rows of a panel.
+struct alignas(64) PanelLine {
+    std::uint16_t at[kPanelRows];
+};
+
+// A user with some of a panel's items: which, and their items from the first of them on.
+struct PanelVisit {
+    std::int64_t begin;  // in the labels of all users' items
+    std::uint32_t length, mask;
+};
+
+// An entry of X is ordered by its count, then by `low`, the complement of its column. What is no better than the
+// worst of a full list of the best is out: (bar, low) is (0, 0) while the list is not full.
+struct PanelRows {
+    alignas(64) std::uint16_t bar[kPanelRows];  // 65535 for more
+    alignas(64) std::uint32_t low[kPanelRows];
+    alignas(64) std::uint32_t own_low[kPanelRows];  // of entries in the panel's own columns
+    alignas(64) std::uint64_t squares[kPanelRows];
+};
+
+struct PanelColumns {
+    const std::uint16_t* bar;  // null when no best are wanted
+    const std::uint32_t* low;
+    const std::uint32_t* own_low;
+    std::int64_t* squares;
+};
+
+// Which counts of a line may be among the best of their row, and which of the column.
+struct PanelHit {
+    std::uint32_t line, rows, column;
+};
+
+struct PanelTable {
+    // Adds each visit's mask, as ones and zeros, to the lines of its labels.
+    void (*count)(PanelLine* lines, const PanelVisit* visits, std::int64_t n, const std::uint32_t* labels);
+
+    // Adds the squares of n lines, those of `which` or, if that is null, from `first` on, to the rows and columns,
+    // and clears the lines but for those that it writes to `hits`. Returns how many these are.
+    std::int64_t (*scan)(PanelLine* lines, std::int64_t first, const std::uint32_t* which, std::int64_t n,
+                         PanelRows& rows, const PanelColumns& columns, PanelHit* hits);
+};
+
+extern const PanelTable panel_table_baseline;
+extern const PanelTable panel_table_avx2;
+extern const PanelTable panel_table_avx512;
+
+}  // namespace movieembed
