@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "cooccurrence_panels.hpp"
 #include "threads.hpp"
 #include "top_k.hpp"
 
@@ -16,14 +18,12 @@ namespace {
 // keep a thread busy alone at the end.
 constexpr std::int64_t kChunk = 16;
 
-// One row of X at a time. Sum is std::int32_t where entries are counts of users (at most L.rows, which the
-// border checks to fit), double where they are sums of products of weights.
-template <class Sum, class T, class I>
+// One row of X at a time.
+template <class T, class I>
 class RowAccumulator {
 public:
     RowAccumulator(const CsrView<T, I>& l, const CsrView<T, I>& lt)
-        : l_(l), lt_(lt), sum_(static_cast<std::size_t>(l.cols)) {
-        if constexpr (!kCounts) seen_.resize(sum_.size());
+        : l_(l), lt_(lt), sum_(static_cast<std::size_t>(l.cols)), seen_(sum_.size()) {
         touched_.reserve(sum_.size());
     }
 
@@ -36,13 +36,20 @@ public:
         }
         // Where the row fills up, walking all of it costs less than a list of what was touched.
         dense_ = work > l_.cols / 4;
-        if (dense_)
-            add_users<true>(i);
-        else
-            add_users<false>(i);
+        for (std::int64_t k = lt_.begin(i); k < lt_.end(i); ++k) {
+            const auto u = static_cast<std::int64_t>(lt_.indices[k]);
+            const double w = static_cast<double>(lt_.value(k));
+            for (std::int64_t m = l_.begin(u); m < l_.end(u); ++m) {
+                const auto j = static_cast<std::size_t>(l_.indices[m]);
+                sum_[j] += w * static_cast<double>(l_.value(m));
+                if (seen_[j]) continue;
+                seen_[j] = 1;
+                if (!dense_) touched_.push_back(l_.indices[m]);
+            }
+        }
         if (!with_diagonal) {
             sum_[static_cast<std::size_t>(i)] = 0;
-            if constexpr (!kCounts) seen_[static_cast<std::size_t>(i)] = 0;
+            seen_[static_cast<std::size_t>(i)] = 0;
         }
     }
 
@@ -50,62 +57,24 @@ public:
     template <class F>
     void drain(F f) {
         if (dense_) {
-            for (std::int64_t j = 0; j < l_.cols; ++j) take(static_cast<std::size_t>(j), f);
+            for (std::int64_t j = 0; j < l_.cols; ++j) take(j, f);
         } else {
-            for (const I j : touched_) take(static_cast<std::size_t>(j), f);
+            for (const I j : touched_) take(static_cast<std::int64_t>(j), f);
             touched_.clear();
         }
     }
 
 private:
-    static constexpr bool kCounts = std::is_integral_v<Sum>;
-
     template <class F>
-    void take(std::size_t j, F& f) {
-        if constexpr (kCounts) {
-            if (sum_[j] == 0) return;
-        } else {
-            if (!seen_[j]) return;
-            seen_[j] = 0;
-        }
-        f(static_cast<I>(j), sum_[j]);
-        sum_[j] = 0;
-    }
-
-    template <bool kDense>
-    void add_users(std::int64_t i) {
-        for (std::int64_t k = lt_.begin(i); k < lt_.end(i); ++k) {
-            const auto u = static_cast<std::int64_t>(lt_.indices[k]);
-            const I* row_end = l_.indices + l_.end(u);
-            const I* j = l_.indices + l_.begin(u);
-            if constexpr (kCounts) {
-                for (; j != row_end; ++j) add<kDense>(*j, 1);
-            } else {
-                const double w = static_cast<double>(lt_.values[k]);
-                const T* v = l_.values + (j - l_.indices);
-                for (; j != row_end; ++j, ++v) add<kDense>(*j, w * static_cast<double>(*v));
-            }
-        }
-    }
-
-    template <bool kDense>
-    void add(I j, Sum w) {
+    void take(std::int64_t j, F& f) {
         const auto at = static_cast<std::size_t>(j);
-        if constexpr (kCounts) {
-            if constexpr (!kDense)
-                if (sum_[at] == 0) touched_.push_back(j);
-        } else {
-            if (!seen_[at]) {
-                seen_[at] = 1;
-                if constexpr (!kDense) touched_.push_back(j);
-            }
-        }
-        sum_[at] += w;
+        if (!std::exchange(seen_[at], false)) return;
+        f(j, std::exchange(sum_[at], 0.0));
     }
 
     const CsrView<T, I>& l_;
     const CsrView<T, I>& lt_;
-    std::vector<Sum> sum_;
+    std::vector<double> sum_;
     std::vector<unsigned char> seen_;
     std::vector<I> touched_;
     bool dense_ = false;
@@ -267,52 +236,6 @@ void for_chunks(std::int64_t first, std::int64_t last, int n_threads, Work work,
     }
 }
 
-template <class Sum, class T, class I>
-void row_sums(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last,
-              bool with_diagonal, double* sum_squares, double* totals, int n_threads) {
-    using Wide = std::conditional_t<std::is_integral_v<Sum>, std::int64_t, double>;
-    for_chunks<RowAccumulator<Sum, T, I>>(
-        first, last, n_threads,
-        [=](auto& row, std::int64_t begin, std::int64_t end) {
-            for (std::int64_t i = begin; i < end; ++i) {
-                row.compute(i, with_diagonal);
-                Wide squares = 0, total = 0;
-                row.drain([&](I, Sum sum) {
-                    const Wide x = static_cast<Wide>(sum);
-                    squares += x * x;
-                    total += x;
-                });
-                sum_squares[i - first] = static_cast<double>(squares);
-                totals[i - first] = static_cast<double>(total);
-            }
-        },
-        l, lt);
-}
-
-template <class Sum, class T, class I>
-void top_k(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last, std::int64_t k,
-           std::int64_t* columns, double* values, int n_threads) {
-    const int threads = resolve_threads(n_threads);
-    std::vector<Scored<Sum>> memory(static_cast<std::size_t>(threads) * static_cast<std::size_t>(k));
-    for_chunks<RowAccumulator<Sum, T, I>>(
-        first, last, threads,
-        [&](auto& row, std::int64_t begin, std::int64_t end) {
-            Scored<Sum>* heap = memory.data() + static_cast<std::int64_t>(thread_index()) * k;
-            for (std::int64_t i = begin; i < end; ++i) {
-                row.compute(i, false);
-                TopK<Sum> best(heap, k);
-                row.drain([&](I j, Sum sum) { best.offer(sum, static_cast<std::int64_t>(j)); });
-                best.sort();
-                for (std::int64_t r = 0; r < k; ++r) {
-                    const bool there = r < best.size();
-                    columns[(i - first) * k + r] = there ? heap[r].column : -1;
-                    values[(i - first) * k + r] = there ? static_cast<double>(heap[r].score) : 0.0;
-                }
-            }
-        },
-        l, lt);
-}
-
 }  // namespace
 
 UserBits::UserBits(std::int64_t rows, std::int64_t cols) : words_(words_for(cols)) {
@@ -357,19 +280,51 @@ void cooccurrence_rows(const CsrView<T, I>& l, const CsrView<T, I>& lt, const Us
 template <class T, class I>
 void cooccurrence_row_sums(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last,
                            bool with_diagonal, double* sum_squares, double* totals, int n_threads) {
-    if (l.values)
-        row_sums<double>(l, lt, first, last, with_diagonal, sum_squares, totals, n_threads);
-    else
-        row_sums<std::int32_t>(l, lt, first, last, with_diagonal, sum_squares, totals, n_threads);
+    if (!l.values && first == 0 && last == l.cols) {
+        CooccurrencePanels panels(l, 0, n_threads);
+        panels.add(0, std::ssize(panels.work()), n_threads);
+        panels.sums(with_diagonal, sum_squares, totals);
+        return;
+    }
+    for_chunks<RowAccumulator<T, I>>(
+        first, last, n_threads,
+        [=](auto& row, std::int64_t begin, std::int64_t end) {
+            for (std::int64_t i = begin; i < end; ++i) {
+                row.compute(i, with_diagonal);
+                double squares = 0, total = 0;
+                row.drain([&](std::int64_t, double x) {
+                    squares += x * x;
+                    total += x;
+                });
+                sum_squares[i - first] = squares;
+                totals[i - first] = total;
+            }
+        },
+        l, lt);
 }
 
 template <class T, class I>
 void cooccurrence_top_k(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last,
                         std::int64_t k, std::int64_t* columns, double* values, int n_threads) {
-    if (l.values)
-        top_k<double>(l, lt, first, last, k, columns, values, n_threads);
-    else
-        top_k<std::int32_t>(l, lt, first, last, k, columns, values, n_threads);
+    const int threads = resolve_threads(n_threads);
+    std::vector<Scored<double>> memory(static_cast<std::size_t>(threads) * static_cast<std::size_t>(k));
+    for_chunks<RowAccumulator<T, I>>(
+        first, last, threads,
+        [&](auto& row, std::int64_t begin, std::int64_t end) {
+            Scored<double>* heap = memory.data() + static_cast<std::int64_t>(thread_index()) * k;
+            for (std::int64_t i = begin; i < end; ++i) {
+                row.compute(i, false);
+                TopK<double> best(heap, k);
+                row.drain([&](std::int64_t j, double x) { best.offer(x, j); });
+                best.sort();
+                for (std::int64_t r = 0; r < k; ++r) {
+                    const bool there = r < best.size();
+                    columns[(i - first) * k + r] = there ? heap[r].column : -1;
+                    values[(i - first) * k + r] = there ? heap[r].score : 0.0;
+                }
+            }
+        },
+        l, lt);
 }
 
 #define MOVIEEMBED_INSTANTIATE(T, I)                                                                                  \

@@ -7,7 +7,7 @@
 //
 // Every function takes L (users x items) and its transpose Lt (items x users), and a range of rows, so
 // that the caller can show progress, stop between ranges and bound what is held at once. Without values
-// the sums are exact integers.
+// the sums are exact integers; what is known of all rows of those is cheaper from cooccurrence_panels.hpp.
 #pragma once
 
 #include <cstdint>
@@ -56,7 +56,7 @@ void cooccurrence_rows(const CsrView<T, I>& l, const CsrView<T, I>& lt, const Us
                        std::int64_t last, const std::int64_t* indptr, I* indices, A* data, int n_threads);
 
 // Sum of squares and sum of each row in [first, last); with_diagonal adds X_ii = c_i.
-// sum_squares and totals have last - first entries.
+// sum_squares and totals have last - first entries. All rows of an L without values come from CooccurrencePanels.
 template <class T, class I>
 void cooccurrence_row_sums(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last,
                            bool with_diagonal, double* sum_squares, double* totals, int n_threads);

@@ -48,6 +48,9 @@ void count(PanelLine* lines, const PanelVisit* visits, std::int64_t n, const std
         const Counts ones = reinterpret_cast<const Counts&>(expanded);
         const std::uint32_t* label = labels + visits[v].begin;
         const std::uint32_t* end = label + visits[v].length;
+#if defined(__GNUC__)
+        if (v + 4 < n) __builtin_prefetch(labels + visits[v + 4].begin);
+#endif
         for (; label != end; ++label) reinterpret_cast<Counts&>(lines[*label]) += ones;
     }
 }

@@ -71,7 +71,7 @@ CooccurrencePanels::CooccurrencePanels(const CsrView<T, I>& l, std::int64_t k, i
     if (k_ == 0) return;
     // Room for twice k, so that the search for the k best of them is rare; a row has less than items_ entries.
     capacity_ = std::min(2 * k_ + 16, items_);
-    keys_.reset(new std::uint64_t[static_cast<std::size_t>(items_ * capacity_)]);  // not initialised, so not touched
+    keys_.reset(new std::uint64_t[static_cast<std::size_t>(items_ * capacity_)]);
     best_.resize(static_cast<std::size_t>(items_));
     for (std::int64_t i = 0; i < items_; ++i) best_[static_cast<std::size_t>(i)].keys = keys_.get() + i * capacity_;
     bar_.resize(static_cast<std::size_t>(items_));
@@ -96,6 +96,7 @@ void CooccurrencePanels::relabel(const CsrView<T, I>& l, [[maybe_unused]] int th
     std::stable_sort(column_of_.begin(), column_of_.end(),
                      [&](std::uint32_t a, std::uint32_t b) { return likes[a] > likes[b]; });
     items_ = static_cast<std::int64_t>(column_of_.size());
+    if (items_ == 0) return;
     std::vector<std::uint32_t> label_of(likes.size());
     for (std::size_t i = 0; i < column_of_.size(); ++i) {
         label_of[column_of_[i]] = static_cast<std::uint32_t>(i);
@@ -103,12 +104,12 @@ void CooccurrencePanels::relabel(const CsrView<T, I>& l, [[maybe_unused]] int th
         totals_.push_back(totals[column_of_[i]]);
         wide_ += likes_.back() > kMost16;
     }
-    labels_.resize(static_cast<std::size_t>(l.rows > 0 ? l.end(l.rows - 1) : 0));
+    labels_.reset(new std::uint32_t[static_cast<std::size_t>(l.end(l.rows - 1))]);
 #pragma omp parallel for schedule(dynamic, 64) num_threads(threads)
     for (std::int64_t u = 0; u < l.rows; ++u) {
         for (std::int64_t m = l.begin(u); m < l.end(u); ++m)
             labels_[static_cast<std::size_t>(m)] = label_of[static_cast<std::size_t>(l.indices[m])];
-        std::sort(labels_.begin() + l.begin(u), labels_.begin() + l.end(u));
+        std::sort(labels_.get() + l.begin(u), labels_.get() + l.end(u));
     }
 }
 
@@ -158,7 +159,7 @@ void CooccurrencePanels::collect_visits(const std::vector<std::int64_t>& row_beg
         }
         visits_begin_[p + 1] = total;
     }
-    visits_.resize(static_cast<std::size_t>(total));
+    visits_.reset(new PanelVisit[static_cast<std::size_t>(total)]);
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int t = 0; t < threads; ++t) {
         const auto own = static_cast<std::size_t>(t);
@@ -187,7 +188,7 @@ void CooccurrencePanels::count(std::int64_t panel, Worker& worker) const {
     PanelLine* lines = worker.lines.data();
     for (std::int64_t from = visits_begin_[at]; from < visits_begin_[at + 1]; from += kMost16) {
         const std::int64_t n = std::min(visits_begin_[at + 1] - from, kMost16);
-        panel_table().count(lines, visits_.data() + from, n, labels_.data());
+        panel_table().count(lines, visits_.get() + from, n, labels_.get());
         // Only counts of two items with more likes than that can outgrow 16 bits.
         for (std::int64_t j = panel * kRows; j < wide_; ++j) {
             for (std::int64_t r = 0; r < kRows; ++r)

@@ -66,16 +66,16 @@ private:
     void offer_to_column(std::uint64_t key, std::int64_t j);
 
     std::int64_t cols_, items_ = 0, wide_ = 0, k_, capacity_ = 0;
-    std::vector<std::uint32_t> column_of_;    // by label
-    std::vector<std::int64_t> likes_;         // by label, falling
-    std::vector<std::int64_t> totals_;        // by label
-    std::vector<std::int64_t> squares_;       // by label
-    std::vector<std::uint32_t> labels_;       // of each user's items, ascending
-    std::vector<std::int64_t> visits_begin_;  // of each panel in visits_
-    std::vector<PanelVisit> visits_;
+    std::vector<std::uint32_t> column_of_;     // by label
+    std::vector<std::int64_t> likes_;          // by label, falling
+    std::vector<std::int64_t> totals_;         // by label
+    std::vector<std::int64_t> squares_;        // by label
+    std::unique_ptr<std::uint32_t[]> labels_;  // of each user's items, ascending
+    std::vector<std::int64_t> visits_begin_;   // of each panel in visits_
+    std::unique_ptr<PanelVisit[]> visits_;
     std::vector<std::int64_t> work_;
     std::vector<std::unique_ptr<Worker>> workers_;
-    std::unique_ptr<std::uint64_t[]> keys_;
+    std::unique_ptr<std::uint64_t[]> keys_;  // as the two before, not initialised: whoever uses it touches it first
     std::vector<Best> best_;
     std::vector<std::uint16_t> bar_;  // of best_, as PanelRows has it
     std::vector<std::uint32_t> low_, own_low_;
