@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from movieembed import _core
-from movieembed._matrix import core_pair, likes_matrix
+from movieembed._matrix import core_csr, core_pair, likes_matrix
 from movieembed._threads import resolve_n_jobs
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = [
     "cooccurrence_top_k",
 ]
 
-# Multiply-adds between two looks at Ctrl-C and the progress bar: some tenths of a second.
+# Multiply-adds, or vectors of them, between two looks at Ctrl-C and the progress bar: some tenths of a second.
 BLOCK_WORK = 200_000_000
 
 
@@ -111,7 +111,9 @@ def cooccurrence_sums(
 
     Notes
     -----
-    Exact for 0/1 likes. One row of n_items numbers a thread is held.
+    Exact for 0/1 likes, and then of half the sum over users of (number of likes)^2 multiply-adds,
+    many of them a vector operation; memory is some 20 bytes a like and 64 bytes an item and thread.
+    Weights take twice as many multiply-adds, one by one, and one row of n_items numbers a thread.
 
     Examples
     --------
@@ -121,6 +123,8 @@ def cooccurrence_sums(
     """
     matrix = likes_matrix(likes)
     threads = resolve_n_jobs(n_jobs)
+    if _counts(matrix):
+        return _panels(matrix, 0, threads, progress, "row sums").sums()
     L, Lt = core_pair(matrix)
     squares, totals = [], []
     for first, last in _row_blocks(matrix, progress, "row sums"):
@@ -130,9 +134,36 @@ def cooccurrence_sums(
     return _joined(squares, np.float64), _joined(totals, np.float64)
 
 
+@overload
 def cooccurrence_top_k(
-    likes: Likes | Any, k: int, *, n_jobs: int | None = None, progress: bool | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    likes: Likes | Any,
+    k: int,
+    *,
+    return_sums: Literal[False] = False,
+    n_jobs: int | None = None,
+    progress: bool | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...
+
+
+@overload
+def cooccurrence_top_k(
+    likes: Likes | Any,
+    k: int,
+    *,
+    return_sums: Literal[True],
+    n_jobs: int | None = None,
+    progress: bool | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]: ...
+
+
+def cooccurrence_top_k(
+    likes: Likes | Any,
+    k: int,
+    *,
+    return_sums: bool = False,
+    n_jobs: int | None = None,
+    progress: bool | None = None,
+) -> tuple[NDArray[Any], ...]:
     """The k largest entries of each row of X, without X.
 
     Parameters
@@ -141,6 +172,8 @@ def cooccurrence_top_k(
     k : int
         At least 1. Where a row has fewer entries, or k exceeds the number of items, the rest is
         padding.
+    return_sums : bool
+        Also return what :func:`cooccurrence_sums` does: for 0/1 likes both come from one pass.
     n_jobs, progress
         As :func:`cooccurrence`.
 
@@ -150,11 +183,18 @@ def cooccurrence_top_k(
         Item columns by falling X_ij, ties by rising column; -1 where there are no more.
     values : ndarray of float64, shape (n_items, k)
         X_ij, 0 where there are no more.
+    sum_squares, totals : ndarrays of float64, shape (n_items,)
+        Only with `return_sums`.
 
     Raises
     ------
     TypeError, ValueError
         When k is not a positive integer or `likes` is malformed.
+
+    Notes
+    -----
+    Time and memory are those of :func:`cooccurrence_sums`; for 0/1 likes, 16 k bytes an item more
+    while the best are sought, beside the result's own 16 k.
 
     Examples
     --------
@@ -169,16 +209,26 @@ def cooccurrence_top_k(
     k = check_count(k, "k")
     matrix = likes_matrix(likes)
     n_items = matrix.shape[1]
+    inner = min(k, n_items)
     threads = resolve_n_jobs(n_jobs)
+    if _counts(matrix) and n_items:
+        panels = _panels(matrix, inner, threads, progress, "top k")
+        columns, values = panels.top_k(n_threads=threads)
+        if inner < k:
+            padding = ((0, 0), (0, k - inner))
+            columns = np.pad(columns, padding, constant_values=-1)
+            values = np.pad(values, padding)
+        return (columns, values, *panels.sums()) if return_sums else (columns, values)
     L, Lt = core_pair(matrix)
     columns = np.full((n_items, k), -1, dtype=np.int64)
     values = np.zeros((n_items, k))
-    inner = min(k, n_items)
     for first, last in _row_blocks(matrix, progress, "top k"):
         j, x = _core.cooccurrence_top_k(L, Lt, first, last, inner, n_threads=threads)
         columns[first:last, :inner] = j
         values[first:last, :inner] = x
-    return columns, values
+    if not return_sums:
+        return columns, values
+    return (columns, values, *cooccurrence_sums(matrix, n_jobs=n_jobs, progress=progress))
 
 
 def cooccurrence_frame(
@@ -233,6 +283,21 @@ def check_count(value: Any, name: str) -> int:
     return int(value)
 
 
+def _counts(matrix: sp.csr_array) -> bool:
+    """Whether X counts users: 0/1 likes, not weights."""
+    return bool((matrix.data == 1).all())
+
+
+def _panels(
+    matrix: sp.csr_array, k: int, threads: int, progress: bool | None, name: str
+) -> _core.CooccurrencePanels:
+    """The row sums and, unless k is 0, the top k of X, all panels added."""
+    panels = _core.CooccurrencePanels(core_csr(matrix), k, n_threads=threads)
+    for first, last in _blocks(panels.work, matrix.shape[1], progress, name):
+        panels.add(first, last, n_threads=threads)
+    return panels
+
+
 def _row_blocks(
     matrix: sp.csr_array, progress: bool | None, name: str
 ) -> Iterator[tuple[int, int]]:
@@ -243,8 +308,15 @@ def _row_blocks(
         weights=np.repeat(lengths, np.diff(matrix.indptr)),
         minlength=matrix.shape[1],
     )
-    upto = np.cumsum(work)
-    n_items = matrix.shape[1]
+    yield from _blocks(work, matrix.shape[1], progress, name)
+
+
+def _blocks(
+    work: NDArray[Any], n_items: int, progress: bool | None, name: str
+) -> Iterator[tuple[int, int]]:
+    """Ranges of about BLOCK_WORK of the work each, and a bar of items that follows them."""
+    upto = np.cumsum(work, dtype=np.float64)
+    count = len(work)
     with tqdm(
         total=n_items,
         desc=name,
@@ -253,12 +325,12 @@ def _row_blocks(
         disable=None if progress is None else not progress,
     ) as bar:
         first = 0
-        while first < n_items:
+        while first < count:
             done = upto[first - 1] if first else 0.0
             last = int(np.searchsorted(upto, done + BLOCK_WORK, side="right"))
-            last = min(max(last, first + 1), n_items)
+            last = min(max(last, first + 1), count)
             yield first, last
-            bar.update(last - first)
+            bar.update(n_items * last // count - n_items * first // count)
             first = last
 
 
