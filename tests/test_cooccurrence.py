@@ -40,6 +40,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "cooccurrence": me.cooccurrence,
     "cooccurrence_sums": me.cooccurrence_sums,
     "cooccurrence_top_k": lambda likes, **options: me.cooccurrence_top_k(likes, 3, **options),
+    "cooccurrence_top_k with sums": lambda likes, **options: me.cooccurrence_top_k(
+        likes, 3, return_sums=True, **options
+    ),
 }
 
 
@@ -152,8 +155,26 @@ def test_real_weights() -> None:
     assert (np.diff(values, axis=1)[there[:, 1:]] <= 0).all()
 
 
-def test_same_bits_at_any_number_of_threads() -> None:
-    L = random_likes(80, 120, 0.3, seed=4, weights=True)
+@pytest.mark.parametrize("weights", [False, True])
+@pytest.mark.parametrize(("n_users", "n_items", "density"), SHAPES)
+def test_top_k_and_sums_at_once(
+    n_users: int, n_items: int, density: float, weights: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BLOCK_WORK", 50)
+    L = random_likes(n_users, n_items, density, seed=10, weights=weights)
+    for k in (1, 3, n_items + 2):
+        together = me.cooccurrence_top_k(L, k, return_sums=True)
+        apart = (*me.cooccurrence_top_k(L, k), *me.cooccurrence_sums(L))
+        assert len(together) == 4
+        for one, other in zip(together, apart, strict=True):
+            assert one.dtype == other.dtype
+            assert one.flags.c_contiguous
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_same_bits_at_any_number_of_threads(weights: bool) -> None:
+    L = random_likes(80, 120, 0.3, seed=4, weights=weights)
     for call in FUNCTIONS.values():
         results = []
         for n_jobs in (1, 2, 3, 7, -1, None):
@@ -345,6 +366,31 @@ def test_properties(L: NDArray[np.int8], data: st.DataObject) -> None:
     np.testing.assert_array_equal(columns, longer[0][:, :k])
     np.testing.assert_array_equal(values, longer[1][:, :k])
     np.testing.assert_array_equal(columns, top_k_reference(L, k)[0])
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 100)),
+    steepness=st.floats(0, 8),
+    seed=st.integers(0, 2**32 - 1),
+    data=st.data(),
+)
+def test_properties_of_counts(
+    shape: tuple[int, int], steepness: float, seed: int, data: st.DataObject
+) -> None:
+    """Likes of items from as popular as can be to rare, in more than one panel of rows."""
+    rng = np.random.default_rng(seed)
+    L = (rng.random(shape) < rng.random(shape[1]) ** steepness).astype(np.int8)
+    X = dense_cooccurrence(L)
+    np.testing.assert_array_equal(me.cooccurrence(L).toarray(), X)
+    k = data.draw(st.integers(1, shape[1] + 1), label="k")
+    n_jobs = data.draw(st.sampled_from([1, 2, 3]), label="n_jobs")
+    columns, values, squares, totals = me.cooccurrence_top_k(L, k, return_sums=True, n_jobs=n_jobs)
+    expected = top_k_reference(L, k)
+    np.testing.assert_array_equal(columns, expected[0])
+    np.testing.assert_array_equal(values, expected[1])
+    np.testing.assert_array_equal(squares, (X**2).sum(axis=1))
+    np.testing.assert_array_equal(totals, X.sum(axis=1))
 
 
 # --- MovieLens small --------------------------------------------------------------------------

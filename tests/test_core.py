@@ -217,12 +217,24 @@ def matrices() -> Iterator[tuple[str, sp.csr_array]]:
     for n_items in (1, 15, 16, 17, 33):
         yield f"{n_items} items", random_likes(12, n_items, 0.4, seed=n_items)
     yield "sparse rows", random_likes(30, 200, 0.01, seed=1)
+    yield "two items a user", sp.csr_array(sp.eye_array(40, 600) + sp.eye_array(40, 600, k=40))
+    yield "few users of many items", random_likes(3, 1200, 0.02, seed=4)
+    yield "popular and rare", popular_and_rare(200, 150, seed=5)
     yield "dense rows", random_likes(40, 50, 0.9, seed=2)
     yield "all ones", random_likes(5, 20, 1.0, seed=0)
     yield "all zeros", random_likes(5, 20, 0.0, seed=0)
     yield "no users", random_likes(0, 20, 0.5, seed=0)
     yield "no items", random_likes(5, 0, 0.5, seed=0)
     yield "one user", random_likes(1, 20, 0.5, seed=0)
+
+
+def popular_and_rare(n_users: int, n_items: int, seed: int) -> sp.csr_array:
+    """Columns from nearly full to nearly empty, shuffled, and a user who likes everything."""
+    rng = np.random.default_rng(seed)
+    share = rng.permutation(np.geomspace(0.9, 0.5 / n_users, n_items))
+    there = rng.random((n_users, n_items)) < share
+    there[n_users // 2] = True
+    return sp.csr_array(there.astype(np.float32))
 
 
 def ranges(n: int) -> list[tuple[int, int]]:
@@ -265,6 +277,37 @@ def test_cooccurrence(index: Any, dtype: Any) -> None:
                 )
                 np.testing.assert_array_equal(columns, np.nonzero(met)[1], err_msg=name)
                 np.testing.assert_array_equal(data, X[met], err_msg=name)
+
+
+def test_cooccurrence_filled_in_ranges() -> None:
+    L = popular_and_rare(60, 90, seed=6)
+    X = dense_cooccurrence(L)
+    building = _core.Cooccurrence(*pair(L))
+    building.add(0, 90)
+    for first, last in itertools.pairwise((0, 0, 1, 40, 90)):
+        with pytest.raises(ValueError, match=f"rows must be added in order: {first} is next"):
+            building.fill(first + 1, 90)
+        building.fill(first, last)
+    indptr, columns, data = building.finish()
+    np.testing.assert_array_equal(sp.csr_array((data, columns, indptr)).toarray(), X)
+    unfinished = _core.Cooccurrence(*pair(L))
+    unfinished.add(0, 89)
+    with pytest.raises(ValueError, match="rows 89 to 90 are missing"):
+        unfinished.fill(0, 1)
+
+
+@pytest.mark.parametrize("dtype", [None, np.float32])
+def test_cooccurrence_of_too_many_users_for_bitsets(dtype: Any) -> None:
+    """Beyond 128 MiB of them the columns of a row are found one by one."""
+    rng = np.random.default_rng(7)
+    some = popular_and_rare(300, 40, seed=8).tocoo()
+    rows = np.sort(rng.choice(2_200_000, 300, replace=False))[some.coords[0]]
+    L = sp.csr_array((some.data, (rows, some.coords[1])), shape=(2_200_000, 40))
+    X = dense_cooccurrence(some)
+    for n_threads in (1, 3):
+        indptr, columns, data = built(*pair(L, np.int32, dtype), n_threads=n_threads)
+        np.testing.assert_array_equal(sp.csr_array((data, columns, indptr)).toarray(), X)
+        assert len(data) == np.count_nonzero(X)
 
 
 def test_cooccurrence_wants_all_rows_in_order() -> None:
@@ -331,6 +374,90 @@ def test_cooccurrence_top_k(index: Any, dtype: Any) -> None:
                     assert j.shape == x.shape == (last - first, k)
                     np.testing.assert_array_equal(j, columns[first:last], err_msg=name)
                     np.testing.assert_array_equal(x, values[first:last], err_msg=name)
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("index", INDICES)
+def test_cooccurrence_panels(index: Any) -> None:
+    """All at once and panel by panel, on any number of threads; several panels of 32 items."""
+    for name, L in matrices():
+        X = dense_cooccurrence(L)
+        n_items = L.shape[1]
+        users = core(L, index)
+        for k in sorted({0, 1, 3, 40, n_items - 1, n_items} & set(range(n_items + 1))):
+            expected = top_k_reference(X, X > 0, k) if k else ()
+            for n_threads in THREADS:
+                panels = _core.CooccurrencePanels(users, k, n_threads)
+                n = len(panels.work)
+                assert n == -(-np.count_nonzero(L.sum(axis=0)) // 32)
+                cuts = (0, n) if n_threads < 3 else range(n + 1)
+                for first, last in itertools.pairwise(cuts):
+                    panels.add(first, last, n_threads)
+                squares, totals = panels.sums()
+                assert squares.dtype == totals.dtype == np.float64
+                np.testing.assert_array_equal(squares, (X**2).sum(axis=1), err_msg=name)
+                np.testing.assert_array_equal(totals, X.sum(axis=1), err_msg=name)
+                if k:
+                    columns, values = panels.top_k(n_threads)
+                    assert columns.dtype == np.int64
+                    assert values.dtype == np.float64
+                    np.testing.assert_array_equal(columns, expected[0], err_msg=f"{name}, {k}")
+                    np.testing.assert_array_equal(values, expected[1], err_msg=f"{name}, {k}")
+
+
+@pytest.mark.usefixtures("isa")
+def test_cooccurrence_panels_beyond_16_bits() -> None:
+    """Counts above 65,535 within a panel and between two, next to smaller ones, above 255 too."""
+    n = 140_000
+    rng = np.random.default_rng(8)
+    shares = rng.permutation(
+        [*np.full(9, 1.0), *np.linspace(0.7, 1, 28), *np.geomspace(1e-5, 0.4, 38)]
+    )
+    there = (rng.random((n, 75)) < shares).astype(np.float32)
+    X = there.T.astype(np.float64) @ there
+    assert (np.diagonal(X) > 65_535).sum() > 32
+    np.fill_diagonal(X, 0)
+    assert X.max() == n
+    assert ((X > 65_535).sum(axis=1) > 32).any()
+    expected = top_k_reference(X, X > 0, 9)
+    for n_threads in (1, 2):
+        panels = _core.CooccurrencePanels(core(there), 9, n_threads)
+        panels.add(0, len(panels.work), n_threads)
+        squares, totals = panels.sums()
+        np.testing.assert_array_equal(squares, (X**2).sum(axis=1))
+        np.testing.assert_array_equal(totals, X.sum(axis=1))
+        columns, values = panels.top_k(n_threads)
+        np.testing.assert_array_equal(columns, expected[0])
+        np.testing.assert_array_equal(values, expected[1])
+
+
+def test_cooccurrence_panels_refuse() -> None:
+    L = core(np.ones((2, 40)))
+    for k in (-1, 41, 2**62):
+        with pytest.raises(ValueError, match=r"k must be within \[0, 40\]"):
+            _core.CooccurrencePanels(L, k)
+    with pytest.raises(TypeError, match="l has values"):
+        _core.CooccurrencePanels(core(np.ones((2, 40)), np.int32, np.float32), 1)
+    with pytest.raises(ValueError, match="more items than 32 bits count"):
+        _core.CooccurrencePanels(
+            _core.Csr(0, 2**31, np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int64)), 1
+        )
+    panels = _core.CooccurrencePanels(L, 0)
+    assert panels.work.tolist() == [80, 16]
+    with pytest.raises(ValueError, match="panels must be added in order: 0 is next"):
+        panels.add(1, 2)
+    with pytest.raises(ValueError, match="not within"):
+        panels.add(0, 3)
+    panels.add(0, 1)
+    with pytest.raises(ValueError, match="panels must be added in order: 1 is next"):
+        panels.add(0, 1)
+    for call in (panels.sums, panels.top_k):
+        with pytest.raises(ValueError, match="panels 1 to 2 are missing"):
+            call()
+    panels.add(1, 2)
+    with pytest.raises(ValueError, match="k is 0"):
+        panels.top_k()
+    assert panels.sums()[1].tolist() == [78.0] * 40
 
 
 def test_cooccurrence_has_the_same_bits_at_any_thread_count() -> None:

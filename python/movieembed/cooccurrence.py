@@ -25,7 +25,8 @@ __all__ = [
     "cooccurrence_top_k",
 ]
 
-# Multiply-adds, or vectors of them, between two looks at Ctrl-C and the progress bar: some tenths of a second.
+# Multiply-adds, or vectors of them, between two looks at Ctrl-C and the progress bar: some tenths
+# of a second.
 BLOCK_WORK = 200_000_000
 
 
