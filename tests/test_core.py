@@ -406,6 +406,37 @@ def test_cooccurrence_panels(index: Any) -> None:
 
 
 @pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize(
+    "L",
+    [
+        random_likes(12, 700, 0.4, seed=10),
+        sp.csr_array(
+            (np.ones(4500, dtype=np.float32), np.arange(4500) * 7919 % 3001, np.arange(0, 4501, 3))
+        ),
+    ],
+    ids=["ties", "rare items"],
+)
+def test_cooccurrence_panels_of_many_columns(L: sp.csr_array) -> None:
+    """Ties with what is already among the best; panels that touch few of the columns."""
+    L.sort_indices()
+    X = (L.T @ L).toarray().astype(np.int64)
+    np.fill_diagonal(X, 0)
+    n_items = len(X)
+    for k in (1, 3, 20):
+        order = np.argsort(-X, axis=1, kind="stable")[:, :k]
+        values = np.take_along_axis(X, order, axis=1)
+        for n_threads in (1, 3):
+            panels = _core.CooccurrencePanels(core(L), k, n_threads)
+            panels.add(0, len(panels.work), n_threads)
+            if L.shape[0] > 1000:
+                assert (panels.work < (n_items - 32 * np.arange(len(panels.work))) / 16).any()
+            j, x = panels.top_k(n_threads)
+            np.testing.assert_array_equal(x, values)
+            np.testing.assert_array_equal(j, np.where(values > 0, order, -1))
+            np.testing.assert_array_equal(panels.sums()[0], (X**2).sum(axis=1))
+
+
+@pytest.mark.usefixtures("isa")
 def test_cooccurrence_panels_beyond_16_bits() -> None:
     """Counts above 65,535 within a panel and between two, next to smaller ones, above 255 too."""
     n = 140_000
