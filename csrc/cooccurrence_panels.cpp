@@ -158,6 +158,9 @@ void CooccurrencePanels::collect_visits(const std::vector<std::int64_t>& row_beg
             work_[p] += work[t][p];
         }
         visits_begin_[p + 1] = total;
+        const std::int64_t lines = items_ - static_cast<std::int64_t>(p) * kRows;
+        listed_.push_back(work_[p] < lines / 16);
+        if (!listed_[p]) work_[p] += lines;
     }
     visits_.reset(new PanelVisit[static_cast<std::size_t>(total)]);
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
@@ -196,8 +199,7 @@ void CooccurrencePanels::count(std::int64_t panel, Worker& worker) const {
             lines[j] = PanelLine{};
         }
     }
-    // Where few lines are used, a list of them costs less than walking them all.
-    if (!sparse(panel)) return;
+    if (!listed_[at]) return;
     for (std::int64_t v = visits_begin_[at]; v < visits_begin_[at + 1]; ++v) {
         const PanelVisit& visit = visits_[static_cast<std::size_t>(v)];
         for (std::int64_t m = visit.begin; m < visit.begin + visit.length; ++m) {
@@ -287,7 +289,7 @@ void CooccurrencePanels::drain(std::int64_t panel, Worker& worker, std::int64_t 
     // Threads begin at different stripes, so that they seldom wait for each other.
     const std::int64_t low_stripe = first / kStripe;
     const std::int64_t stripes = (items_ - 1) / kStripe + 1 - low_stripe;
-    const bool listed = sparse(panel);
+    const bool listed = listed_[static_cast<std::size_t>(panel)];
     if (listed) std::sort(worker.touched.begin(), worker.touched.end());
     for (std::int64_t s = 0; s < stripes; ++s) {
         const std::int64_t stripe = low_stripe + (s + start / kStripe) % stripes;

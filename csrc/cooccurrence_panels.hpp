@@ -27,7 +27,7 @@ public:
     CooccurrencePanels(const CsrView<T, I>& l, std::int64_t k, int n_threads);
     ~CooccurrencePanels();
 
-    // Vector operations of each panel.
+    // Vector operations of each panel, of lines added to and lines walked.
     const std::vector<std::int64_t>& work() const { return work_; }
 
     // Panels [first, last), each to be added once, in any order.
@@ -53,9 +53,6 @@ private:
     template <class T, class I>
     void relabel(const CsrView<T, I>& l, int threads);
     void collect_visits(const std::vector<std::int64_t>& row_begin, int threads);
-    bool sparse(std::int64_t panel) const {
-        return work_[static_cast<std::size_t>(panel)] < (items_ - panel * kPanelRows) / 16;
-    }
     void count(std::int64_t panel, Worker& worker) const;
     void drain(std::int64_t panel, Worker& worker, std::int64_t start);
     void drain_stripe(std::int64_t panel, Worker& worker, std::int64_t from, const std::uint32_t* which,
@@ -74,6 +71,7 @@ private:
     std::vector<std::int64_t> visits_begin_;   // of each panel in visits_
     std::unique_ptr<PanelVisit[]> visits_;
     std::vector<std::int64_t> work_;
+    std::vector<bool> listed_;  // panels that use few lines: a list of them costs less than walking them all
     std::vector<std::unique_ptr<Worker>> workers_;
     std::unique_ptr<std::uint64_t[]> keys_;  // as the two before, not initialised: whoever uses it touches it first
     std::vector<Best> best_;

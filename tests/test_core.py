@@ -474,7 +474,7 @@ def test_cooccurrence_panels_refuse() -> None:
             _core.Csr(0, 2**31, np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int64)), 1
         )
     panels = _core.CooccurrencePanels(L, 0)
-    assert panels.work.tolist() == [80, 16]
+    assert panels.work.tolist() == [2 * 40 + 40, 2 * 8 + 8]  # lines added to, lines walked
     with pytest.raises(ValueError, match="panels must be added in order: 0 is next"):
         panels.add(1, 2)
     with pytest.raises(ValueError, match="not within"):
