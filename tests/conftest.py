@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from movieembed import _core
 from movieembed.datasets import load_movielens
 from movieembed.likes import Likes
 
@@ -32,3 +34,13 @@ def ratings_movies(movielens_small: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 def small_likes(ratings_movies: tuple[pd.DataFrame, pd.DataFrame]) -> Likes:
     ratings, movies = ratings_movies
     return Likes.from_ratings(ratings, threshold=4.0, items=movies)
+
+
+@pytest.fixture(params=_core.gather_isas())
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each variant of the loops that this machine can run."""
+    before = _core.gather_isa()
+    _core.use_gather_isa(request.param)
+    assert _core.gather_isa() == request.param
+    yield request.param
+    _core.use_gather_isa(before)
