@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
 
-from threadpoolctl import LibController, ThreadpoolController, register
+from threadpoolctl import LibController, OpenBLASController, ThreadpoolController, register
 
 from movieembed import _core
 
@@ -88,6 +88,7 @@ def serial_blas() -> Iterator[None]:
             if _controller is None:
                 _use_scipy_blas()
                 _controller = ThreadpoolController().select(user_api="blas")
+            _take_control()
             _limiter = _controller.limit(limits=1)
         _inside += 1
     try:
@@ -96,8 +97,21 @@ def serial_blas() -> Iterator[None]:
         with _lock:
             _inside -= 1
             if _inside == 0:
+                _take_control()
                 _limiter.restore_original_limits()
                 _limiter = None
+                _take_control()
+
+
+def _take_control() -> None:
+    """Let this thread change OpenBLAS's threads, whichever did so last.
+
+    From version 3.8 on threadpoolctl lets one thread at a time do that and ignores the others in
+    silence. Here they take turns, under the lock.
+    """
+    clear = getattr(OpenBLASController, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
 
 
 def _use_scipy_blas() -> None:
