@@ -469,7 +469,7 @@ public:
     py::tuple sums() const {
         check_all();
         py::array_t<double> squares(n_items_), totals(n_items_);
-        panels_->sums(false, squares.mutable_data(), totals.mutable_data());
+        panels_->sums(squares.mutable_data(), totals.mutable_data());
         return py::make_tuple(squares, totals);
     }
 
@@ -497,8 +497,7 @@ private:
     int64_t n_items_, k_, count_, next_ = 0;
 };
 
-py::tuple cooccurrence_row_sums_py(const Csr& l, const Csr& lt, int64_t first, int64_t last, bool with_diagonal,
-                                   int n_threads) {
+py::tuple cooccurrence_row_sums_py(const Csr& l, const Csr& lt, int64_t first, int64_t last, int n_threads) {
     check_pair(l, lt);
     check_range(first, last, l.cols());
     py::array_t<double> squares(last - first), totals(last - first);
@@ -506,7 +505,7 @@ py::tuple cooccurrence_row_sums_py(const Csr& l, const Csr& lt, int64_t first, i
     double* pt = totals.mutable_data();
     with_views(l, lt, [&](const auto& vl, const auto& vlt) {
         py::gil_scoped_release free;
-        cooccurrence_row_sums(vl, vlt, first, last, with_diagonal, ps, pt, n_threads);
+        cooccurrence_row_sums(vl, vlt, first, last, ps, pt, n_threads);
     });
     return py::make_tuple(squares, totals);
 }
@@ -759,7 +758,7 @@ PYBIND11_MODULE(_core, m) {
         .def("sums", &Panels::sums, "Row sums of squares and row sums of X.")
         .def("top_k", &Panels::top_k, py::arg("n_threads") = 0, "The k largest entries of each row of X.");
     m.def("cooccurrence_row_sums", &cooccurrence_row_sums_py, "Row sums of squares and row sums of X.", py::arg("l"),
-          py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("with_diagonal") = false, py::arg("n_threads") = 0);
+          py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("n_threads") = 0);
     m.def("cooccurrence_top_k", &cooccurrence_top_k_py, "The k largest entries of rows of X: (columns, values).",
           py::arg("l"), py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("k"), py::arg("n_threads") = 0);
     m.def("set_blas", &set_blas, "Take BLAS from SciPy's capsules.", py::arg("sgemm"), py::arg("dgemm"),

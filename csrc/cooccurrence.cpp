@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "cooccurrence_panels.hpp"
 #include "threads.hpp"
 #include "top_k.hpp"
 
@@ -27,8 +26,8 @@ public:
         touched_.reserve(sum_.size());
     }
 
-    // Row i, the diagonal left out unless asked for.
-    void compute(std::int64_t i, bool with_diagonal) {
+    // Row i, the diagonal left out.
+    void compute(std::int64_t i) {
         std::int64_t work = 0;
         for (std::int64_t k = lt_.begin(i); k < lt_.end(i); ++k) {
             const auto u = static_cast<std::int64_t>(lt_.indices[k]);
@@ -47,10 +46,8 @@ public:
                 if (!dense_) touched_.push_back(l_.indices[m]);
             }
         }
-        if (!with_diagonal) {
-            sum_[static_cast<std::size_t>(i)] = 0;
-            seen_[static_cast<std::size_t>(i)] = 0;
-        }
+        sum_[static_cast<std::size_t>(i)] = 0;
+        seen_[static_cast<std::size_t>(i)] = 0;
     }
 
     // Calls f(column, sum) for each entry, and clears the row.
@@ -277,18 +274,12 @@ void cooccurrence_rows(const CsrView<T, I>& l, const CsrView<T, I>& lt, const Us
 
 template <class T, class I>
 void cooccurrence_row_sums(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last,
-                           bool with_diagonal, double* sum_squares, double* totals, int n_threads) {
-    if (!l.values && first == 0 && last == l.cols) {
-        CooccurrencePanels panels(l, 0, n_threads);
-        panels.add(0, std::ssize(panels.work()), n_threads);
-        panels.sums(with_diagonal, sum_squares, totals);
-        return;
-    }
+                           double* sum_squares, double* totals, int n_threads) {
     for_chunks<RowAccumulator<T, I>>(
         first, last, n_threads,
         [=](auto& row, int, std::int64_t begin, std::int64_t end) {
             for (std::int64_t i = begin; i < end; ++i) {
-                row.compute(i, with_diagonal);
+                row.compute(i);
                 double squares = 0, total = 0;
                 row.drain([&](std::int64_t, double x) {
                     squares += x * x;
@@ -311,7 +302,7 @@ void cooccurrence_top_k(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::in
         [&](auto& row, int worker, std::int64_t begin, std::int64_t end) {
             Scored<double>* heap = memory.data() + static_cast<std::int64_t>(worker) * k;
             for (std::int64_t i = begin; i < end; ++i) {
-                row.compute(i, false);
+                row.compute(i);
                 TopK<double> best(heap, k);
                 row.drain([&](std::int64_t j, double x) { best.offer(x, j); });
                 best.sort();
@@ -325,17 +316,17 @@ void cooccurrence_top_k(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::in
         l, lt);
 }
 
-#define MOVIEEMBED_INSTANTIATE(T, I)                                                                                  \
-    template UserBits user_bits(const CsrView<T, I>&);                                                                \
-    template void cooccurrence_row_nnz(const CsrView<T, I>&, const CsrView<T, I>&, const UserBits&, std::int64_t,     \
-                                       std::int64_t, std::int64_t*, int);                                             \
-    template void cooccurrence_rows(const CsrView<T, I>&, const CsrView<T, I>&, const UserBits&, std::int64_t,        \
-                                    std::int64_t, const std::int64_t*, I*, std::int64_t*, int);                       \
-    template void cooccurrence_rows(const CsrView<T, I>&, const CsrView<T, I>&, const UserBits&, std::int64_t,        \
-                                    std::int64_t, const std::int64_t*, I*, double*, int);                             \
-    template void cooccurrence_row_sums(const CsrView<T, I>&, const CsrView<T, I>&, std::int64_t, std::int64_t, bool, \
-                                        double*, double*, int);                                                       \
-    template void cooccurrence_top_k(const CsrView<T, I>&, const CsrView<T, I>&, std::int64_t, std::int64_t,          \
+#define MOVIEEMBED_INSTANTIATE(T, I)                                                                              \
+    template UserBits user_bits(const CsrView<T, I>&);                                                            \
+    template void cooccurrence_row_nnz(const CsrView<T, I>&, const CsrView<T, I>&, const UserBits&, std::int64_t, \
+                                       std::int64_t, std::int64_t*, int);                                         \
+    template void cooccurrence_rows(const CsrView<T, I>&, const CsrView<T, I>&, const UserBits&, std::int64_t,    \
+                                    std::int64_t, const std::int64_t*, I*, std::int64_t*, int);                   \
+    template void cooccurrence_rows(const CsrView<T, I>&, const CsrView<T, I>&, const UserBits&, std::int64_t,    \
+                                    std::int64_t, const std::int64_t*, I*, double*, int);                         \
+    template void cooccurrence_row_sums(const CsrView<T, I>&, const CsrView<T, I>&, std::int64_t, std::int64_t,   \
+                                        double*, double*, int);                                                   \
+    template void cooccurrence_top_k(const CsrView<T, I>&, const CsrView<T, I>&, std::int64_t, std::int64_t,      \
                                      std::int64_t, std::int64_t*, double*, int);
 MOVIEEMBED_INSTANTIATE(float, std::int32_t)
 MOVIEEMBED_INSTANTIATE(float, std::int64_t)

@@ -55,11 +55,11 @@ template <class T, class I, class A>
 void cooccurrence_rows(const CsrView<T, I>& l, const CsrView<T, I>& lt, const UserBits& users, std::int64_t first,
                        std::int64_t last, const std::int64_t* indptr, I* indices, A* data, int n_threads);
 
-// Sum of squares and sum of each row in [first, last); with_diagonal adds X_ii = c_i.
+// Sum of squares and sum of each row in [first, last).
 // sum_squares and totals have last - first entries. All rows of an L without values come from CooccurrencePanels.
 template <class T, class I>
 void cooccurrence_row_sums(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last,
-                           bool with_diagonal, double* sum_squares, double* totals, int n_threads);
+                           double* sum_squares, double* totals, int n_threads);
 
 // The k largest entries of each row in [first, last), descending, ties by ascending column; columns is
 // padded with -1 and values with 0 where a row has fewer. Both are (last - first) x k.

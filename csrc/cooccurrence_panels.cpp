@@ -314,13 +314,12 @@ void CooccurrencePanels::drain(std::int64_t panel, Worker& worker, std::int64_t 
     }
 }
 
-void CooccurrencePanels::sums(bool with_diagonal, double* sum_squares, double* totals) const {
+void CooccurrencePanels::sums(double* sum_squares, double* totals) const {
     std::fill_n(sum_squares, cols_, 0.0);
     std::fill_n(totals, cols_, 0.0);
     for (std::size_t i = 0; i < column_of_.size(); ++i) {
-        const std::int64_t diagonal = with_diagonal ? likes_[i] : 0;
-        sum_squares[column_of_[i]] = static_cast<double>(squares_[i] + diagonal * diagonal);
-        totals[column_of_[i]] = static_cast<double>(totals_[i] + diagonal);
+        sum_squares[column_of_[i]] = static_cast<double>(squares_[i]);
+        totals[column_of_[i]] = static_cast<double>(totals_[i]);
     }
 }
 

@@ -34,7 +34,7 @@ public:
     void add(std::int64_t first, std::int64_t last, int n_threads);
 
     // Once all panels are added: sum of squares and sum of each of the l.cols rows.
-    void sums(bool with_diagonal, double* sum_squares, double* totals) const;
+    void sums(double* sum_squares, double* totals) const;
 
     // And the k largest entries of each, descending, ties by ascending column; columns is padded with -1 and values
     // with 0 where a row has fewer. Both are l.cols x k.

@@ -9,15 +9,17 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from helpers import dense_cooccurrence, dense_gradient, parallel_from, random_likes, to_dense
-from movieembed.backends.cpu import GRAM_ROWS, CpuOperator, without_idle
+from movieembed._threads import serial_blas
+from movieembed.backends import cpu
+from movieembed.backends.cpu import CpuOperator, without_idle
 from movieembed.likes import Likes
 
 FLOATS = (np.float32, np.float64)
 
 
 @pytest.fixture(autouse=True)
-def _always_parallel() -> Iterator[None]:
-    with parallel_from(0):
+def _parallel_with_blas() -> Iterator[None]:
+    with parallel_from(0), serial_blas():
         yield
 
 
@@ -137,8 +139,14 @@ def test_operator(name: str, dtype: Any, keep_all: bool) -> None:
             LU = op.from_user_vectors(U)
             assert LU.dtype == dtype
             assert (np.abs(LU - M.T @ U) <= eps(dtype) * np.abs(M).T @ np.abs(U)).all()
-            G = op.gram(V)
-            g, norm = op.masked_gradient(V, XV, G, op.row_dots(V, V))
+            same, form = op.evaluate(V)
+            np.testing.assert_array_equal(same, XV)
+            size_of_form = np.abs((V64.T @ (size + np.diag(np.diag(size)))) @ np.abs(V64)).max()
+            assert abs(form - np.vdot(V64, X @ V64)) <= k * eps(dtype) * (size_of_form + 1e-30)
+            G, n = op.moments(V)
+            np.testing.assert_allclose(G, V64.T @ V64, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(n, (V64**2).sum(axis=1), rtol=1e-12)
+            g, norm = op.masked_gradient(V, XV, G, n)
             assert g.dtype == dtype
             terms = 4 * (np.abs(V64 @ V64.T) + 2 * size) @ np.abs(V64) * (1 + k)
             assert (np.abs(g - dense_gradient(X, V64)) <= eps(dtype) * terms).all()
@@ -201,17 +209,34 @@ def test_dense_algebra(dtype: Any) -> None:
     np.testing.assert_array_equal(op.gram(A), op.gram(A).T)
 
     C = rng.integers(-9, 10, (6, 3)).astype(np.float64)
+    D = rng.integers(-9, 10, (40, 3)).astype(dtype)
     stacked = op.hstack([A, B])
+    kept = op.empty(10)
+    assert kept.shape == (40, 10)
+    kept[:] = 7
+    theta = np.arange(6.0)
+    shifted = (squares[:, None] - theta) * A64
     for tall, expected in (
         (op.scale_rows(squares, A), squares[:, None] * A64),
+        (op.scale_columns(A, theta), A64 * theta),
         (op.matmul(A, C), A64 @ C),
+        (op.matmul(A, C, out=D.copy()), A64 @ C),
+        (op.matmul(A, C, out=D.copy(), add=True), D + A64 @ C),
+        (op.matmul(A[:, 2:5], C[:3], out=kept[:, 4:7]), A64[:, 2:5] @ C[:3]),
+        (op.residual(A, 2 * A, squares, theta), 2 * A64 + shifted),
+        (op.residual(A, 2 * A, squares, theta, 0.5), A64 + shifted / 2),
+        (op.residual(A, A, squares, theta, out=stacked[:, :6].copy()), A64 + shifted),
         (stacked, np.hstack([A64, B64])),
         (op.asarray(A64), A64),
         (op.asarray(np.asfortranarray(A64)), A64),
+        (op.astype(A64), A64),
+        (op.astype(A.astype(np.float32)), A64),
         (op.to_host(A), A64),
     ):
         assert tall.dtype == dtype
         np.testing.assert_array_equal(tall, expected)
+    assert (kept[:, :4] == 7).all()
+    assert (kept[:, 7:] == 7).all()
     assert op.asarray(np.asfortranarray(A64)).flags.c_contiguous
 
     dots = op.row_dots(A, stacked[:, :6])
@@ -220,17 +245,32 @@ def test_dense_algebra(dtype: Any) -> None:
     np.testing.assert_array_equal(op.row_dots(A[:, ::-1], A[:, ::-1]), dots)
 
 
-def test_float32_gram_is_gathered_in_float64() -> None:
-    """In blocks of rows: one block, a whole number of them, a rest."""
-    op = CpuOperator(random_likes(3, 4, 0.5, seed=14), np.float32)
-    for n in (1, GRAM_ROWS - 1, GRAM_ROWS, GRAM_ROWS + 1, 3 * GRAM_ROWS + 5):
-        A = np.random.default_rng(4).integers(-9, 10, (n, 3)).astype(np.float32)
-        np.testing.assert_array_equal(op.gram(A), A.astype(float).T @ A.astype(float))
-        np.testing.assert_array_equal(op.gram(A, A[:, :2].copy()), op.gram(A)[:, :2])
-    # 2^24 + 1 is no float32: the total must not be one.
-    A = np.zeros((2 * GRAM_ROWS, 1), dtype=np.float32)
-    A[0], A[-1] = 4096, 1
-    assert op.gram(A).tolist() == [[2**24 + 1]]
+def test_another_precision_shares_the_likes() -> None:
+    for weights in (False, True):
+        op = CpuOperator(random_likes(30, 40, 0.3, seed=14, weights=weights), np.float32)
+        assert op.diagonal.dtype == np.float32
+        assert op.in_precision(np.float32) is op
+        wide = op.in_precision(np.float64)
+        assert wide.dtype == wide.diagonal.dtype == np.float64
+        assert op.dtype == op.diagonal.dtype == np.float32
+        assert wide.matrix is op.matrix
+        X = dense_cooccurrence(op.matrix)
+        V = normal((op.n_items, 5), 6, np.float64)
+        np.testing.assert_allclose(wide.apply(V), X @ V, atol=1e-11)
+        assert op.apply(op.astype(V)).dtype == np.float32
+        np.testing.assert_allclose(wide.diagonal, op.diagonal, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", cases())
+def test_user_gram(name: str, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    op = CpuOperator(cases()[name], dtype)
+    M = to_dense(op.matrix)
+    gram = op.user_gram()
+    assert gram is not None
+    np.testing.assert_allclose(gram, M @ M.T, rtol=0, atol=1e-12)
+    monkeypatch.setattr(cpu, "FEW_USERS", op.n_users - 1)
+    assert op.user_gram() is None
 
 
 @pytest.mark.parametrize("keep_all", [False, True])

@@ -274,9 +274,7 @@ def kernel_calls() -> dict[str, Callable[[], Any]]:
         "tall_gram": lambda: _core.tall_gram(tall, n_threads=1),
         "moments": lambda: _core.moments(tall, n_threads=1),
         "Cooccurrence.add": lambda: _core.Cooccurrence(users, items).add(0, 1200, 1),
-        "cooccurrence_row_sums": lambda: _core.cooccurrence_row_sums(
-            users, items, 0, 1200, False, 1
-        ),
+        "cooccurrence_row_sums": lambda: _core.cooccurrence_row_sums(users, items, 0, 1200, 1),
         "cooccurrence_top_k": lambda: _core.cooccurrence_top_k(users, items, 0, 1200, 9, 1),
         "residual_rows": lambda: _core.residual_rows(users, items, 0, p, 1),
         "row_dots": lambda: _core.row_dots(tall, tall, 1),

@@ -53,7 +53,7 @@ class CooccurrencePanels:
     def top_k(self, n_threads: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...
 
 def cooccurrence_row_sums(
-    l: Csr, lt: Csr, first: int, last: int, with_diagonal: bool = False, n_threads: int = 0
+    l: Csr, lt: Csr, first: int, last: int, n_threads: int = 0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
 def cooccurrence_top_k(
     l: Csr, lt: Csr, first: int, last: int, k: int, n_threads: int = 0

@@ -74,20 +74,25 @@ class CpuOperator:
 
     @cached_property
     def frobenius_squared(self) -> float:
-        # |L'L|_F = |LL'|_F: the side with the shorter sum of squared row lengths does the work.
-        # LL' holds the diagonal too, which comes off again exactly for counts but not for weights.
+        if not (self.matrix.data == 1).all():
+            users, items = core_pair(self.matrix)
+            squares, _ = _core.cooccurrence_row_sums(
+                users, items, 0, self.n_items, n_threads=self.n_threads
+            )
+            return float(squares.sum())
+        # |L'L|_F = |LL'|_F: the side with the shorter sum of squared row lengths does the work. What
+        # it leaves out is its own diagonal.
         per_user = np.diff(self.matrix.indptr).astype(np.float64)
         per_item = np.bincount(self.matrix.indices, minlength=self.n_items).astype(np.float64)
-        counts = bool((self.matrix.data == 1).all())
-        users, items = core_pair(self.matrix)
-        if counts and per_item @ per_item < per_user @ per_user:
-            squares, _ = _core.cooccurrence_row_sums(
-                items, users, 0, self.n_users, True, self.n_threads
-            )
-            return float(squares.sum() - per_item @ per_item)
-        squares, _ = _core.cooccurrence_row_sums(
-            users, items, 0, self.n_items, False, self.n_threads
-        )
+        of_users, of_items = float(per_user @ per_user), float(per_item @ per_item)
+        if of_items < of_users:
+            return self._off_diagonal_squares(self.matrix.T.tocsr()) + of_users - of_items
+        return self._off_diagonal_squares(self.matrix)
+
+    def _off_diagonal_squares(self, matrix: sp.csr_array) -> float:
+        panels = _core.CooccurrencePanels(core_csr(matrix), 0, n_threads=self.n_threads)
+        panels.add(0, len(panels.work), n_threads=self.n_threads)
+        squares, _ = panels.sums()
         return float(squares.sum())
 
     def asarray(self, host: NDArray[Any]) -> NDArray[Any]:
