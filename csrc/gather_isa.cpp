@@ -15,21 +15,29 @@ namespace {
 constexpr std::int64_t kRun = 512;
 constexpr std::int64_t kAhead = 10;  // entries between the prefetch of a row of V and its use
 
+// One register. GCC keeps vectors of several registers in memory.
+#if defined(__AVX512F__)
+constexpr int kRegister = 64;
+#elif defined(__AVX__)
+constexpr int kRegister = 32;
+#else
+constexpr int kRegister = 16;
+#endif
+
 #if defined(__GNUC__)
 inline void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
-// 64 bytes: one AVX-512 register, two AVX2 or four SSE/NEON ones.
 template <class T>
 struct Vector {
-    typedef T Type __attribute__((vector_size(64), may_alias));
+    typedef T Type __attribute__((vector_size(kRegister), may_alias));
 };
 #else
 inline void prefetch(const void*) {}
 template <class T>
 struct Vector {
     struct Type {
-        T x[64 / sizeof(T)];
+        T x[kRegister / sizeof(T)];
         Type& operator+=(const Type& other) {
-            for (std::size_t j = 0; j < 64 / sizeof(T); ++j) x[j] += other.x[j];
+            for (std::size_t j = 0; j < kRegister / sizeof(T); ++j) x[j] += other.x[j];
             return *this;
         }
         friend Type operator*(const Type& a, T w) {
@@ -45,20 +53,20 @@ template <bool kAll, int N, class T, class Index>
 inline void sum_run(const Index* idx, const T* val, std::int64_t first, std::int64_t last, const T* v,
                     typename Vector<T>::Type* sum) {
     using Vec = typename Vector<T>::Type;
-    constexpr std::int64_t kWidth = N * (64 / static_cast<std::int64_t>(sizeof(T)));
+    constexpr std::int64_t kWidth = N * (kRegister / static_cast<std::int64_t>(sizeof(T)));
     for (std::int64_t k = first; k < last; ++k) {
         if constexpr (kAll) {
             const char* next = reinterpret_cast<const char*>(v + static_cast<std::int64_t>(idx[k + kAhead]) * kWidth);
 #pragma GCC unroll 4
-            for (int j = 0; j < N; ++j) prefetch(next + 64 * j);
+            for (int j = 0; j < N * kRegister; j += 64) prefetch(next + j);
         }
         const Vec* row = reinterpret_cast<const Vec*>(v + static_cast<std::int64_t>(idx[k]) * kWidth);
         if (val) {
             const T w = val[k];
-#pragma GCC unroll 4
+#pragma GCC unroll 16
             for (int j = 0; j < N; ++j) sum[j] += row[j] * w;
         } else {
-#pragma GCC unroll 4
+#pragma GCC unroll 16
             for (int j = 0; j < N; ++j) sum[j] += row[j];
         }
     }
@@ -67,7 +75,7 @@ inline void sum_run(const Index* idx, const T* val, std::int64_t first, std::int
 template <int N, class T, class I, class Index>
 void gather_width(const GatherJob<T, I, Index>& job) {
     using Vec = typename Vector<T>::Type;
-    constexpr std::int64_t kWidth = N * (64 / static_cast<std::int64_t>(sizeof(T)));
+    constexpr std::int64_t kWidth = N * (kRegister / static_cast<std::int64_t>(sizeof(T)));
     for (std::int64_t r = job.begin; r < job.end; ++r) {
         const std::int64_t begin = static_cast<std::int64_t>(job.ptr[r]);
         const std::int64_t end = static_cast<std::int64_t>(job.ptr[r + 1]);
@@ -79,16 +87,16 @@ void gather_width(const GatherJob<T, I, Index>& job) {
             Vec sum[N] = {};
             sum_run<true, N>(job.indices, job.values, first, middle, job.v, sum);
             sum_run<false, N>(job.indices, job.values, middle, last, job.v, sum);
-#pragma GCC unroll 4
+#pragma GCC unroll 16
             for (int j = 0; j < N; ++j) total[j] += sum[j];
         }
         if (job.map) {
             Vec* out = reinterpret_cast<Vec*>(job.out + static_cast<std::int64_t>(job.map[r]) * kWidth);
-#pragma GCC unroll 4
+#pragma GCC unroll 16
             for (int j = 0; j < N; ++j) out[j] += total[j];
         } else {
             Vec* out = reinterpret_cast<Vec*>(job.out + (r - job.begin) * kWidth);
-#pragma GCC unroll 4
+#pragma GCC unroll 16
             for (int j = 0; j < N; ++j) out[j] = total[j];
         }
     }
@@ -96,15 +104,16 @@ void gather_width(const GatherJob<T, I, Index>& job) {
 
 template <class T, class I, class Index>
 void gather_rows(const GatherJob<T, I, Index>& job) {
+    constexpr int k64 = 64 / kRegister;
     switch (job.vectors) {
         case 1:
-            return gather_width<1>(job);
+            return gather_width<k64>(job);
         case 2:
-            return gather_width<2>(job);
+            return gather_width<2 * k64>(job);
         case 3:
-            return gather_width<3>(job);
+            return gather_width<3 * k64>(job);
         default:
-            return gather_width<4>(job);
+            return gather_width<4 * k64>(job);
     }
 }
 

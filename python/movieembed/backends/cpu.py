@@ -80,8 +80,8 @@ class CpuOperator:
                 users, items, 0, self.n_items, n_threads=self.n_threads
             )
             return float(squares.sum())
-        # |L'L|_F = |LL'|_F: the side with the shorter sum of squared row lengths does the work. What
-        # it leaves out is its own diagonal.
+        # |L'L|_F = |LL'|_F: the side with the smaller sum of squared row lengths does the work.
+        # What it leaves out is its own diagonal.
         per_user = np.diff(self.matrix.indptr).astype(np.float64)
         per_item = np.bincount(self.matrix.indices, minlength=self.n_items).astype(np.float64)
         of_users, of_items = float(per_user @ per_user), float(per_item @ per_item)
