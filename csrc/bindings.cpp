@@ -6,6 +6,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -359,6 +360,20 @@ private:
     const std::vector<double>* squares_ = nullptr;
 };
 
+// What is built range by range is built by one thread at a time.
+class InUse {
+public:
+    explicit InUse(std::atomic_flag& flag) : flag_(flag) {
+        if (flag_.test_and_set()) throw std::runtime_error("another thread is using this object");
+    }
+    ~InUse() { flag_.clear(); }
+    InUse(const InUse&) = delete;
+    InUse& operator=(const InUse&) = delete;
+
+private:
+    std::atomic_flag& flag_;
+};
+
 // X in the making: add() counts the entries of each row, fill() writes them once all rows are counted.
 class Cooccurrence {
 public:
@@ -366,10 +381,14 @@ public:
         check_pair(l(), lt());
         indptr_ = py::array_t<int64_t>(l().cols() + 1);
         indptr_.mutable_data()[0] = 0;
-        with_views(l(), lt(), [&](const auto& vl, const auto&) { users_ = user_bits(vl); });
+        with_views(l(), lt(), [&](const auto& vl, const auto&) {
+            py::gil_scoped_release free;
+            users_ = user_bits(vl);
+        });
     }
 
     void add(int64_t first, int64_t last, int n_threads) {
+        const InUse mine(in_use_);
         check_next(first, last, counted_);
         int64_t* nnz = indptr_.mutable_data() + first + 1;
         with_views(l(), lt(), [&](const auto& vl, const auto& vlt) {
@@ -380,6 +399,7 @@ public:
     }
 
     void fill(int64_t first, int64_t last, int n_threads) {
+        const InUse mine(in_use_);
         check_next(first, last, filled_);
         if (counted_ != l().cols())
             throw py::value_error("rows " + std::to_string(counted_) + " to " + std::to_string(l().cols()) +
@@ -432,6 +452,7 @@ private:
     UserBits users_;
     int64_t counted_ = 0, filled_ = 0;
     bool allocated_ = false;
+    std::atomic_flag in_use_;
 };
 
 // Of likes without values, which it does not keep.
@@ -458,6 +479,7 @@ public:
     py::array_t<int64_t> work() const { return py::array_t<int64_t>(count_, panels_->work().data()); }
 
     void add(int64_t first, int64_t last, int n_threads) {
+        const InUse mine(in_use_);
         check_range(first, last, count_);
         if (first != next_)
             throw py::value_error("panels must be added in order: " + std::to_string(next_) + " is next");
@@ -466,7 +488,8 @@ public:
         next_ = last;
     }
 
-    py::tuple sums() const {
+    py::tuple sums() {
+        const InUse mine(in_use_);
         check_all();
         py::array_t<double> squares(n_items_), totals(n_items_);
         panels_->sums(squares.mutable_data(), totals.mutable_data());
@@ -474,6 +497,7 @@ public:
     }
 
     py::tuple top_k(int n_threads) {
+        const InUse mine(in_use_);
         check_all();
         if (k_ == 0) throw py::value_error("k is 0");
         py::array_t<int64_t> columns({n_items_, k_});
@@ -495,6 +519,7 @@ private:
 
     std::unique_ptr<CooccurrencePanels> panels_;
     int64_t n_items_, k_, count_, next_ = 0;
+    std::atomic_flag in_use_;
 };
 
 py::tuple cooccurrence_row_sums_py(const Csr& l, const Csr& lt, int64_t first, int64_t last, int n_threads) {
@@ -714,7 +739,8 @@ MOVIEEMBED_EXPORT int movieembed_get_max_threads() { return max_threads(); }
 MOVIEEMBED_EXPORT void movieembed_set_max_threads(int n) { set_max_threads(n); }
 }
 
-PYBIND11_MODULE(_core, m) {
+// No kernel touches Python objects, and what is shared has locks of its own.
+PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.doc() = "Compiled kernels of movieembed. Private: use the functions of the package.";
 
     m.def("max_threads", &max_threads, "Threads that a kernel uses when n_threads is 0.");
