@@ -4,13 +4,13 @@
 
 X = L'L off its diagonal, all of it, against SciPy's `L.T @ L` in float32 and int32. SciPy gets its
 own CSR of L' beforehand, may keep the diagonal and leave the columns of a row unsorted; the package
-starts from the likes and returns counts, sorted, without the diagonal. MKL's gram computes the upper
-triangle alone. Top k against sparse_dot_topn, which keeps the k + 1 largest of L'L, the diagonal
-among them.
+starts from the likes and returns counts, sorted, without the diagonal. MKL's gram computes the
+upper triangle alone. Top k against sparse_dot_topn, which keeps the k + 1 largest of L'L, the
+diagonal among them.
 
 Prediction: the multiply-adds, the sum over users of (number of likes)^2, are few beside the 6
-million entries to write; where these are comes from the union of users' bitsets. A quarter of SciPy's
-time, although the entries are wider. Top k without X adds 32 pairs at a time: a third of
+million entries to write; where these are comes from the union of users' bitsets. A quarter of
+SciPy's time, although the entries are wider. Top k without X adds 32 pairs at a time: a third of
 sparse_dot_topn's time.
 """
 
