@@ -32,6 +32,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 import movieembed as me
 from floor import cores
 from harness import Contender, Question, available, load_likes, parser, run_questions
+from movieembed._threads import serial_blas
 from movieembed.backends.cpu import CpuOperator, without_idle
 from movieembed.solvers import solve
 from movieembed.solvers.adam import adam
@@ -56,8 +57,9 @@ class Optima:
 
     def __getitem__(self, d: int) -> float:
         if str(d) not in self.known:
-            op = CpuOperator(self.likes.matrix)
-            solution = solve(op, "eigen", d, rng=np.random.default_rng(1), tol=1e-10)
+            with serial_blas():
+                op = CpuOperator(self.likes.matrix)
+                solution = solve(op, "eigen", d, rng=np.random.default_rng(1), tol=1e-10)
             if not solution.converged:
                 raise RuntimeError(f"no optimum to compare with at d = {d}: {solution.reason}")
             self.known[str(d)] = solution.cost
@@ -167,6 +169,10 @@ class OurAdam:
         self.costs: list[float] = []
 
     def __call__(self) -> tuple[list[float], np.ndarray]:
+        with serial_blas():
+            return self.go_on()
+
+    def go_on(self) -> tuple[list[float], np.ndarray]:
         if not self.costs:
             op = CpuOperator(self.likes.matrix, np.float32, keep_all=True)
             self.steps = adam(op, self.V0, ADAM_RATE)
