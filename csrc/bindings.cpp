@@ -298,6 +298,16 @@ public:
         return squares;
     }
 
+    double squared_norm(const py::array& v, int n_threads) const {
+        const auto of = [&](const auto& any) {
+            using T = typename std::remove_cvref_t<decltype(any)>::Value;
+            const auto tv = tall<const T>(v, "v", cols_, -1);
+            py::gil_scoped_release free;
+            return any.squared_norm(tv, n_threads);
+        };
+        return wide_value_ ? of(*double_) : of(*float_);
+    }
+
     void to_items(const py::array& u, py::array out, int n_threads) const {
         product(u, "u", rows_, out,
                 [&](const auto& any, const auto& from, const auto& to) { any.to_items(from, to, n_threads); });
@@ -308,7 +318,9 @@ public:
 private:
     template <class T>
     struct Any {
+        using Value = T;
         virtual ~Any() = default;
+        virtual double squared_norm(const Tall<const T>& v, int n_threads) const = 0;
         virtual double apply(const Tall<const T>& v, const Tall<T>& out, int n_threads) const = 0;
         virtual void to_items(const Tall<const T>& u, const Tall<T>& out, int n_threads) const = 0;
     };
@@ -318,6 +330,9 @@ private:
         Typed(const CsrView<T, I>& l, int n_threads) : product(l, n_threads) {}
         double apply(const Tall<const T>& v, const Tall<T>& out, int n_threads) const override {
             return product.apply(v.data, v.ld, v.cols, out.data, out.ld, n_threads);
+        }
+        double squared_norm(const Tall<const T>& v, int n_threads) const override {
+            return product.squared_norm(v.data, v.ld, v.cols, n_threads);
         }
         void to_items(const Tall<const T>& u, const Tall<T>& out, int n_threads) const override {
             product.to_items(u.data, u.ld, u.cols, out.data, out.ld, n_threads);
@@ -768,6 +783,8 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def(py::init<py::object, py::object, int>(), py::arg("l"), py::arg("dtype"), py::arg("n_threads") = 0)
         .def("apply", &Product::apply, "out = X v; returns |L v|_F^2.", py::arg("v").noconvert(),
              py::arg("out").noconvert(), py::arg("n_threads") = 0)
+        .def("squared_norm", &Product::squared_norm, "|L v|_F^2 alone.", py::arg("v").noconvert(),
+             py::arg("n_threads") = 0)
         .def("to_items", &Product::to_items, py::arg("u").noconvert(), py::arg("out").noconvert(),
              py::arg("n_threads") = 0)
         .def("squares", &Product::squares, "c, the sum of squares of each column of L.");

@@ -155,15 +155,16 @@ void LikesProduct<T, I>::products(std::int64_t d, const T* v, std::int64_t ldv, 
         const std::int64_t width = s.vectors * kLanes;
         if (v) scratch.v.grow(rows * width);
         scratch.users.grow(block_rows * width);
-        scratch.out.grow(rows * width);
+        if (out) scratch.out.grow(rows * width);
     };
     // Rows [first, last) of the slice before and after the blocks.
     const auto open = [&](const Slice& s, Scratch& scratch, std::int64_t first, std::int64_t last) {
         const std::int64_t width = s.vectors * kLanes;
-        T* to = scratch.out.data() + first * width;
         if (v)
             for (std::int64_t r = first; r < last; ++r)
                 pack_row(v + item_at(r) * ldv, s, scratch.v.data() + r * width, width);
+        if (!out) return;
+        T* to = scratch.out.data() + first * width;
         if (!with_diagonal) {
             std::fill_n(to, (last - first) * width, T(0));
             return;
@@ -201,9 +202,9 @@ void LikesProduct<T, I>::products(std::int64_t d, const T* v, std::int64_t ldv, 
             open(s, scratch, 0, rows);
             for (const Block& block : blocks_) {
                 fill(block, s, scratch, block.first_user, block.last_user, gather);
-                add_items(block, s, scratch, 0, static_cast<std::int64_t>(block.items.size()));
+                if (out) add_items(block, s, scratch, 0, static_cast<std::int64_t>(block.items.size()));
             }
-            close(s, scratch, 0, rows);
+            if (out) close(s, scratch, 0, rows);
         });
         return;
     }
@@ -228,12 +229,13 @@ void LikesProduct<T, I>::products(std::int64_t d, const T* v, std::int64_t ldv, 
         divided(users, [&](const Slice& s, Scratch& scratch, std::int64_t begin, std::int64_t end) {
             fill(block, s, scratch, begin, end, gather);
         });
+        if (!out) continue;
         divided(balanced(block.ptr.data(), static_cast<std::int64_t>(block.items.size()), parts),
                 [&](const Slice& s, Scratch& scratch, std::int64_t begin, std::int64_t end) {
                     add_items(block, s, scratch, begin, end);
                 });
     }
-    divided(even, close);
+    if (out) divided(even, close);
 }
 
 template <class T, class I>

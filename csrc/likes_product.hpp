@@ -31,8 +31,14 @@ public:
     // OUT = X V: 4 nnz d flops. V and OUT are items x d with rows ldv and ldo numbers apart; they may not
     // overlap. Scratch, kept for the next product: two packed slices, items x at most 256
     // bytes each, and a block's sums, a thread.
-    // Returns |LV|_F^2 in float64, of sums in T: unlike <V, XV> it loses nothing to the diagonal.
+    // Returns |LV|_F^2 in float64, of sums in T: unlike <V, XV> it loses nothing to the diagonal. Where OUT is null
+    // that is all.
     double apply(const T* v, std::int64_t ldv, std::int64_t d, T* out, std::int64_t ldo, int n_threads) const;
+
+    // |LV|_F^2 alone: half of the flops.
+    double squared_norm(const T* v, std::int64_t ldv, std::int64_t d, int n_threads) const {
+        return apply(v, ldv, d, nullptr, 0, n_threads);
+    }
 
     // OUT = L'U: 2 nnz d flops. U is users x d.
     void to_items(const T* u, std::int64_t ldu, std::int64_t d, T* out, std::int64_t ldo, int n_threads) const;

@@ -59,7 +59,7 @@ void top_k_products(const Tall<const T>& queries, const Tall<const T>& items, st
                     T* out_scores, int n_threads) {
     constexpr std::int64_t kItems = kScoreBytes / kQueries / static_cast<std::int64_t>(sizeof(T)) / kScanned * kScanned;
     // Few queries are divided too. Not by the number of threads: gemm's last bits may depend on the shape.
-    const std::int64_t size = std::clamp<std::int64_t>((queries.rows + 15) / 16, 96, kQueries);
+    const std::int64_t size = std::clamp<std::int64_t>((queries.rows + 7) / 8, 96, kQueries);
     const std::int64_t blocks = (queries.rows + size - 1) / size;
     const int threads = threads_for(n_threads, 0.1 * static_cast<double>(queries.rows) *
                                                    static_cast<double>(items.rows) * static_cast<double>(items.cols));

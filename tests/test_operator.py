@@ -141,6 +141,7 @@ def test_operator(name: str, dtype: Any, keep_all: bool) -> None:
             assert (np.abs(LU - M.T @ U) <= eps(dtype) * np.abs(M).T @ np.abs(U)).all()
             same, form = op.evaluate(V)
             np.testing.assert_array_equal(same, XV)
+            assert op.quadratic_form(V) == form
             size_of_form = np.abs((V64.T @ (size + np.diag(np.diag(size)))) @ np.abs(V64)).max()
             assert abs(form - np.vdot(V64, X @ V64)) <= k * eps(dtype) * (size_of_form + 1e-30)
             G, n = op.moments(V)

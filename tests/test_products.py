@@ -128,6 +128,20 @@ def test_squares_keep_float64_digits() -> None:
     assert squares == pytest.approx(((A @ V.astype(float)) ** 2).sum(), rel=1e-8)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_norm_alone_is_that_of_the_product(dtype: Any) -> None:
+    for n_users, weighted in ((130, False), (5000, True)):
+        L = skewed(n_users, 60, 6)
+        op = product(L, dtype, weighted=weighted)
+        for d in (1, 40, 130):
+            V = np.random.default_rng(7).standard_normal((60, d)).astype(dtype)
+            for n_threads in THREADS:
+                squares = op.apply(V, np.empty_like(V), n_threads)
+                assert op.squared_norm(V, n_threads) == squares
+    with pytest.raises(ValueError, match="v has length 3 on axis 0"):
+        op.squared_norm(np.ones((3, 2), dtype))
+
+
 @pytest.mark.parametrize("density", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize(("rows", "cols"), [(0, 0), (0, 5), (5, 0), (1, 1), (1, 40), (300, 7)])
 def test_awkward_shapes(rows: int, cols: int, density: float) -> None:

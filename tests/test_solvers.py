@@ -283,6 +283,16 @@ def test_what_is_yielded_is_what_was_computed(name, solver):
         assert norm == pytest.approx(gradient, rel=1e-5, abs=1e-10 * size_of(X) ** 0.75)
 
 
+def test_gap_is_not_flattered_by_a_small_step():
+    """From some starts the eigensolver all but rests on its way; the gradient shows it."""
+    L, d = problem("few users")
+    best = fitted("few users", "als", tol=1e-14).cost_
+    for seed in range(40):
+        model = fit(L, d, tol=1e-8, random_state=seed)
+        assert model.converged_
+        assert (model.cost_ - best) / best <= 1e-7
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("name", ["d = 2", "d = 3", "tastes", "weights", "few users"])
 def test_gap_is_of_the_right_size(name, solver):

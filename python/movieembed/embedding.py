@@ -21,9 +21,9 @@ from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.backends.cpu import CpuOperator
 from movieembed.cooccurrence import check_count
 from movieembed.likes import Likes
-from movieembed.objective import CANCELLED, check_embedding, exact_cost
+from movieembed.objective import CANCELLED, check_embedding, exact_cost, identity_size
 from movieembed.solvers import SOLVERS, HistoryEntry, Solution, solve
-from movieembed.solvers.iterate import Iterate
+from movieembed.solvers.iterate import identity_cost
 
 __all__ = ["Embedding"]
 
@@ -401,11 +401,12 @@ class Embedding:
         if op.n_items == 0:
             return 0.0
         known = solution.cost
-        if V.dtype != np.float64:
-            wide = op.in_precision(np.float64)
-            V = wide.astype(V)
-            known = Iterate.at(wide, V).cost
-        if known > CANCELLED * op.frobenius_squared:
+        wide = op.in_precision(np.float64)
+        V = wide.astype(V)
+        G, n = wide.moments(V)
+        if wide is not op:
+            known = identity_cost(wide, G, n, wide.quadratic_form(V))
+        if known > CANCELLED * identity_size(wide, G, n):
             return known
         return exact_cost(op.matrix, V, threads)
 

@@ -13,10 +13,10 @@ from movieembed.cooccurrence import check_count
 
 __all__ = ["top_k_neighbors"]
 
-# Work between two looks at Ctrl-C, some tenths of a second, in whole blocks of the kernel for four
+# Work between two looks at Ctrl-C, some tenths of a second, in whole blocks of the kernel for eight
 # threads.
 BLOCK_FLOPS = 5e10
-QUERY_BLOCK = 4 * 768
+QUERY_BLOCK = 8 * 768
 
 
 def top_k_neighbors(

@@ -17,7 +17,7 @@ from movieembed import _core
 from movieembed._matrix import core_pair, likes_matrix
 from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.backends.cpu import CpuOperator
-from movieembed.solvers.iterate import Iterate
+from movieembed.solvers.iterate import identity_cost
 
 if TYPE_CHECKING:
     from movieembed.likes import Likes
@@ -147,15 +147,14 @@ def exact_cost(matrix: sp.csr_array, V: NDArray[Any], n_threads: int = 0) -> flo
 
 def _identity(op: CpuOperator, V: NDArray[Any]) -> tuple[float, float]:
     """The identity's value and the size of its terms."""
-    point = Iterate.at(op, V)
+    G, n = op.moments(V)
+    return identity_cost(op, G, n, op.quadratic_form(V)), identity_size(op, G, n)
+
+
+def identity_size(op: CpuOperator, G: NDArray[np.float64], n: NDArray[np.float64]) -> float:
+    """The sum of the identity's terms in size, which tells what their difference has lost."""
     # <V, XV> is itself the difference of |LV|_F^2 and <c, n>.
-    size = (
-        float(np.vdot(point.G, point.G))
-        + op.frobenius_squared
-        + float(point.n @ point.n)
-        + 2 * float(op.diagonal @ point.n)
-    )
-    return point.cost, size
+    return float(np.vdot(G, G)) + op.frobenius_squared + float(n @ n) + 2 * float(op.diagonal @ n)
 
 
 def check_embedding(V: NDArray[Any], n_items: int, name: str = "V") -> NDArray[Any]:

@@ -154,6 +154,7 @@ void test_product(bool weighted) {
             const double squares = product.apply(v.data(), d, d, out.data(), d, n);
             close(out, exact, rounding<T>(1e5), "XV");
             check(std::abs(squares - norm) <= rounding<T>(norm), "|LV|^2");
+            check(product.squared_norm(v.data(), d, d, n) == squares, "|LV|^2 alone");
             product.to_items(u.data(), d, d, items.data(), d, n);
             close(items, back, rounding<T>(9000), "L'U");
             same_apply(out, "XV");

@@ -87,6 +87,10 @@ class Operator(Protocol):
         """XV and <V, XV>, the latter as |LV|_F^2 - sum c_i |v_i|^2, summed in float64."""
         ...
 
+    def quadratic_form(self, V: Tall) -> float:
+        """<V, XV> alone, as `evaluate` gives it: half the flops."""
+        ...
+
     def moments(self, V: Tall) -> tuple[Small, Any]:
         """V'V and n_i = v_i . v_i, in float64 throughout."""
         ...
@@ -127,7 +131,7 @@ class Operator(Protocol):
         """4 (V G - XV - diag(n) V) and its Frobenius norm."""
         ...
 
-    def from_user_vectors(self, U: NDArray[np.float64]) -> Tall:
+    def from_user_vectors(self, U: NDArray[Any]) -> Tall:
         """L'U for an (n_users, k) host array."""
         ...
 

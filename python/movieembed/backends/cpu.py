@@ -127,6 +127,11 @@ class CpuOperator:
         squares = self._product.apply(V, XV, n_threads=self.n_threads)
         return XV, squares - float(self._squares @ self.row_dots(V, V))
 
+    def quadratic_form(self, V: NDArray[Any]) -> float:
+        V = rows_contiguous(V)
+        squares = self._product.squared_norm(V, n_threads=self.n_threads)
+        return squares - float(self._squares @ self.row_dots(V, V))
+
     def moments(self, V: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return _core.moments(rows_contiguous(V), n_threads=self.n_threads)
 
@@ -198,7 +203,7 @@ class CpuOperator:
         )
         return gradient, float(np.sqrt(squares.sum()))
 
-    def from_user_vectors(self, U: NDArray[np.float64]) -> NDArray[Any]:
+    def from_user_vectors(self, U: NDArray[Any]) -> NDArray[Any]:
         out = self.empty(U.shape[1])
         self._product.to_items(self.asarray(U), out, n_threads=self.n_threads)
         return out

@@ -99,7 +99,12 @@ def eigen(
         n_ritz, width = ritz.shape[1], kept.shape[1]
 
         weights = np.sqrt(np.maximum(theta[: min(d, n_ritz)], 0))
-        point = Iterate.at(op, op.astype(fast.scale_columns(W[:, : len(weights)], weights)))
+        V = op.astype(fast.scale_columns(W[:, : len(weights)], weights))
+        if fast is op:  # XV is known as well as a product would tell, <V, XV> is not
+            XV = op.scale_columns(XW[:, : len(weights)], weights)
+            point = Iterate.with_product(op, V, XV, op.quadratic_form(V))
+        else:
+            point = Iterate.at(op, V)
         # The subspace goes beyond V, whose columns are its best: nothing was missed in it.
         yield point.as_step()._replace(missed=0.0)
         costs.append(point.cost)
@@ -137,7 +142,7 @@ def first_basis(
     the diagonal of L'L, the most popular items pull whole components to themselves, from which a
     run on likes of the size of MovieLens 32M did not come away.
     """
-    start = rng.standard_normal((op.n_users, min(k, op.n_users)))
+    start = rng.standard_normal((op.n_users, min(k, op.n_users)), dtype=np.float32)
     if V0 is not None:
         V0 = op.astype(V0)
         given = orthonormalise(op, V0)

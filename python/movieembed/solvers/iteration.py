@@ -99,6 +99,19 @@ def estimate_gap(costs: list[float], window: int, noise: float) -> float:
     return last * rate / (1 - rate)
 
 
+def gap_by_gradient(costs: list[float], norms: list[float], window: int) -> float:
+    """A check on :func:`estimate_gap` where the last decreases happen to be small.
+
+    Near an optimum the distance goes with the square of the gradient. A tenth of what the last
+    2 `window` iterations say of their ratio is taken, so that it decides only where the two
+    estimates have nothing to do with each other.
+    """
+    now = costs[-1]
+    past = zip(costs[-1 - 2 * window : -1], norms[-1 - 2 * window : -1], strict=True)
+    ratios = [(cost - now) / norm**2 for cost, norm in past if cost > now and norm > 0]
+    return 0.1 * max(ratios, default=0.0) * norms[-1] ** 2
+
+
 def run(
     steps: Iterator[Step],
     op: Operator,
@@ -148,6 +161,8 @@ def run(
     best: Step | None = None
     gap = np.inf
     gradient_noise = 50 * 4 * eps * scale**0.75
+    # Where every step counts, the last rate too: a run that slows down is not flattered.
+    windows = (1, 2) if window == 2 else (window,)
     checked = -window
     missed = 0.0
     quiet = 0
@@ -178,7 +193,10 @@ def run(
                     )
                 if best is None or step.cost < best.cost:
                     best = step
-                gap = estimate_gap(costs, window, noise)
+                gap = max(estimate_gap(costs, w, noise) for w in windows)
+                if noise < gap < np.inf and step.gradient_norm > gradient_noise:
+                    norms = [past.gradient_norm for past in history[-1 - 2 * window :]]
+                    gap = max(gap, gap_by_gradient(costs[-len(norms) :], norms, window))
                 # A cost that no longer moves may also be crossing a plateau: then its gradient is
                 # well above rounding. Where rounding hides that too, patience has to do.
                 quiet = quiet + 1 if gap <= noise else 0
