@@ -156,6 +156,19 @@ double neighbors() {
     return static_cast<double>(n * n);
 }
 
+double best_of_columns() {
+    const int64_t columns = 64, k = 11;
+    const auto scores = driver::Random(6).numbers<float>(kRows * columns);
+    const std::vector<int64_t> pointers(static_cast<std::size_t>(columns) + 1);
+    std::vector<int64_t> rows(static_cast<std::size_t>(columns * k));
+    std::vector<float> best(rows.size());
+    counted([&] {
+        top_k_columns(Tall<const float>{scores.data(), kRows, columns, columns}, k, pointers.data(), pointers.data(),
+                      rows.data(), best.data(), 1);
+    });
+    return static_cast<double>(kRows * columns);
+}
+
 const std::vector<double>& per_row() {
     static const std::vector<double> w(kRows, 0.5);
     return w;
@@ -187,6 +200,7 @@ const std::map<std::string, Kernel>& kernels() {
          })},
         {"row dots", dense([](const auto& a, auto&) { row_dots(tall(a), tall(a), rows.data(), 1); })},
         {"nearest neighbours", neighbors},
+        {"best of columns", best_of_columns},
     };
     return all;
 }

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -413,6 +414,11 @@ public:
         counted_ = last;
     }
 
+    int64_t nnz() const {  // of the rows counted so far
+        const int64_t* p = indptr_.data();
+        return allocated_ ? p[l().cols()] : std::accumulate(p, p + counted_ + 1, int64_t{0});
+    }
+
     void fill(int64_t first, int64_t last, int n_threads) {
         const InUse mine(in_use_);
         check_next(first, last, filled_);
@@ -679,6 +685,23 @@ py::array_t<double> masked_gradient_py(const py::array& v, const py::array& xv, 
     });
 }
 
+// For each query the rows to pass over, ascending.
+std::pair<const int64_t*, const int64_t*> checked_exclusion(const py::array& pointers, const py::array& excluded,
+                                                            int64_t queries) {
+    const int64_t* pp = checked<int64_t>(pointers, "excluded_ptr", {queries + 1});
+    const int64_t* pe = checked<int64_t>(excluded, "excluded", {-1});
+    const int64_t listed = excluded.shape(0);
+    if (pp[0] != 0 || pp[queries] != listed) throw py::value_error("excluded_ptr does not fit excluded");
+    for (int64_t q = 0; q < queries; ++q)
+        if (pp[q + 1] < pp[q] || pp[q + 1] > listed)
+            throw py::value_error("excluded_ptr falls at query " + std::to_string(q));
+    for (int64_t q = 0; q < queries; ++q)
+        for (int64_t e = pp[q]; e < pp[q + 1]; ++e)
+            if (e > pp[q] ? pe[e - 1] >= pe[e] : pe[e] < 0)
+                throw py::value_error("excluded is not strictly ascending from 0 for query " + std::to_string(q));
+    return {pp, pe};
+}
+
 py::tuple top_k_products_py(const py::array& queries, const py::array& items, int64_t k, const py::array& excluded_ptr,
                             const py::array& excluded, int n_threads) {
     check_blas();
@@ -690,17 +713,7 @@ py::tuple top_k_products_py(const py::array& queries, const py::array& items, in
         if (k > std::max<int64_t>(1, ti.rows))
             throw py::value_error("k must be at most the number of items, " + std::to_string(ti.rows) + ", not " +
                                   std::to_string(k));
-        const int64_t* pp = checked<int64_t>(excluded_ptr, "excluded_ptr", {tq.rows + 1});
-        const int64_t* pe = checked<int64_t>(excluded, "excluded", {-1});
-        const int64_t listed = excluded.shape(0);
-        if (pp[0] != 0 || pp[tq.rows] != listed) throw py::value_error("excluded_ptr does not fit excluded");
-        for (int64_t q = 0; q < tq.rows; ++q)
-            if (pp[q + 1] < pp[q] || pp[q + 1] > listed)
-                throw py::value_error("excluded_ptr falls at query " + std::to_string(q));
-        for (int64_t q = 0; q < tq.rows; ++q)
-            for (int64_t e = pp[q]; e < pp[q + 1]; ++e)
-                if (e > pp[q] ? pe[e - 1] >= pe[e] : pe[e] < 0)
-                    throw py::value_error("excluded is not strictly ascending from 0 for query " + std::to_string(q));
+        const auto [pp, pe] = checked_exclusion(excluded_ptr, excluded, tq.rows);
         py::array_t<int64_t> rows({tq.rows, k});
         py::array_t<T> scores({tq.rows, k});
         int64_t* pr = rows.mutable_data();
@@ -710,6 +723,26 @@ py::tuple top_k_products_py(const py::array& queries, const py::array& items, in
             top_k_products(tq, ti, k, pp, pe, pr, ps, n_threads);
         }
         return py::make_tuple(rows, scores);
+    });
+}
+
+py::tuple top_k_columns_py(const py::array& scores, int64_t k, const py::array& excluded_ptr, const py::array& excluded,
+                           int n_threads) {
+    return with_float(scores, "scores", [&](auto t) -> py::tuple {
+        using T = decltype(t);
+        const auto ts = tall<const T>(scores, "scores", -1, -1);
+        if (k < 1 || k > std::max<int64_t>(1, ts.rows))
+            throw py::value_error("k must be within [1, " + std::to_string(ts.rows) + "], not " + std::to_string(k));
+        const auto [pp, pe] = checked_exclusion(excluded_ptr, excluded, ts.cols);
+        py::array_t<int64_t> rows({ts.cols, k});
+        py::array_t<T> best({ts.cols, k});
+        int64_t* pr = rows.mutable_data();
+        T* ps = best.mutable_data();
+        {
+            py::gil_scoped_release free;
+            top_k_columns(ts, k, pp, pe, pr, ps, n_threads);
+        }
+        return py::make_tuple(rows, best);
     });
 }
 
@@ -792,6 +825,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
                              "X in the making: add() ranges of rows, fill() them, then finish() what is left.")
         .def(py::init<py::object, py::object>(), py::arg("l"), py::arg("lt"))
         .def("add", &Cooccurrence::add, py::arg("first"), py::arg("last"), py::arg("n_threads") = 0)
+        .def_property_readonly("nnz", &Cooccurrence::nnz, "Entries of the rows that were added.")
         .def("fill", &Cooccurrence::fill, py::arg("first"), py::arg("last"), py::arg("n_threads") = 0)
         .def("finish", &Cooccurrence::finish, py::arg("n_threads") = 0, "(indptr, indices, data) of X.");
     py::class_<Panels>(m, "CooccurrencePanels", "Facts of all rows of X: add() ranges of panels, then ask.")
@@ -824,6 +858,9 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.def("top_k_products", &top_k_products_py, "The k items of the largest products with each query: (rows, scores).",
           py::arg("queries").noconvert(), py::arg("items").noconvert(), py::arg("k"), py::arg("excluded_ptr"),
           py::arg("excluded"), py::arg("n_threads") = 0);
+    m.def("top_k_columns", &top_k_columns_py, "The k largest of each column: (rows, scores), both columns x k.",
+          py::arg("scores").noconvert(), py::arg("k"), py::arg("excluded_ptr"), py::arg("excluded"),
+          py::arg("n_threads") = 0);
     m.def("residual_rows", &residual_rows_py, "p <- p - X off the diagonal, 0 on it; returns row sums of squares.",
           py::arg("l"), py::arg("lt"), py::arg("first"), py::arg("p").noconvert(), py::arg("n_threads") = 0);
 }

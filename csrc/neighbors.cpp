@@ -51,6 +51,17 @@ void offer_row(TopK<T>& best, const T* scores, std::int64_t n, std::int64_t firs
     }
 }
 
+// The best of a query, in order, and padding.
+template <class T>
+void write_row(Scored<T>* heap, std::int64_t size, std::int64_t k, std::int64_t* out_rows, T* out_scores) {
+    TopK<T>(heap, k, size).sort();
+    for (std::int64_t r = 0; r < k; ++r) {
+        const bool there = r < size;
+        out_rows[r] = there ? heap[r].column : -1;
+        out_scores[r] = there ? heap[r].score : -std::numeric_limits<T>::infinity();
+    }
+}
+
 }  // namespace
 
 template <class T>
@@ -86,18 +97,45 @@ void top_k_products(const Tall<const T>& queries, const Tall<const T>& items, st
                 sizes[q] = best.size();
             }
         }
-        for (std::int64_t q = 0; q < n; ++q) {
-            Scored<T>* heap = scratch.heaps.data() + q * k;
-            TopK<T>(heap, k, sizes[q]).sort();
-            for (std::int64_t r = 0; r < k; ++r) {
-                const bool there = r < sizes[q];
-                out_rows[(first + q) * k + r] = there ? heap[r].column : -1;
-                out_scores[(first + q) * k + r] = there ? heap[r].score : -std::numeric_limits<T>::infinity();
-            }
-        }
+        for (std::int64_t q = 0; q < n; ++q)
+            write_row(scratch.heaps.data() + q * k, sizes[q], k, out_rows + (first + q) * k,
+                      out_scores + (first + q) * k);
     });
 }
 
+template <class T>
+void top_k_columns(const Tall<const T>& scores, std::int64_t k, const std::int64_t* excluded_ptr,
+                   const std::int64_t* excluded, std::int64_t* out_rows, T* out_scores, int n_threads) {
+    constexpr std::int64_t kColumns = 16, kRows = 1024;  // turned over in pieces that stay in cache
+    const std::int64_t groups = (scores.cols + kColumns - 1) / kColumns;
+    const int threads =
+        threads_for(n_threads, 4.0 * static_cast<double>(scores.rows) * static_cast<double>(scores.cols));
+    parallel_for(threads, groups, [&](std::int64_t group, int) {
+        const std::int64_t first = group * kColumns, n = std::min(kColumns, scores.cols - first);
+        std::vector<T> turned(static_cast<std::size_t>(n * kRows));
+        std::vector<Scored<T>> heaps(static_cast<std::size_t>(n * k));
+        std::int64_t sizes[kColumns] = {};
+        for (std::int64_t j = 0; j < scores.rows; j += kRows) {
+            const std::int64_t m = std::min(kRows, scores.rows - j);
+            for (std::int64_t r = 0; r < m; ++r)
+                for (std::int64_t q = 0; q < n; ++q)
+                    turned[static_cast<std::size_t>(q * kRows + r)] = scores.row(j + r)[first + q];
+            for (std::int64_t q = 0; q < n; ++q) {
+                TopK<T> best(heaps.data() + q * k, k, sizes[q]);
+                offer_row(best, turned.data() + q * kRows, m, j, excluded + excluded_ptr[first + q],
+                          excluded + excluded_ptr[first + q + 1]);
+                sizes[q] = best.size();
+            }
+        }
+        for (std::int64_t q = 0; q < n; ++q)
+            write_row(heaps.data() + q * k, sizes[q], k, out_rows + (first + q) * k, out_scores + (first + q) * k);
+    });
+}
+
+template void top_k_columns(const Tall<const float>&, std::int64_t, const std::int64_t*, const std::int64_t*,
+                            std::int64_t*, float*, int);
+template void top_k_columns(const Tall<const double>&, std::int64_t, const std::int64_t*, const std::int64_t*,
+                            std::int64_t*, double*, int);
 template void top_k_products(const Tall<const float>&, const Tall<const float>&, std::int64_t, const std::int64_t*,
                              const std::int64_t*, std::int64_t*, float*, int);
 template void top_k_products(const Tall<const double>&, const Tall<const double>&, std::int64_t, const std::int64_t*,

@@ -18,4 +18,9 @@ void top_k_products(const Tall<const T>& queries, const Tall<const T>& items, st
                     const std::int64_t* excluded_ptr, const std::int64_t* excluded, std::int64_t* out_rows,
                     T* out_scores, int n_threads);
 
+// The same of scores at hand, items x queries: the k largest of each column.
+template <class T>
+void top_k_columns(const Tall<const T>& scores, std::int64_t k, const std::int64_t* excluded_ptr,
+                   const std::int64_t* excluded, std::int64_t* out_rows, T* out_scores, int n_threads);
+
 }  // namespace movieembed

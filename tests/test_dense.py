@@ -225,6 +225,42 @@ def test_top_k_of_many_queries_has_the_same_bits_at_any_thread_count(dtype: Any)
     np.testing.assert_allclose(scores, -np.sort(-exact, axis=1)[:, :7], atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(("n_items", "n_columns"), [(1, 1), (1023, 15), (1025, 17), (3000, 40)])
+def test_top_k_of_columns(dtype: Any, n_items: int, n_columns: int) -> None:
+    """Small integers tie all the time; some columns are excluded all but for a few rows."""
+    rng = np.random.default_rng(n_items)
+    S = rng.integers(-3, 4, (n_items, n_columns)).astype(dtype)
+    share = rng.choice([0.0, 0.1, 1.0], n_columns)
+    exclude = [np.flatnonzero(rng.random(n_items) < s).tolist() for s in share]
+    k = min(7, n_items)
+    seen = set()
+    for n_threads in THREADS:
+        for form in (lambda Z: Z, apart):
+            rows, scores = _core.top_k_columns(form(S), k, *listed(exclude), n_threads=n_threads)
+            seen.add((rows.tobytes(), scores.tobytes()))
+    assert len(seen) == 1
+    for q in range(n_columns):
+        left = np.setdiff1d(np.arange(n_items), exclude[q])
+        order = left[np.lexsort((left, -S[left, q]))][:k]
+        assert rows[q].tolist() == order.tolist() + [-1] * (k - len(order))
+        np.testing.assert_array_equal(scores[q, : len(order)], S[order, q])
+        assert np.isneginf(scores[q, len(order) :]).all()
+
+
+def test_top_k_of_columns_refuses() -> None:
+    none = np.zeros(3, np.int64), np.zeros(0, np.int64)
+    with pytest.raises(ValueError, match=r"k must be within \[1, 4\], not 5"):
+        _core.top_k_columns(np.ones((4, 2)), 5, *none)
+    with pytest.raises(TypeError, match="scores must have dtype"):
+        _core.top_k_columns(np.ones((4, 2), int), 1, *none)
+    with pytest.raises(ValueError, match="excluded_ptr has length 3"):
+        _core.top_k_columns(np.ones((4, 3)), 1, *none)
+    rows, scores = _core.top_k_columns(np.ones((0, 2)), 1, *none)
+    assert rows.tolist() == [[-1], [-1]]
+    assert np.isneginf(scores).all()
+
+
 def test_top_k_survives_nan() -> None:
     items = np.random.default_rng(1).standard_normal((300, 2))
     items[::3] = np.nan

@@ -39,6 +39,8 @@ class Product:
 
 class Cooccurrence:
     def __init__(self, l: Csr, lt: Csr) -> None: ...
+    @property
+    def nnz(self) -> int: ...
     def add(self, first: int, last: int, n_threads: int = 0) -> None: ...
     def fill(self, first: int, last: int, n_threads: int = 0) -> None: ...
     def finish(
@@ -92,6 +94,13 @@ def masked_gradient(
 def top_k_products(
     queries: NDArray[Any],
     items: NDArray[Any],
+    k: int,
+    excluded_ptr: NDArray[np.int64],
+    excluded: NDArray[np.int64],
+    n_threads: int = 0,
+) -> tuple[NDArray[np.int64], NDArray[Any]]: ...
+def top_k_columns(
+    scores: NDArray[Any],
     k: int,
     excluded_ptr: NDArray[np.int64],
     excluded: NDArray[np.int64],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed import _core
@@ -25,7 +26,7 @@ def top_k_neighbors(
     k: int,
     *,
     metric: Literal["cosine", "dot"] = "cosine",
-    exclude: list[NDArray[np.int64]] | None = None,
+    exclude: list[NDArray[np.int64]] | sp.csr_array | None = None,
     n_jobs: int | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """The k items with the largest cosine, or dot product, for each query.
@@ -39,8 +40,9 @@ def top_k_neighbors(
     k : int
         At least 1.
     metric : {"cosine", "dot"}, default="cosine"
-    exclude : list of int arrays, optional
-        For each query the item rows that are not to be returned.
+    exclude : list of int arrays or csr_array of shape (n_queries, n_items), optional
+        For each query the item rows that are not to be returned: listed, or stored in a canonical
+        matrix.
     n_jobs : int, optional
         Threads; None and -1 use all cores.
 
@@ -86,7 +88,13 @@ def top_k_neighbors(
         raise ValueError(
             f"queries have {queries.shape[1]} components but items have {items.shape[1]}"
         )
-    if exclude is not None and len(exclude) != len(queries):
+    if isinstance(exclude, sp.csr_array):
+        if exclude.shape != (len(queries), len(items)):
+            raise ValueError(
+                f"exclude has shape {exclude.shape} for {len(queries)} queries and {len(items)} "
+                "items"
+            )
+    elif exclude is not None and len(exclude) != len(queries):
         raise ValueError(f"exclude has {len(exclude)} entries for {len(queries)} queries")
 
     threads = resolve_n_jobs(n_jobs)
@@ -134,7 +142,7 @@ def unit_rows(A: NDArray[Any], n_threads: int = 0) -> NDArray[Any]:
 
 
 def _excluded(
-    exclude: list[NDArray[np.int64]] | None,
+    exclude: list[NDArray[np.int64]] | sp.csr_array | None,
     n_queries: int,
     candidates: NDArray[np.int64],
     n_items: int,
@@ -145,6 +153,10 @@ def _excluded(
         return pointers, np.zeros(0, dtype=np.int64)
     position = np.full(n_items, -1, dtype=np.int64)
     position[candidates] = np.arange(len(candidates))
+    if isinstance(exclude, sp.csr_array):
+        at = position[exclude.indices]
+        upto = np.concatenate([[0], np.cumsum(at >= 0)])
+        return upto[exclude.indptr].astype(np.int64), at[at >= 0]
     parts = []
     for q, listed in enumerate(exclude):
         listed = np.asarray(listed)

@@ -110,6 +110,15 @@ std::vector<double> times(const std::vector<double>& a, int64_t p, const std::ve
     return c;
 }
 
+// The transpose of A, n x p.
+std::vector<double> turned(const std::vector<double>& a, int64_t p) {
+    std::vector<double> t(a.size());
+    const int64_t n = static_cast<int64_t>(a.size()) / p;
+    for (int64_t r = 0; r < n; ++r)
+        for (int64_t i = 0; i < p; ++i) t[static_cast<size_t>(i * n + r)] = a[static_cast<size_t>(r * p + i)];
+    return t;
+}
+
 std::vector<double> wide(const std::vector<auto>& x) { return {x.begin(), x.end()}; }
 
 template <class T>
@@ -363,12 +372,18 @@ void test_neighbors() {
             exact_scores.push_back(r < left.size() ? -left[r].first : -std::numeric_limits<T>::infinity());
         }
     }
+    std::vector<T> by_item;
+    for (const double x : times(wide(v), d, turned(wide(q), d), queries)) by_item.push_back(static_cast<T>(x));
+    const auto& products = by_item;
     each_way([&](int threads) {
         std::vector<int64_t> rows(exact_rows.size());
         std::vector<T> scores(exact_scores.size());
         top_k_products(tall(q, d), tall(v, d), k, pointers.data(), excluded.data(), rows.data(), scores.data(),
                        threads);
         check(rows == exact_rows && scores == exact_scores, "top k products");
+        top_k_columns(tall(products, queries), k, pointers.data(), excluded.data(), rows.data(), scores.data(),
+                      threads);
+        check(rows == exact_rows && scores == exact_scores, "top k of columns");
     });
 }
 

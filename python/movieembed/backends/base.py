@@ -127,6 +127,10 @@ class Operator(Protocol):
         """Row-wise dot products a_i . b_i, in float64, on the device."""
         ...
 
+    def column_dots(self, A: Tall, B: Tall) -> Small:
+        """Column-wise dot products, summed in float64, on the host."""
+        ...
+
     def masked_gradient(self, V: Tall, XV: Tall, G: Small, n: Any) -> tuple[Tall, float]:
         """4 (V G - XV - diag(n) V) and its Frobenius norm."""
         ...

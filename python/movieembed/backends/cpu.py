@@ -15,6 +15,8 @@ from movieembed._matrix import core_csr, core_pair
 
 # Up to this many users their Gram matrix is small: 8 MB.
 FEW_USERS = 1000
+# Rows of a column's dot product that are summed in the array's own precision.
+DOT_ROWS = 2048
 
 
 class CpuOperator:
@@ -52,12 +54,16 @@ class CpuOperator:
         self.matrix, self.active = without_idle(matrix, keep_all)
         self.n_users, self.n_items = self.matrix.shape
         self._product = _core.Product(core_csr(self.matrix, self.dtype), self.dtype, n_threads)
+        self._other: CpuOperator | None = None
 
     def in_precision(self, dtype: Any) -> CpuOperator:
         if np.dtype(dtype) == self.dtype:
             return self
+        if self._other is not None:
+            return self._other
         other = copy.copy(self)
         other.dtype = np.dtype(dtype)
+        self._other = other
         other._product = _core.Product(
             core_csr(self.matrix, other.dtype), other.dtype, self.n_threads
         )
@@ -188,6 +194,13 @@ class CpuOperator:
 
     def row_dots(self, A: NDArray[Any], B: NDArray[Any]) -> NDArray[np.float64]:
         return _core.row_dots(rows_contiguous(A), rows_contiguous(B), n_threads=self.n_threads)
+
+    def column_dots(self, A: NDArray[Any], B: NDArray[Any]) -> NDArray[np.float64]:
+        total = np.zeros(A.shape[1])
+        for start in range(0, len(A), DOT_ROWS):
+            rows = slice(start, start + DOT_ROWS)
+            total += np.einsum("ij,ij->j", A[rows], B[rows])
+        return total
 
     def masked_gradient(
         self, V: NDArray[Any], XV: NDArray[Any], G: NDArray[np.float64], n: NDArray[np.float64]
