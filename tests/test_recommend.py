@@ -74,13 +74,13 @@ def test_the_fixture_has_what_it_should(model):
 # -- similar
 
 
-@pytest.mark.parametrize("metric", ["cosine", "dot"])
+@pytest.mark.parametrize("method", ["cosine", "dot"])
 @pytest.mark.parametrize("n", [1, 5, 12, 13, 100])
-def test_similar_is_brute_force(model, metric, n):
-    V = unit(model.embedding_) if metric == "cosine" else model.embedding_
+def test_similar_is_brute_force(model, method, n):
+    V = unit(model.embedding_) if method == "cosine" else model.embedding_
     S = V @ V.T
     for i in with_vectors(model):
-        found = model.similar(int(IDS[i]), n, metric=metric)
+        found = model.similar(int(IDS[i]), n, method=method)
         wanted = brute_force(model, S[i], {i})[:n]
         assert found.columns.tolist() == ["item", "title", "score"]
         assert found["item"].tolist() == IDS[wanted].tolist()
@@ -145,13 +145,13 @@ def test_without_titles(untitled):
     table = untitled.similar(0, 4)
     assert table.columns.tolist() == ["item", "score"]
     assert untitled.similar([0], 4).columns.tolist() == ["query", "item", "score"]
-    assert untitled.recommend([0, 1], 4).columns.tolist() == ["item", "score"]
+    assert untitled.recommend([0, 1], 4, method="cosine").columns.tolist() == ["item", "score"]
 
 
 def test_integer_columns_are_integers(model):
     assert model.similar(TITLES[0])["item"].dtype == np.int64
     assert model.similar([TITLES[0]])["query"].dtype == np.int64
-    assert model.recommend([TITLES[0]])["item"].dtype == np.int64
+    assert model.recommend([TITLES[0]], method="cosine")["item"].dtype == np.int64
 
 
 @pytest.mark.parametrize("call", ["similar", "recommend"])
@@ -170,7 +170,7 @@ def test_ties_go_by_column():
     model = fit(L, 1)
     # With one component every cosine is exactly 1.
     assert model.similar(3, 5)["item"].tolist() == [0, 1, 5, 6, 7]
-    assert model.recommend([3, 5], 5)["item"].tolist() == [0, 1, 6, 7]
+    assert model.recommend([3, 5], 5, method="cosine")["item"].tolist() == [0, 1, 6, 7]
 
 
 def test_float32():
@@ -178,7 +178,7 @@ def test_float32():
     V = unit(model.embedding_.astype(float))
     found = model.similar(int(IDS[0]), 5)
     assert found["item"].tolist() == IDS[brute_force(model, V @ V[0], {0})[:5]].tolist()
-    found = model.recommend(IDS[[0, 1]], 5)
+    found = model.recommend(IDS[[0, 1]], 5, method="cosine")
     wanted = brute_force(model, V @ V[[0, 1]].mean(axis=0), {0, 1})[:5]
     assert found["item"].tolist() == IDS[wanted].tolist()
 
@@ -209,7 +209,7 @@ def test_a_vector_of_rounding_errors_is_no_vector():
 def test_recommend_is_brute_force(model, liked, n):
     U = unit(model.embedding_)
     scores = (U @ U[liked].T).mean(axis=1)
-    found = model.recommend(IDS[liked], n)
+    found = model.recommend(IDS[liked], n, method="cosine")
     wanted = brute_force(model, scores, set(liked))[:n]
     assert found["item"].tolist() == IDS[wanted].tolist()
     assert found["title"].tolist() == [TITLES[j] for j in wanted]
@@ -219,41 +219,45 @@ def test_recommend_is_brute_force(model, liked, n):
 
 def test_recommend_from_one_is_similar(model):
     for query in (int(IDS[0]), TITLES[0], [TITLES[0]]):
-        pd.testing.assert_frame_equal(model.recommend(query), model.similar(TITLES[0]), rtol=1e-12)
+        pd.testing.assert_frame_equal(
+            model.recommend(query, method="cosine"), model.similar(TITLES[0]), rtol=1e-12
+        )
 
 
 def test_recommend_counts_repeats_once_in_any_order(model):
-    plain = model.recommend([TITLES[0], TITLES[4]])
-    again = model.recommend([TITLES[4], int(IDS[0]), TITLES[0], "film e", TITLES[4]])
+    plain = model.recommend([TITLES[0], TITLES[4]], method="cosine")
+    again = model.recommend(
+        [TITLES[4], int(IDS[0]), TITLES[0], "film e", TITLES[4]], method="cosine"
+    )
     pd.testing.assert_frame_equal(plain, again)
 
 
 def test_recommend_everything_liked(model):
-    found = model.recommend(IDS[with_vectors(model)])
+    found = model.recommend(IDS[with_vectors(model)], method="cosine")
     assert len(found) == 0
     assert found.columns.tolist() == ["item", "title", "score"]
 
 
 def test_recommend_from_nothing(model):
     with pytest.raises(ValueError, match="items is empty"):
-        model.recommend([])
+        model.recommend([], method="cosine")
 
 
 def test_recommend_leaves_items_without_likes_aside(model):
     with pytest.warns(UserWarning, match="nobody liked it") as caught:
-        found = model.recommend([int(IDS[NOBODY]), TITLES[0]])
+        found = model.recommend([int(IDS[NOBODY]), TITLES[0]], method="cosine")
     assert TITLES[NOBODY] in str(caught[0].message)
     assert caught[0].filename == __file__
-    pd.testing.assert_frame_equal(found, model.recommend(TITLES[0]))
+    pd.testing.assert_frame_equal(found, model.recommend(TITLES[0], method="cosine"))
     with pytest.warns(UserWarning, match="liked anything else"):
-        model.recommend([int(IDS[ALONE]), TITLES[0]])
+        model.recommend([int(IDS[ALONE]), TITLES[0]], method="cosine")
 
 
 def test_recommend_from_items_without_likes_alone(model):
     with pytest.raises(ItemWithoutLikesError, match="nobody liked it"):
-        model.recommend(int(IDS[NOBODY]))
+        model.recommend(int(IDS[NOBODY]), method="cosine")
     with pytest.raises(ItemWithoutLikesError):
-        model.recommend([int(IDS[NOBODY]), TITLES[ALONE]])
+        model.recommend([int(IDS[NOBODY]), TITLES[ALONE]], method="cosine")
 
 
 # -- What cannot be answered
@@ -314,9 +318,9 @@ def test_numpy_n(model):
     assert len(model.similar(TITLES[0], np.int32(3))) == 3
 
 
-def test_wrong_metric(model):
-    with pytest.raises(ValueError, match="metric must be 'cosine' or 'dot'"):
-        model.similar(TITLES[0], metric="euclidean")
+def test_wrong_method(model):
+    with pytest.raises(ValueError, match="method must be one of"):
+        model.similar(TITLES[0], method="euclidean")
 
 
 @pytest.mark.parametrize("call", ["similar", "recommend", "save"])
@@ -331,7 +335,7 @@ def test_an_embedding_of_zeros():
     with pytest.raises(ItemWithoutLikesError, match="liked anything else"):
         model.similar(1)
     with pytest.raises(ItemWithoutLikesError):
-        model.recommend([1, 2])
+        model.recommend([1, 2], method="cosine")
 
 
 # -- Ids of other kinds
@@ -347,7 +351,7 @@ def test_tuple_ids():
     assert several["query"].tolist() == [("a", 0)] * 3 + [("a", 1)] * 3
     as_tuple = model.similar((("a", 0), ("a", 1)), 3)
     pd.testing.assert_frame_equal(as_tuple, several)
-    pd.testing.assert_frame_equal(model.recommend(("a", 0), 3), one, rtol=1e-12)
+    pd.testing.assert_frame_equal(model.recommend(("a", 0), 3, method="cosine"), one, rtol=1e-12)
     with pytest.raises(ItemWithoutLikesError, match=r"\('a', 3\)"):
         model.similar(("a", NOBODY))
 
@@ -372,6 +376,6 @@ def test_answers_do_not_touch_the_model(model):
     table = model.similar(TITLES[0])
     table["score"] = -1.0
     table["item"] = -1
-    model.recommend([TITLES[0], TITLES[1]])
+    model.recommend([TITLES[0], TITLES[1]], method="cosine")
     np.testing.assert_array_equal(model.embedding_, before)
     assert model.items_.tolist() == IDS.tolist()

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from movieembed.ann import AnnIndex
     from movieembed.cooccurrence import (
         cooccurrence,
         cooccurrence_frame,
@@ -43,6 +44,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AmbiguousTitleError",
+    "AnnIndex",
     "DivergenceError",
     "DownloadError",
     "ItemIndex",
@@ -66,6 +68,7 @@ __all__ = [
 # Importing pandas, SciPy and scikit-learn takes a second, which --help and a script that wants one
 # function need not wait for: a name is imported when it is first used.
 _MODULES = {
+    "ann": ("AnnIndex",),
     "cooccurrence": (
         "cooccurrence",
         "cooccurrence_frame",

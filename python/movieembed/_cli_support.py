@@ -117,6 +117,13 @@ def as_width(text: str) -> int | str:
     return int(text)
 
 
+def one_of(text: str | None, words: tuple[str, ...], option: str) -> Any:
+    """A word that was typed, if it is one of those."""
+    if text is not None and text not in words:
+        raise ValueError(f"{option} must be one of {', '.join(words)}, not {text!r}")
+    return text
+
+
 def data_facts(source: str, n_ratings: int, likes: Likes) -> dict[str, Any]:
     """What a data set holds."""
     return {
@@ -136,6 +143,11 @@ def model_facts(model: Embedding) -> dict[str, Any]:
         "embedded_items": int(model.embedding_.any(axis=1).sum()),
         "components": model.n_components,
         "dtype": str(model.embedding_.dtype),
+        "item_scaling": model.item_scaling,
+        "user_weighting": model.user_weighting,
+        "entry_weighting": model.entry_weighting,
+        "regularization": model.regularization_,
+        "keeps_likes": model.likes_ is not None,
         "solver": model.solver,
         "learning_rate": model.learning_rate,
         "seed": model.random_state if isinstance(model.random_state, int) else None,
@@ -160,7 +172,7 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in kept.to_dict("records")]
 
 
-def print_table(table: pd.DataFrame) -> None:
+def print_table(table: pd.DataFrame, more: dict[str, list[str]] | None = None) -> None:
     """Rows of items: the score, the id, and the title last, for it may be long."""
     scores = [f"{score:.4f}" if abs(score) < 100 else f"{score:,.1f}" for score in table["score"]]
     columns = [scores, table["item"].astype(str).tolist()]
@@ -168,7 +180,21 @@ def print_table(table: pd.DataFrame) -> None:
     if "title" in table:
         heading.append("title")
         columns.append(table["title"].astype(str).tolist())
+    for name, words in (more or {}).items():
+        heading.append(name)
+        columns.append(words)
     _console.print_columns(heading, [list(row) for row in zip(*columns, strict=True)])
+
+
+def print_metrics(table: pd.DataFrame, k: int) -> None:
+    """A row a recommender."""
+    metrics = [f"recall@{k}", f"ndcg@{k}", f"map@{k}", f"mrr@{k}", "coverage", "popularity"]
+    heading = [*metrics, "seconds", "recommender"]
+    rows = []
+    for name, row in table.iterrows():
+        seconds = row["fit_seconds"] + row["recommend_seconds"]
+        rows.append([*(f"{row[m]:.4f}" for m in metrics), f"{seconds:.2f}", str(name)])
+    _console.print_columns(heading, rows)
 
 
 def data_words(n_ratings: int, likes: Likes) -> str:

@@ -37,7 +37,15 @@ OPTIONS = {
     "solver": "--solver",
     "tol": "--tol",
     "dtype": "--dtype",
-    "metric": "--metric",
+    "method": "--method",
+    "min_likes": "--min-likes",
+    "refine": "--refine",
+    "regularization": "--regularization",
+    "popularity_discount": "--popularity-discount",
+    "keep_likes": "--keep-likes",
+    "item_scaling": "--item-scaling",
+    "user_weighting": "--user-weighting",
+    "entry_weighting": "--entry-weighting",
     "threshold": "--threshold",
     "random_state": "--seed",
     "n_jobs": "--jobs",
@@ -158,6 +166,8 @@ def in_options(message: str) -> str:
         if alone := match[5] or match[6]:
             return OPTIONS[alone]
         value = next((v for v in match.groups()[1:4] if v is not None), "")
+        if value == "True":  # a flag
+            return OPTIONS[match[1]]
         return f"{OPTIONS[match[1]]} {'COLUMN' if value == '...' else value}"
 
     return _PARAMETER.sub(option, message)

@@ -1,4 +1,4 @@
-"""The command line: ``movieembed fit | similar | recommend | study | info``.
+"""The command line: ``movieembed fit | similar | recommend | evaluate | study | info``.
 
 What is slow to import is imported inside the commands, so that --help and completion are quick.
 """
@@ -35,6 +35,7 @@ __all__ = ["app", "main"]
 
 SOLVERS = ("eigen", "als", "lbfgs", "momentum", "adam", "gd")
 DESCENT = "Choosing the solver"
+MEANING = "What X and recommend mean"
 
 app = typer.Typer(
     name="movieembed",
@@ -74,6 +75,8 @@ def tour(
     $ movieembed similar small.npz "Toy Story (1995)"
 
     $ movieembed recommend small.npz "Apollo 13" "Home Alone"
+
+    $ movieembed evaluate ml-latest-small
 
     $ movieembed study ml-latest-small --out study/
 
@@ -126,6 +129,38 @@ def fit(
             autocompletion=lambda: ["float64", "float32"],
         ),
     ] = "float64",
+    keep_likes: Annotated[
+        bool,
+        typer.Option(
+            "--keep-likes",
+            rich_help_panel=MEANING,
+            help="Save the likes too, for recommend --refine.",
+        ),
+    ] = False,
+    regularization: Annotated[
+        float | None,
+        typer.Option(
+            rich_help_panel=MEANING,
+            metavar="LAMBDA",
+            help="Of recommend; by default the one with the least leave-one-out error.",
+        ),
+    ] = None,
+    item_scaling: Annotated[
+        float,
+        typer.Option(rich_help_panel=MEANING, help="From 0, counts, to 1, cosines of likes."),
+    ] = 0.0,
+    user_weighting: Annotated[
+        float,
+        typer.Option(rich_help_panel=MEANING, help="From 0, all count alike, to 1, by 1 / likes."),
+    ] = 0.0,
+    entry_weighting: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=MEANING,
+            help="Of the entries of X: log1p or ppmi. For data whose X fits in memory.",
+            autocompletion=lambda: ["log1p", "ppmi"],
+        ),
+    ] = None,
     jobs: Jobs = None,
     user_col: UserColumn = None,
     item_col: ItemColumn = None,
@@ -158,6 +193,11 @@ def fit(
         learning_rate=support.as_rate(learning_rate),
         tol=tol,
         max_iter=max_iter,
+        keep_likes=keep_likes,
+        regularization="auto" if regularization is None else regularization,
+        item_scaling=item_scaling,
+        user_weighting=user_weighting,
+        entry_weighting=support.one_of(entry_weighting, ("log1p", "ppmi"), "--entry-weighting"),
         dtype=dtype,
         random_state=seed,
         n_jobs=jobs,
@@ -191,20 +231,25 @@ def similar(
     model: Model,
     items: Items,
     number: Number = 10,
-    metric: Annotated[
+    method: Annotated[
         str,
         typer.Option(
-            help="cosine, or dot, which favours popular items.",
-            autocompletion=lambda: ["cosine", "dot"],
+            help="cosine; dot, which favours popular items; or precision, which finds close "
+            "relatives.",
+            autocompletion=lambda: ["cosine", "dot", "precision"],
         ),
     ] = "cosine",
+    min_likes: Annotated[int, typer.Option(min=0, help="Leave out items with fewer likes.")] = 0,
+    refine: Annotated[
+        int, typer.Option(min=0, help="Steps of --method precision; needs fit --keep-likes.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """List the nearest items of each of one or more.
 
     $ movieembed similar small.npz "Toy Story (1995)"
 
-    $ movieembed similar small.npz 1 "apollo 13" -n 5 --metric dot --json
+    $ movieembed similar small.npz 1 "apollo 13" -n 5 --method dot --json
     """
     from movieembed.embedding import Embedding
     from movieembed.items import ItemIndex
@@ -213,14 +258,17 @@ def similar(
     index = ItemIndex(fitted.items_, fitted.titles_)
     columns = list(dict.fromkeys(index.resolve(item) for item in items))
     ids = fitted.items_.tolist()
-    how: Any = metric
-    found = {c: fitted.similar([ids[c]], number, metric=how) for c in columns}
+    how: Any = method
+    found = {
+        c: fitted.similar([ids[c]], number, method=how, min_likes=min_likes, refine=refine)
+        for c in columns
+    }
     if as_json:
         queries = [
             {**support.named(fitted, column), "neighbors": support.records(table)}
             for column, table in found.items()
         ]
-        _console.print_json({"model": str(model), "metric": metric, "queries": queries})
+        _console.print_json({"model": str(model), "method": method, "queries": queries})
         return
     for place, (column, table) in enumerate(found.items()):
         if len(found) > 1:
@@ -229,28 +277,143 @@ def similar(
 
 
 @app.command()
-def recommend(model: Model, items: Items, number: Number = 10, as_json: Json = False) -> None:
+def recommend(
+    model: Model,
+    items: Items,
+    number: Number = 10,
+    dislike: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ITEM", help="An item disliked; may be repeated."),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="precision, the best linear recommender and the default; cosine, the highest mean "
+            "cosine; or dot.",
+            show_default=False,
+            autocompletion=lambda: ["precision", "cosine", "dot"],
+        ),
+    ] = None,
+    regularization: Annotated[
+        float | None, typer.Option(metavar="LAMBDA", help="Instead of the model's.")
+    ] = None,
+    refine: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            show_default=False,
+            help="Steps towards the dense recommender: 1 by default where fit kept the likes.",
+        ),
+    ] = None,
+    popularity_discount: Annotated[
+        float, typer.Option(help="Divide scores by the likes to this power.")
+    ] = 0.0,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Name the given item that speaks most for each.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Recommend to somebody who likes the given items.
-
-    The best items are those with the highest mean cosine with the given ones.
 
     $ movieembed recommend small.npz "Apollo 13 (1995)" "Home Alone (1990)"
 
-    $ movieembed recommend small.npz 150 586 -n 20 --json
+    $ movieembed recommend small.npz "Toy Story" --dislike Heat --explain
+
+    $ movieembed recommend small.npz 150 586 -n 20 --method cosine --json
     """
     from movieembed.embedding import Embedding
     from movieembed.items import ItemIndex
 
     fitted = Embedding.load(model)
-    table = fitted.recommend(items, number)
-    if as_json:
-        index = ItemIndex(fitted.items_, fitted.titles_)
-        liked = [support.named(fitted, c) for c in dict.fromkeys(map(index.resolve, items))]
-        _console.print_json(
-            {"model": str(model), "items": liked, "recommendations": support.records(table)}
+    how: Any = method
+    table = fitted.recommend(
+        items,
+        number,
+        dislikes=dislike or None,
+        method=how,
+        regularization=regularization,
+        refine=refine,
+        popularity_discount=popularity_discount,
+    )
+    index = ItemIndex(fitted.items_, fitted.titles_)
+    reasons: list[str] = []
+    if explain and len(table):
+        shares = fitted.explain(
+            items, table["item"].tolist(), dislikes=dislike or None, regularization=regularization
         )
+        first = shares.drop_duplicates("recommended")
+        reasons = [
+            str(support.named(fitted, index.resolve(item))["title"]) for item in first["item"]
+        ]
+    if as_json:
+        liked = [support.named(fitted, c) for c in dict.fromkeys(map(index.resolve, items))]
+        found = support.records(table)
+        for record, reason in zip(found, reasons, strict=False):
+            record["because"] = reason
+        _console.print_json({"model": str(model), "items": liked, "recommendations": found})
     else:
-        support.print_table(table)
+        support.print_table(table, {"because of": reasons} if reasons else {})
+
+
+@app.command()
+def evaluate(
+    data: Data,
+    components: Annotated[
+        str,
+        typer.Option(metavar="D,D,...", help="Numbers of components; the best is chosen."),
+    ] = "64,128,256",
+    split: Annotated[
+        str,
+        typer.Option(
+            help="random: a fifth of each user's likes; users: a tenth of the users, of whose "
+            "likes a fifth; last: each user's last like, for MovieLens.",
+            autocompletion=lambda: ["random", "users", "last"],
+        ),
+    ] = "random",
+    cutoff: Annotated[int, typer.Option("-k", "--cutoff", min=1, help="Length of the lists.")] = 20,
+    baselines: Annotated[
+        str,
+        typer.Option(metavar="NAME,...", help="Of popularity, item-cosine, ease and als."),
+    ] = "popularity,item-cosine,ease",
+    threshold: Threshold = None,
+    seed: Seed = 0,
+    user_col: UserColumn = None,
+    item_col: ItemColumn = None,
+    rating_col: RatingColumn = None,
+    items: ItemTable = None,
+    id_col: IdColumn = None,
+    title_col: TitleColumn = None,
+    as_json: Json = False,
+) -> None:
+    """Measure recommendations on likes that were held out, beside simpler ways.
+
+    Components, regularisation and steps of refinement are chosen on a part of the rest; so is
+    EASE's regularisation. `als` needs implicit: pip install 'movieembed[evaluation]'.
+
+    $ movieembed evaluate ml-latest-small
+
+    $ movieembed evaluate ml-1m.zip --split users --baselines popularity,als
+    """
+    from movieembed.evaluation.command import run
+
+    widths = [support.as_width(part) for part in components.split(",")]
+    if "M" in widths:
+        raise ValueError("--components must be numbers between commas")
+    support.one_of(split, ("random", "users", "last"), "--split")
+    names = [name.strip() for name in baselines.split(",") if name.strip()]
+    for name in names:
+        support.one_of(name, ("popularity", "item-cosine", "ease", "als"), "--baselines")
+    _, likes = support.load_likes(
+        data, threshold, user_col, item_col, rating_col, items, id_col, title_col
+    )
+    table, chosen = run(data, likes, [int(d) for d in widths], split, cutoff, names, seed)
+    if as_json:
+        rows = [{"name": str(name), **row} for name, row in table.to_dict("index").items()]
+        _console.print_json({"data": data, "split": split, "chosen": chosen, "results": rows})
+        return
+    facts = ", ".join(f"{key} {value:g}" for key, value in chosen.items())
+    _console.print_lines([f"chosen {facts}", ""])
+    support.print_metrics(table, cutoff)
 
 
 @app.command()

@@ -28,6 +28,7 @@ __all__ = [
 # Multiply-adds, or vectors of them, between two looks at Ctrl-C and the progress bar: some tenths
 # of a second.
 BLOCK_WORK = 200_000_000
+ENTRY_BYTES = 12
 
 
 def cooccurrence(
@@ -71,12 +72,28 @@ def cooccurrence(
            [2, 0, 1],
            [1, 1, 0]])
     """
-    matrix = likes_matrix(likes)
-    threads = resolve_n_jobs(n_jobs)
+    return cooccurrence_within(likes_matrix(likes), resolve_n_jobs(n_jobs), progress)
+
+
+def cooccurrence_within(
+    matrix: sp.csr_array,
+    threads: int,
+    progress: bool | None = None,
+    most_bytes: int | None = None,
+    why: str = "",
+) -> sp.csr_array:
+    """X, or a MemoryError before it is made where it takes more bytes than that."""
     L, Lt = core_pair(matrix)
     building = _core.Cooccurrence(L, Lt)
     for first, last in _row_blocks(matrix, progress, "entries"):
         building.add(first, last, n_threads=threads)
+    if most_bytes is not None and building.nnz * ENTRY_BYTES > most_bytes:
+        raise MemoryError(
+            f"{why} needs X itself, whose {building.nnz:,} entries take "
+            f"{building.nnz * ENTRY_BYTES / 2**30:,.1f} GiB; there is room for "
+            f"{most_bytes / 2**30:,.1f} GiB. Leave out rare items, or use item_scaling, which does "
+            "without X"
+        )
     for first, last in _row_blocks(matrix, progress, "co-occurrence"):
         building.fill(first, last, n_threads=threads)
     indptr, indices, data = building.finish(n_threads=threads)

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed import __version__
+from movieembed.canonical import canonical_csr
 from movieembed.items import ItemIndex
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ Model = TypeVar("Model", bound="Embedding")
 
 def write(model: Embedding, path: str | os.PathLike[str]) -> None:
     """Write a fitted model to a temporary file beside `path` and rename it."""
-    kept = [name for name in _parameters(type(model)) if name not in PARAMETERS_NOT_KEPT]
+    kept = [name for name in parameters(type(model)) if name not in PARAMETERS_NOT_KEPT]
     params = {name: getattr(model, name) for name in kept}
     params["dtype"] = np.dtype(params["dtype"]).name
     if not isinstance(params["random_state"], (int, np.integer)):
@@ -47,6 +49,8 @@ def write(model: Embedding, path: str | os.PathLike[str]) -> None:
         "converged": bool(model.converged_),
         "stop_reason": model.stop_reason_,
         "n_iter": int(model.n_iter_),
+        "regularization": float(model.regularization_),
+        "n_users": None if model.likes_ is None else int(model.likes_.shape[0]),
         "items": _ids_to_json(model.items_),
         "item_dtype": model.items_.dtype.name,
         "titles": None if model.titles_ is None else [str(t) for t in model.titles_],
@@ -61,6 +65,15 @@ def write(model: Embedding, path: str | os.PathLike[str]) -> None:
         "item_counts": model.item_counts_,
         "history": model.history_[list(HISTORY_COLUMNS)].to_numpy(dtype=np.float64),
     }
+    if model.item_squares_ is not None:
+        arrays["item_squares"] = model.item_squares_
+    if model.item_scale_ is not None:
+        arrays["item_scale"] = model.item_scale_
+    if model.likes_ is not None:
+        arrays["likes_indptr"] = model.likes_.indptr.astype(np.int64)
+        arrays["likes_indices"] = model.likes_.indices
+        if not (model.likes_.data == 1).all():
+            arrays["likes_data"] = model.likes_.data
     path = Path(path)
     handle, temporary = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
     try:
@@ -138,7 +151,7 @@ def _build(cls: type[Model], arrays: dict[str, NDArray[Any]]) -> Model:
                 raise ValueError(f"it has {len(labels[name])} {name} for {n_items} items")
             labels[name] = np.array([str(label) for label in labels[name]], dtype=object)
     params = field("params", dict)
-    known = _parameters(cls)
+    known = parameters(cls)
     model = cls(**{name: value for name, value in params.items() if name in known})
     model.embedding_ = embedding
     model.eigenvalues_ = _array(arrays, "eigenvalues", ("float64",), (embedding.shape[1],))
@@ -150,6 +163,17 @@ def _build(cls: type[Model], arrays: dict[str, NDArray[Any]]) -> Model:
     model.converged_ = field("converged", bool)
     model.stop_reason_ = field("stop_reason", str)
     model.n_iter_ = field("n_iter", int)
+    model.regularization_ = float(field("regularization", float, int))
+    model.item_squares_ = model.item_scale_ = model.likes_ = None
+    if "item_squares" in arrays:
+        model.item_squares_ = _array(arrays, "item_squares", ("float64",), (n_items,))
+    if "item_scale" in arrays:
+        model.item_scale_ = _array(arrays, "item_scale", ("float64",), (n_items,))
+    if not 0 < model.regularization_ < np.inf:
+        raise ValueError(f"regularization is {model.regularization_}")
+    n_users = field("n_users", int, type(None))
+    if n_users is not None:
+        model.likes_ = _likes(arrays, n_users, n_items)
     model._index = ItemIndex(ids, labels["titles"])
     model.items_ = model._index.ids
     model.titles_ = model._index.titles
@@ -159,7 +183,26 @@ def _build(cls: type[Model], arrays: dict[str, NDArray[Any]]) -> Model:
     return model
 
 
-def _parameters(cls: type[Embedding]) -> list[str]:
+def _likes(arrays: dict[str, NDArray[Any]], n_users: int, n_items: int) -> sp.csr_array:
+    """The kept likes; every index is checked before a kernel may follow it."""
+    indptr = _array(arrays, "likes_indptr", ("int64",), (n_users + 1,))
+    indices = _array(arrays, "likes_indices", ("int32", "int64"), (None,))
+    data = np.ones(len(indices), dtype=np.float32)
+    if "likes_data" in arrays:
+        data = _array(arrays, "likes_data", ("float32", "float64"), (len(indices),))
+    if indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
+        raise ValueError("the row pointers of its likes do not fit")
+    if len(indices) and not 0 <= indices.min() <= indices.max() < n_items:
+        raise ValueError("its likes name items that are not there")
+    if len(indices) <= np.iinfo(np.int32).max:
+        indptr = indptr.astype(np.int32)
+    matrix = canonical_csr(sp.csr_array((data, indices, indptr), shape=(n_users, n_items)))
+    if matrix.nnz != len(indices):
+        raise ValueError("its likes repeat")
+    return matrix
+
+
+def parameters(cls: type[Embedding]) -> list[str]:
     """What a model is made with, in the order of its signature."""
     return list(inspect.signature(cls).parameters)
 

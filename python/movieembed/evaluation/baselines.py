@@ -1,0 +1,214 @@
+"""Recommenders to compare with, each a function from likes to a function from users to lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from movieembed import _core
+from movieembed._threads import resolve_n_jobs, serial_blas
+from movieembed.likes import Likes
+from movieembed.recommend import without
+
+__all__ = ["Recommend", "als", "ease", "item_cosine", "movieembed", "popularity"]
+
+Recommend = Callable[[sp.csr_array, int], NDArray[np.int64]]
+"""From what users like, (n_users, n_items), and n to their lists, (n_users, n): columns or -1."""
+
+BLOCK_BYTES = 128 << 20
+MOST_EASE_ITEMS = 20_000
+
+
+def popularity(likes: Likes) -> Recommend:
+    """The most liked items, the same for everybody.
+
+    Parameters
+    ----------
+    likes : Likes
+
+    Returns
+    -------
+    callable
+        (given, n) -> columns.
+    """
+    counts = likes.item_counts.astype(np.float32)
+
+    def recommend(given: sp.csr_array, n: int) -> NDArray[np.int64]:
+        return _best_of_blocks(given, n, lambda some: np.tile(counts[:, None], some.shape[0]))
+
+    return recommend
+
+
+def item_cosine(likes: Likes) -> Recommend:
+    """The largest sum of cosines between an item's column of likes and those of the given items.
+
+    Parameters
+    ----------
+    likes : Likes
+
+    Returns
+    -------
+    callable
+        (given, n) -> columns. 2 nnz flops a user; nothing is stored but the likes.
+    """
+    L = likes.matrix.astype(np.float32)
+    lengths = np.sqrt(np.bincount(L.indices, weights=L.data**2, minlength=L.shape[1]))
+    scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    unit = L @ sp.diags_array(scale.astype(np.float32))
+    transposed = sp.csr_array(unit.T)
+
+    def recommend(given: sp.csr_array, n: int) -> NDArray[np.int64]:
+        def scores(some: sp.csr_array) -> NDArray[Any]:
+            # Their own cosines, 1, come along for the given items alone, which are left out.
+            wanted = some.astype(np.float32).toarray().T
+            return np.asarray(transposed @ (unit @ wanted), dtype=np.float32)
+
+        return _best_of_blocks(given, n, scores)
+
+    return recommend
+
+
+def ease(likes: Likes, regularization: float = 100.0) -> Recommend:
+    """The dense linear recommender EASE (Steck, WWW 2019), by an n_items x n_items inverse.
+
+    Parameters
+    ----------
+    likes : Likes
+    regularization : float, default=100
+        lambda.
+
+    Returns
+    -------
+    callable
+        (given, n) -> columns.
+
+    Raises
+    ------
+    ValueError
+        With more than 20,000 liked items, whose inverse would take over 3 GB.
+    """
+    used = np.flatnonzero(likes.item_counts)
+    if len(used) > MOST_EASE_ITEMS:
+        raise ValueError(
+            f"dense EASE inverts a matrix of {len(used):,} x {len(used):,}; it is offered up to "
+            f"{MOST_EASE_ITEMS:,} items. MovieEmbedding with refine does the same without one"
+        )
+    L = likes.matrix[:, used].astype(np.float64)
+    gram = (L.T @ L).toarray()
+    gram[np.diag_indices_from(gram)] += regularization
+    B, _ = lapack.dpotri(lapack.dpotrf(gram, lower=True)[0], lower=True)  # the lower triangle
+    B += np.tril(B, -1).T
+    B /= -np.diag(B).copy()
+    np.fill_diagonal(B, 0)
+    B = B.astype(np.float32)
+
+    def recommend(given: sp.csr_array, n: int) -> NDArray[np.int64]:
+        def scores(some: sp.csr_array) -> NDArray[Any]:
+            out = np.full((some.shape[1], some.shape[0]), -np.inf, dtype=np.float32)
+            out[used] = (some[:, used].astype(np.float32) @ B).T
+            return out
+
+        return _best_of_blocks(given, n, scores)
+
+    return recommend
+
+
+def als(
+    likes: Likes,
+    factors: int = 64,
+    regularization: float = 0.01,
+    alpha: float = 1.0,
+    iterations: int = 15,
+    random_state: int = 0,
+) -> Recommend:
+    """Weighted matrix factorisation by the package implicit (Hu, Koren and Volinsky, ICDM 2008).
+
+    Parameters
+    ----------
+    likes : Likes
+    factors, regularization, alpha, iterations, random_state
+        As implicit's AlternatingLeastSquares takes them.
+
+    Returns
+    -------
+    callable
+        (given, n) -> columns; users are folded in from what is given.
+
+    Raises
+    ------
+    ImportError
+        Without implicit, with the command that installs it.
+    """
+    try:
+        from implicit.cpu.als import AlternatingLeastSquares
+    except ImportError as error:
+        raise ImportError(
+            "the ALS baseline needs implicit: pip install 'movieembed[evaluation]'"
+        ) from error
+
+    with serial_blas():
+        model = AlternatingLeastSquares(
+            factors=factors,
+            regularization=regularization,
+            alpha=alpha,
+            iterations=iterations,
+            random_state=random_state,
+        )
+        model.fit(sp.csr_matrix(likes.matrix.astype(np.float32)), show_progress=False)
+
+    def recommend(given: sp.csr_array, n: int) -> NDArray[np.int64]:
+        rows = sp.csr_matrix(given.astype(np.float32))
+        with serial_blas():
+            columns, scores = model.recommend(
+                np.arange(given.shape[0]), rows, N=n, recalculate_user=True
+            )
+        return np.where(scores > np.finfo(np.float32).min, columns, -1).astype(np.int64)
+
+    return recommend
+
+
+def movieembed(likes: Likes, **parameters: Any) -> Recommend:
+    """What is to be compared: a :class:`movieembed.MovieEmbedding` and its `recommend`.
+
+    Parameters
+    ----------
+    likes : Likes
+    **parameters
+        Of the estimator; `random_state` is 0 and `keep_likes` true unless given.
+
+    Returns
+    -------
+    callable
+        (given, n) -> columns.
+    """
+    from movieembed.embedding import Embedding
+
+    given = {"random_state": 0, "keep_likes": True, **parameters}
+    model = Embedding(**given).fit(likes)
+    return lambda given, n: model.recommend(given, n)[0]
+
+
+def _best_of_blocks(
+    given: sp.csr_array, n: int, scores: Callable[[sp.csr_array], NDArray[Any]]
+) -> NDArray[np.int64]:
+    """The n best a user, what is given left out, from blocks of scores (n_items, users)."""
+    n_users, n_items = given.shape
+    found = np.full((n_users, n), -1, dtype=np.int64)
+    inner = min(n, n_items)
+    size = max(16, BLOCK_BYTES // max(1, 4 * n_items))
+    position = np.arange(n_items)
+    for start in range(0, n_users, size):
+        some = given[start : start + size]
+        columns, values = _core.top_k_columns(
+            np.ascontiguousarray(scores(some)),
+            inner,
+            *without(some, position),
+            n_threads=resolve_n_jobs(None),
+        )
+        found[start : start + size, :inner] = np.where(np.isfinite(values), columns, -1)
+    return found

@@ -1,0 +1,75 @@
+"""Several recommenders on one split, as a table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from movieembed.evaluation.baselines import Recommend
+from movieembed.evaluation.metrics import list_metrics, ranking_metrics
+from movieembed.evaluation.splits import Split
+from movieembed.likes import Likes
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    recommenders: Mapping[str, Callable[[Likes], Recommend]],
+    split: Split,
+    *,
+    ks: tuple[int, ...] = (20,),
+) -> pd.DataFrame:
+    """Fit each recommender on the training part and measure its lists on what is held out.
+
+    Parameters
+    ----------
+    recommenders : mapping of str to callable
+        From the training likes to a function (given, n) -> columns, such as those of
+        `movieembed.evaluation`.
+    split : Split
+    ks : tuple of int, default=(20,)
+        Cut-offs.
+
+    Returns
+    -------
+    DataFrame
+        A row a recommender: the metrics of :func:`ranking_metrics`, averaged over users, with the
+        standard error of the first NDCG, "coverage" and "popularity" of the longest lists, and
+        seconds to fit and to recommend.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import movieembed as me
+    >>> from movieembed.evaluation import evaluate, popularity, split_random
+    >>> rng = np.random.default_rng(0)
+    >>> likes = me.Likes.from_matrix((rng.random((30, 12)) < 0.5).astype(float))
+    >>> table = evaluate({"popularity": popularity}, split_random(likes, random_state=0), ks=(5,))
+    >>> table.index.tolist(), "recall@5" in table
+    (['popularity'], True)
+    """
+    longest = max(ks)
+    counts = split.train.item_counts
+    rows: dict[str, dict[str, Any]] = {}
+    for name, fit in recommenders.items():
+        start = time.perf_counter()
+        recommend = fit(split.train)
+        fitted = time.perf_counter()
+        columns = recommend(split.given, longest)
+        done = time.perf_counter()
+        found = ranking_metrics(columns, split.held, ks=ks)
+        first = found[f"ndcg@{ks[0]}"]
+        rows[name] = {
+            **{metric: float(values.mean()) for metric, values in found.items()},
+            f"ndcg@{ks[0]}_stderr": float(first.std(ddof=1) / np.sqrt(len(first)))
+            if len(first) > 1
+            else np.nan,
+            **list_metrics(columns, counts, split.held),
+            "fit_seconds": fitted - start,
+            "recommend_seconds": done - fitted,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")

@@ -1,0 +1,263 @@
+"""Which likes are learned from, which are given, and which are held out to be found."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from movieembed.likes import Likes
+
+__all__ = ["Split", "split_last", "split_random", "split_users"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Likes in three parts.
+
+    Attributes
+    ----------
+    train : Likes
+        To fit on; its columns are those of all likes.
+    given : csr_array, shape (n_test_users, n_items)
+        What is known of the users that are asked for.
+    held : csr_array, shape (n_test_users, n_items)
+        What they like besides, at least one item each.
+    """
+
+    train: Likes
+    given: sp.csr_array
+    held: sp.csr_array
+
+
+def split_random(likes: Likes, share: float = 0.2, *, random_state: Any = None) -> Split:
+    """Hold out a share of each user's likes, at random.
+
+    Parameters
+    ----------
+    likes : Likes
+    share : float, default=0.2
+        Of each user's likes, rounded; between 0 and 1.
+    random_state : int, numpy Generator or None
+
+    Returns
+    -------
+    Split
+        `given` is what `train` has of the users with something held out.
+
+    Raises
+    ------
+    ValueError
+        When the share is not between 0 and 1, or nothing is held out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import movieembed as me
+    >>> from movieembed.evaluation import split_random
+    >>> likes = me.Likes.from_matrix(np.ones((3, 10)))
+    >>> split = split_random(likes, random_state=0)
+    >>> split.train.n_likes, split.held.nnz
+    (24, 6)
+    """
+    _check_share(share)
+    lengths = np.diff(likes.matrix.indptr)
+    counts = np.floor(share * lengths + 0.5).astype(np.int64)
+    held = _drawn(likes.matrix, counts, np.random.default_rng(random_state))
+    return _within_users(likes, held)
+
+
+def split_last(
+    likes: Likes,
+    ratings: Any,
+    n: int = 1,
+    *,
+    user: Hashable = "userId",
+    item: Hashable = "movieId",
+    timestamp: Hashable = "timestamp",
+) -> Split:
+    """Hold out each user's last likes by time.
+
+    Parameters
+    ----------
+    likes : Likes
+    ratings : data frame
+        With the times, in any frame that narwhals takes; rows that are not likes are passed over.
+    n : int, default=1
+        Likes a user; users with no more than that many keep them.
+    user, item, timestamp : hashable
+        Column labels.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    ValueError
+        When the table lacks a column or the time of a like, or nothing is held out.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import movieembed as me
+    >>> from movieembed.evaluation import split_last
+    >>> ratings = pd.DataFrame({"userId": [1, 1, 1], "movieId": [7, 8, 9],
+    ...                         "rating": [5.0, 4.0, 5.0], "timestamp": [30, 10, 20]})
+    >>> split = split_last(me.Likes.from_ratings(ratings), ratings)
+    >>> split.held.indices.tolist()
+    [0]
+    """
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise ValueError(f"n must be a positive integer, not {n!r}")
+    frame = nw.from_native(ratings, eager_only=True)
+    for label in (user, item, timestamp):
+        if label not in frame.columns:
+            raise ValueError(f"the ratings have no column {label!r}; they have {frame.columns}")
+    matrix = likes.matrix
+    place_user = {value: r for r, value in enumerate(likes.users.tolist())}
+    place_item = {value: c for c, value in enumerate(likes.items.tolist())}
+    rows = np.array([place_user.get(v, -1) for v in frame[user].to_list()], dtype=np.int64)
+    columns = np.array([place_item.get(v, -1) for v in frame[item].to_list()], dtype=np.int64)
+    times = frame[timestamp].cast(nw.Float64).to_numpy()
+    known = (rows >= 0) & (columns >= 0)
+    keys = rows[known] * matrix.shape[1] + columns[known]
+    own = _rows(matrix) * matrix.shape[1] + matrix.indices
+    at = np.searchsorted(own, keys)
+    there = at < len(own)
+    there[there] = own[at[there]] == keys[there]
+    when = np.full(len(own), np.nan)
+    when[at[there]] = times[known][there]
+    if np.isnan(when).any():
+        raise ValueError(f"{int(np.isnan(when).sum()):,} likes have no time in the ratings")
+    lengths = np.diff(matrix.indptr)
+    counts = np.where(lengths > n, n, 0)
+    # The latest first; of several at once the later column.
+    order = np.lexsort((-matrix.indices.astype(np.int64), -when, _rows(matrix)))
+    return _within_users(likes, _first(matrix, order, counts))
+
+
+def split_users(
+    likes: Likes,
+    n_users: int | float = 0.1,
+    *,
+    share: float = 0.2,
+    min_likes: int = 5,
+    random_state: Any = None,
+) -> Split:
+    """Hold out whole users: strong generalisation, as in Liang et al. (WWW 2018).
+
+    Parameters
+    ----------
+    likes : Likes
+    n_users : int or float, default=0.1
+        How many are held out, or which share.
+    share : float, default=0.2
+        Of their likes that are to be found; the rest is given.
+    min_likes : int, default=5
+        Users with fewer are left out altogether, as there.
+    random_state : int, numpy Generator or None
+
+    Returns
+    -------
+    Split
+        `train` has none of the users of `given`. Items that only those like are in no part.
+
+    Raises
+    ------
+    ValueError
+        When there are too few users.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import movieembed as me
+    >>> from movieembed.evaluation import split_users
+    >>> split = split_users(me.Likes.from_matrix(np.ones((20, 10))), random_state=0)
+    >>> split.train.n_users, split.given.shape, split.held.nnz
+    (18, (2, 10), 4)
+    """
+    _check_share(share)
+    rng = np.random.default_rng(random_state)
+    active = np.flatnonzero(np.diff(likes.matrix.indptr) >= max(2, min_likes))
+    count = round(n_users * len(active)) if isinstance(n_users, float) else int(n_users)
+    if not 0 < count < len(active):
+        raise ValueError(
+            f"n_users={n_users} of {len(active):,} users with at least {min_likes} likes leaves "
+            "nobody to learn from or nobody to ask for"
+        )
+    chosen = np.sort(rng.choice(active, count, replace=False))
+    rest = np.setdiff1d(active, chosen)
+    train = _likes_of(likes, likes.matrix[rest], likes.users[rest])
+    matrix = likes.matrix[chosen]
+    known = np.bincount(train.matrix.indices, minlength=likes.n_items) > 0
+    matrix = _selected(matrix, known[matrix.indices])
+    lengths = np.diff(matrix.indptr)
+    counts = np.clip(
+        np.floor(share * lengths + 0.5).astype(np.int64), 1, np.maximum(lengths - 1, 0)
+    )
+    held = _drawn(matrix, np.where(lengths >= 2, counts, 0), rng)
+    return Split(train, *_with_something_held(_selected(matrix, ~held), _selected(matrix, held)))
+
+
+def _check_share(share: float) -> None:
+    if not 0 < share < 1:
+        raise ValueError(f"share must be between 0 and 1, not {share}")
+
+
+def _rows(matrix: sp.csr_array) -> NDArray[np.int64]:
+    return np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
+
+
+def _drawn(
+    matrix: sp.csr_array, counts: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Which entries are among the first `counts` of their row in a random order."""
+    order = np.lexsort((rng.random(matrix.nnz), _rows(matrix)))
+    return _first(matrix, order, counts)
+
+
+def _first(
+    matrix: sp.csr_array, order: NDArray[np.int64], counts: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    lengths = np.diff(matrix.indptr)
+    place = np.arange(matrix.nnz) - np.repeat(matrix.indptr[:-1].astype(np.int64), lengths)
+    chosen = np.zeros(matrix.nnz, dtype=bool)
+    chosen[order[place < np.repeat(counts, lengths)]] = True
+    return chosen
+
+
+def _selected(matrix: sp.csr_array, kept: NDArray[np.bool_]) -> sp.csr_array:
+    upto = np.concatenate([[0], np.cumsum(kept)])
+    return sp.csr_array(
+        (
+            matrix.data[kept],
+            matrix.indices[kept],
+            upto[matrix.indptr].astype(matrix.indptr.dtype),
+        ),
+        shape=matrix.shape,
+    )
+
+
+def _likes_of(likes: Likes, matrix: sp.csr_array, users: NDArray[Any]) -> Likes:
+    return Likes.from_matrix(matrix, users=users, items=likes.items, titles=likes.titles)
+
+
+def _within_users(likes: Likes, held: NDArray[np.bool_]) -> Split:
+    train = _selected(likes.matrix, ~held)
+    parts = _with_something_held(train, _selected(likes.matrix, held))
+    return Split(_likes_of(likes, train, likes.users), *parts)
+
+
+def _with_something_held(
+    given: sp.csr_array, held: sp.csr_array
+) -> tuple[sp.csr_array, sp.csr_array]:
+    asked = np.flatnonzero(np.diff(held.indptr))
+    if not len(asked):
+        raise ValueError("nothing is held out: users have too few likes for this split")
+    return given[asked], held[asked]
