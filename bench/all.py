@@ -13,7 +13,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-SMALL = ("bench_kernels.py", "bench_cooccurrence.py", "bench_fit.py", "bench_start.py")
+SMALL = (
+    "bench_kernels.py",
+    "bench_cooccurrence.py",
+    "bench_fit.py",
+    "bench_start.py",
+    "bench_recommend.py",
+)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ drawn once (half a minute, kept in a temporary folder).
 - row sums of squares and the 100 largest entries of each row of X, against sparse_dot_topn;
 - fit at d = 64 to 1e-4 of the optimum, against the 15 iterations of implicit's ALS at 64 factors;
 - the ten nearest of every item, against implicit's similar_items in one batch and against sgemm;
+- ten recommendations to each of 10,000 users, against implicit's recommend in one batch;
 - ratings.csv to a saved model, against pandas.read_csv and implicit's ALS;
 - the growth of the fit's time from 1 to 16 million likes, by leaving out users.
 
@@ -42,6 +43,7 @@ from twin import LIKED, large_likes, ratings_folder
 D = 64
 TOP = 100
 NEAREST = 10
+ASKING = 10_000
 TARGET = 1e-4
 
 
@@ -250,6 +252,38 @@ def neighbours(L: sp.csr_array) -> Question:
     return Question("ten nearest of every item, d = 64", contenders, check, rounds=2)
 
 
+def recommendations(L: sp.csr_array) -> Question:
+    model = me.MovieEmbedding(D, random_state=0, dtype="float32", tol=1e-3).fit(L)
+    users = np.arange(ASKING)
+    rows = L[users]
+
+    def implicit_way() -> Any:
+        from implicit.cpu.als import AlternatingLeastSquares
+
+        # The same vectors of items and users, those of the users already made.
+        als = AlternatingLeastSquares(factors=D, num_threads=0)
+        als.item_factors = model.item_vectors("precision")
+        als.user_factors = queries
+        return als.recommend(users, plain, N=NEAREST)
+
+    queries = model.query_vectors(rows, "precision")
+    plain = sp.csr_matrix(rows)
+
+    def check(results: dict[str, Any]) -> None:
+        (_, first), *others = results.values()
+        for _, scores in others:
+            if not np.allclose(first, scores, rtol=1e-3, atol=1e-6):
+                raise RuntimeError("the scores of the best differ")
+
+    contenders = [
+        Contender("movieembed", lambda: model.recommend(rows, NEAREST)),
+        Contender(
+            "implicit recommend, one batch", implicit_way, blas=1, missing=available("implicit")
+        ),
+    ]
+    return Question("ten for each of 10,000 users, d = 64", contenders, check)
+
+
 def file_to_model(args: argparse.Namespace) -> Question:
     folder = ratings_folder(args)
 
@@ -314,6 +348,7 @@ def main() -> None:
         "row sums of squares and top 100 of X": lambda: statistics(L),
         "fit, d = 64": lambda: fit_question(L, args.carried),
         "ten nearest of every item, d = 64": lambda: neighbours(L),
+        "ten for each of 10,000 users, d = 64": lambda: recommendations(L),
         "ratings.csv to saved model, d = 64": lambda: file_to_model(args),
     }
     # Preparing a question takes memory and time: only what is asked for.

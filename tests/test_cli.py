@@ -184,14 +184,14 @@ def test_similar_of_several_has_a_heading_each_and_each_once(folder):
     assert [len(block.splitlines()) for block in blocks] == [4, 4]
 
 
-@pytest.mark.parametrize("metric", ["cosine", "dot"])
-def test_similar_as_json(folder, metric):
+@pytest.mark.parametrize("method", ["cosine", "dot", "precision"])
+def test_similar_as_json(folder, method):
     document = json.loads(
-        run("similar", folder / "model.npz", "102", "-n", 3, "--metric", metric, "--json").stdout
+        run("similar", folder / "model.npz", "102", "-n", 3, "--method", method, "--json").stdout
     )
     (query,) = document["queries"]
     assert (query["item"], query["title"]) == (102, "Léon (1994)")
-    expected = me.load(folder / "model.npz").similar(102, n=3, metric=metric)
+    expected = me.load(folder / "model.npz").similar(102, n=3, method=method)
     assert query["neighbors"] == expected.to_dict("records")
 
 
@@ -207,6 +207,55 @@ def test_recommend(folder):
     )
     assert document["recommendations"] == expected.to_dict("records")
     assert [item["item"] for item in document["items"]] == [100, 101]
+
+
+def test_recommend_with_options(folder, tmp_path):
+    out = tmp_path / "kept.npz"
+    arguments = ["--components", 3, "--keep-likes", "--item-scaling", 0.5, "--user-weighting", 1]
+    run("fit", folder / "data", "-o", out, *arguments, "--regularization", 7)
+    model = me.load(out)
+    assert model.regularization_ == 7
+    assert model.likes_.shape == (40, 12)
+    assert (model.item_scaling, model.user_weighting) == (0.5, 1.0)
+    given = ["recommend", out, "Heat", "101", "-n", 4, "--dislike", "103", "--refine", 2]
+    given += ["--popularity-discount", 0.5, "--regularization", 3]
+    expected = model.recommend(
+        ["Heat", 101], 4, dislikes=[103], refine=2, popularity_discount=0.5, regularization=3
+    )
+    document = json.loads(run(*given, "--json").stdout)
+    assert document["recommendations"] == expected.to_dict("records")
+    document = json.loads(run(*given, "--explain", "--json").stdout)
+    for record in document["recommendations"]:
+        shares = model.explain(["Heat", 101], record["item"], dislikes=[103], regularization=3)
+        assert record["because"] == shares["title"].iloc[0]
+    lines = run(*given, "--explain").stdout.splitlines()
+    assert lines[0].split()[-2:] == ["because", "of"]
+    cosine = json.loads(run("recommend", out, "Heat", "--method", "cosine", "--json").stdout)
+    expected = model.recommend(["Heat"], method="cosine")
+    assert cosine["recommendations"] == expected.to_dict("records")
+    near = ["similar", out, "Heat", "--method", "precision", "--refine", 1, "--min-likes", 12]
+    (query,) = json.loads(run(*near, "--json").stdout)["queries"]
+    expected = model.similar("Heat", method="precision", refine=1, min_likes=12)
+    assert query["neighbors"] == expected.to_dict("records")
+    assert "regularization 7\n" in run("info", out).stdout
+    assert "keeps likes yes\n" in run("info", out).stdout
+
+
+@pytest.mark.parametrize("split", ["random", "users", "last"])
+def test_evaluate(folder, split):
+    given = ["evaluate", folder / "data", "--components", "2,3", "--split", split, "-k", 3]
+    document = json.loads(run(*given, "--baselines", "popularity,ease", "--json").stdout)
+    assert document["split"] == split
+    names = [row["name"] for row in document["results"]]
+    assert names[:2] == ["movieembed", "popularity"]
+    assert names[2].startswith("ease, lambda ")
+    assert document["chosen"]["n_components"] in (2, 3)
+    for row in document["results"]:
+        assert 0 <= row["recall@3"] <= 1
+    lines = run(*given).stdout.splitlines()
+    assert lines[0].startswith("chosen n_components ")
+    assert lines[2].split()[:2] == ["recall@3", "ndcg@3"]
+    assert [line.split()[-1] for line in lines[3:5]] == ["movieembed", "popularity"]
 
 
 def test_info(folder):
@@ -270,12 +319,22 @@ def test_study_from_the_command_line(folder, tmp_path):
         (["frobnicate"], "No such command 'frobnicate'"),
         (["--bogus"], "--bogus"),
         (["similar", "MODEL", "Haet"], "did you mean 'Heat (1995)'"),
-        (["similar", "MODEL", "Heat", "--metric", "rhyme"], "metric"),
+        (["similar", "MODEL", "Heat", "--method", "rhyme"], "method"),
         (["similar", "MODEL"], "Missing argument"),
         (["similar", "MODEL", "Heat", "-n", "0"], "--number"),
         (["similar", "absent.npz", "Heat"], "there is no model file absent.npz"),
         (["similar", "DATA", "Heat"], "data"),
         (["recommend", "DATA/ratings.csv", "Heat"], "is not a movieembed model"),
+        (["recommend", "MODEL", "Haet"], "did you mean 'Heat (1995)'"),
+        (["recommend", "MODEL", "Heat", "--refine", "1"], "--keep-likes"),
+        (["recommend", "MODEL", "Heat", "--dislike", "100"], "among the items and among"),
+        (["recommend", "MODEL", "Heat", "--method", "magic"], "--method must be one of"),
+        (["recommend", "MODEL", "Heat", "--regularization", "0"], "--regularization must be"),
+        (["fit", "DATA", "--out", "m.npz", "--entry-weighting", "x"], "--entry-weighting"),
+        (["fit", "DATA", "--out", "m.npz", "--item-scaling", "9"], "--item-scaling must be"),
+        (["evaluate", "DATA", "--split", "x"], "--split must be one of"),
+        (["evaluate", "DATA", "--baselines", "x"], "--baselines must be one of"),
+        (["evaluate", "DATA", "--components", "M"], "--components must be numbers"),
         (["study", "DATA", "--out", "DATA/ratings.csv"], "is a file"),
         (["study", "DATA", "--out", "s", "--components", "2,x"], "numbers or M"),
         (["study", "DATA", "--out", "s", "--components", "M", "--no-wide"], "empty"),
