@@ -35,6 +35,16 @@ if TYPE_CHECKING:
         ItemWithoutLikesError,
         MovieEmbedError,
     )
+    from movieembed.export import (
+        export_arrow,
+        export_cooccurrence,
+        export_likes,
+        export_numpy,
+        export_parquet,
+        export_projector,
+        export_safetensors,
+        export_word2vec,
+    )
     from movieembed.items import ItemIndex
     from movieembed.likes import Likes
     from movieembed.objective import cost, gradient
@@ -58,6 +68,14 @@ __all__ = [
     "cooccurrence_sums",
     "cooccurrence_top_k",
     "cost",
+    "export_arrow",
+    "export_cooccurrence",
+    "export_likes",
+    "export_numpy",
+    "export_parquet",
+    "export_projector",
+    "export_safetensors",
+    "export_word2vec",
     "gradient",
     "load",
     "load_movielens",
@@ -84,6 +102,16 @@ _MODULES = {
         "ItemNotFoundError",
         "ItemWithoutLikesError",
         "MovieEmbedError",
+    ),
+    "export": (
+        "export_arrow",
+        "export_cooccurrence",
+        "export_likes",
+        "export_numpy",
+        "export_parquet",
+        "export_projector",
+        "export_safetensors",
+        "export_word2vec",
     ),
     "items": ("ItemIndex",),
     "likes": ("Likes",),
