@@ -1,4 +1,4 @@
-"""The command line: ``movieembed fit | similar | recommend | evaluate | study | info``.
+"""The command line: ``movieembed fit | similar | recommend | evaluate | study | export | info``.
 
 What is slow to import is imported inside the commands, so that --help and completion are quick.
 """
@@ -79,6 +79,8 @@ def tour(
     $ movieembed evaluate ml-latest-small
 
     $ movieembed study ml-latest-small --out study/
+
+    $ movieembed export small.npz --out small.parquet
 
     Each command has a --help of its own.
     """
@@ -509,6 +511,86 @@ def study(
         _console.complain("note", note)
     _console.print_markdown(result.answer)
     _console.print_lines(["", f"saved {', '.join(file.name for file in files)} in {out}"])
+
+
+@app.command()
+def export(
+    model: Model,
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", metavar="FILE_OR_FOLDER", help="Where to write."),
+    ],
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            show_default=False,
+            help=f"One of {', '.join(support.FORMATS)}. By default what the suffix says: "
+            f"{support.suffix_words()}, and projector for a folder.",
+            autocompletion=lambda: list(support.FORMATS),
+        ),
+    ] = None,
+    keys: Annotated[
+        str | None,
+        typer.Option(
+            show_default=False,
+            help="Of word2vec: item, the default, or title.",
+            autocompletion=lambda: ["item", "title"],
+        ),
+    ] = None,
+    only_embedded: Annotated[
+        bool,
+        typer.Option("--only-embedded", help="Leave out items without a vector; else zeros."),
+    ] = False,
+    jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    r"""Write a model's vectors, or the likes that it keeps, for other tools.
+
+    safetensors needs one more package: pip install 'movieembed\[export]'. likes and cooccurrence,
+    sparse matrices for SciPy, need a model that fit --keep-likes saved.
+
+    $ movieembed export small.npz --out small.parquet
+
+    $ movieembed export small.npz --out small.vec --keys title --only-embedded
+
+    $ movieembed export small.npz --out projector/
+
+    $ movieembed export kept.npz --out X.npz --format cooccurrence
+    """
+    from movieembed.embedding import Embedding
+
+    form = support.export_format(out, form)
+    if keys is not None and not form.startswith("word2vec"):
+        raise ValueError(f"--keys is for word2vec, not for {form}")
+    if only_embedded and form in ("likes", "cooccurrence"):
+        raise ValueError(f"--only-embedded is for vectors, not for {form}")
+    if form != "projector":
+        _console.check_out_file(out)
+        if out.exists() and model.exists() and out.samefile(model):
+            raise ValueError(f"--out: {out} is the model itself; name another file")
+    fitted = Embedding.load(model)
+    if form == "projector":
+        _console.make_out_folder(out)
+    support.export_model(fitted, out, form, keys, only_embedded, jobs)
+    facts = {
+        "model": str(model),
+        "format": form,
+        "items": len(fitted.items_),
+        "embedded_items": int(fitted.embedding_.any(axis=1).sum()),
+        "components": fitted.n_components,
+        "out": str(out),
+    }
+    if as_json:
+        _console.print_json(facts)
+        return
+    _console.print_lines(
+        [
+            f"items {facts['items']:,} ({facts['embedded_items']:,} with a vector)",
+            f"format {form}",
+            f"saved {out}",
+        ]
+    )
 
 
 @app.command()
