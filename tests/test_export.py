@@ -303,7 +303,7 @@ def test_arrow(tmp_path, ids, titles, dtype, only_embedded):
         ([1, "a", 2.5, *"cdefghi"], pa.string(), ["1", "a", "2.5", *"cdefghi"]),
         (["\ud800", *"abcdefghi"], pa.string(), ["?", *"abcdefghi"]),
         (
-            np.arange("2020-01-01", "2020-01-11", dtype="datetime64[D]"),
+            np.arange("2020-01-01", "2020-01-11", dtype="datetime64[D]").astype("datetime64[ns]"),
             pa.string(),
             [f"2020-01-{day:02}" for day in range(1, 11)],
         ),
@@ -436,6 +436,18 @@ def test_likes_and_cooccurrence_in_scipy(tmp_path, weights):
             # NumPy's strings have no NUL at their end; these titles have none there.
             assert arrays["titles"].tolist() == TITLES
     assert np.load(tmp_path / "L.npz")["users"].tolist() == likes.users.tolist()
+
+
+def test_titles_that_utf8_has_not(tmp_path):
+    model = fit(INTS, ["half \ud800", *TITLES[1:]], keep_likes=True)
+    me.export_parquet(model, tmp_path / "v.parquet")
+    assert pd.read_parquet(tmp_path / "v.parquet")["title"][0] == "half ?"
+    me.export_projector(model, tmp_path)
+    assert projector_lines(tmp_path / "metadata.tsv")[1][0] == "half ?"
+    me.export_word2vec(model, tmp_path / "v.vec", keys="title")
+    assert read_word2vec(tmp_path / "v.vec", False).index_to_key[0] == "half_?"
+    for name, write in WRITERS.items():
+        write(model, tmp_path / name)
 
 
 def test_likes_of_a_matrix_and_of_a_model(tmp_path, model, kept):
@@ -706,3 +718,4 @@ def test_help_names_the_extra():
     text = run("export", "--help").stdout
     assert "$ movieembed export small.npz --out small.parquet" in text
     assert "movieembed[export]" in text
+    assert "movieembed[evaluation]" in run("evaluate", "--help").stdout

@@ -387,10 +387,10 @@ def evaluate(
     title_col: TitleColumn = None,
     as_json: Json = False,
 ) -> None:
-    """Measure recommendations on likes that were held out, beside simpler ways.
+    r"""Measure recommendations on likes that were held out, beside simpler ways.
 
     Components, regularisation and steps of refinement are chosen on a part of the rest; so is
-    EASE's regularisation. `als` needs implicit: pip install 'movieembed[evaluation]'.
+    EASE's regularisation. `als` needs implicit: pip install 'movieembed\[evaluation]'.
 
     $ movieembed evaluate ml-latest-small
 
