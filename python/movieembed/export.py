@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 PROJECTOR_COLUMNS = ("title", "item", "likes")
-# Readers of safetensors refuse a header of more than 100 MB.
+# safetensors refuses a header of more than 100 MB, with an error that does not say what to do.
 MOST_HEADER_BYTES = 99_000_000
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
@@ -146,8 +146,8 @@ def export_projector(
 
     Notes
     -----
-    Load both files at https://projector.tensorflow.org, which sends them nowhere. Tabs and line
-    ends in titles become blanks, and an empty title the id: an empty line would be skipped.
+    Load both files at https://projector.tensorflow.org. Tabs and line ends in titles become blanks,
+    and an empty title the id, so that no line is empty.
 
     Examples
     --------
