@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from movieembed.items import ItemIndex
     from movieembed.likes import Likes
     from movieembed.objective import cost, gradient
+    from movieembed.report import write_report
     from movieembed.synthetic import synthetic_movielens
 
 __version__ = "0.1.0"
@@ -81,6 +82,7 @@ __all__ = [
     "load_movielens",
     "read_table",
     "synthetic_movielens",
+    "write_report",
 ]
 
 # Importing pandas, SciPy and scikit-learn takes a second, which --help and a script that wants one
@@ -116,6 +118,7 @@ _MODULES = {
     "items": ("ItemIndex",),
     "likes": ("Likes",),
     "objective": ("cost", "gradient"),
+    "report": ("write_report",),
     "synthetic": ("synthetic_movielens",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import zipfile
 from collections.abc import Hashable
@@ -187,6 +188,17 @@ def export_model(
             "numpy": export.export_numpy,
         }
         write[form](model, out, only_embedded=only_embedded)
+
+
+def read_evaluation(path: Path) -> pd.DataFrame:
+    """The table of `evaluate --json`."""
+    import pandas as pd
+
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))["results"]
+        return pd.DataFrame(results).set_index("name")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not what movieembed evaluate --json prints") from error
 
 
 def data_facts(source: str, n_ratings: int, likes: Likes) -> dict[str, Any]:

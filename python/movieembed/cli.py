@@ -594,6 +594,52 @@ def export(
 
 
 @app.command()
+def report(
+    model: Model,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="FILE", help="The page to write, .html.")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="What it was fitted on, for users' activity."),
+    ] = None,
+    evaluation: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What evaluate --json printed."),
+    ] = None,
+    study: Annotated[Path | None, typer.Option(metavar="FOLDER", help="What study wrote.")] = None,
+    item: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ITEM",
+            help="Whose neighbours to show; may be repeated. By default the most liked.",
+        ),
+    ] = None,
+    threshold: Threshold = None,
+) -> None:
+    """Write one page about a model: its data, its fit, neighbours and quality.
+
+    $ movieembed report small.npz --out report.html
+
+    $ movieembed evaluate ml-latest-small --json > quality.json
+
+    $ movieembed report small.npz -o report.html --data ml-latest-small --evaluation quality.json
+    """
+    from movieembed.embedding import Embedding
+    from movieembed.report import write_report
+
+    _console.check_out_file(out)
+    fitted = Embedding.load(model)
+    likes = None
+    if data is not None:
+        none = (None,) * 6
+        _, likes = support.load_likes(data, threshold, *none)
+    quality = None if evaluation is None else support.read_evaluation(evaluation)
+    write_report(fitted, out, likes=likes, evaluation=quality, study=study, items=item or None)
+    _console.print_lines([f"saved {out}"])
+
+
+@app.command()
 def info(
     source: Annotated[
         str,
