@@ -410,12 +410,6 @@ class Embedding(Recommender):
         """Read what `save` wrote; see :func:`movieembed.load`."""
         return model_file.read(cls, path)
 
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "embedding_"):
-            from sklearn.exceptions import NotFittedError
-
-            raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit first")
-
     def _check_parameters(self) -> None:
         check_count(self.n_components, "n_components")
         if self.max_iter is not None:

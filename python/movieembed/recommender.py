@@ -523,7 +523,10 @@ class Recommender:
     # --- what these stand on --------------------------------------------------------------------
 
     def _check_fitted(self) -> None:
-        raise NotImplementedError
+        if not hasattr(self, "embedding_"):
+            from sklearn.exceptions import NotFittedError
+
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit first")
 
     def _weighting(self) -> Weighting:
         return Weighting.of(self.item_scaling, self.user_weighting, self.entry_weighting)
