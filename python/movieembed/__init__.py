@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from movieembed.items import ItemIndex
     from movieembed.likes import Likes
+    from movieembed.maps import layout, map_figure, map_html
     from movieembed.objective import cost, gradient
     from movieembed.synthetic import synthetic_movielens
 
@@ -59,8 +60,11 @@ __all__ = [
     "cooccurrence_top_k",
     "cost",
     "gradient",
+    "layout",
     "load",
     "load_movielens",
+    "map_figure",
+    "map_html",
     "read_table",
     "synthetic_movielens",
 ]
@@ -87,6 +91,7 @@ _MODULES = {
     ),
     "items": ("ItemIndex",),
     "likes": ("Likes",),
+    "maps": ("layout", "map_figure", "map_html"),
     "objective": ("cost", "gradient"),
     "synthetic": ("synthetic_movielens",),
 }
