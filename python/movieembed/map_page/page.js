@@ -87,6 +87,7 @@
       renderer,
       cameraIsFixed: true, // the page moves it, for touch and keys too
       actionKeyMap: {},
+      syncEvents: true,
       deselectOnDblClick: false,
       deselectOnEscape: false,
       sizeBy: 'valueB',
@@ -312,6 +313,8 @@
   // --- hovering and choosing ------------------------------------------------------------------
 
   const card = $('card');
+  const input = $('search');
+  const list = $('found');
   function placeCard() {
     card.hidden = over < 0 || over === chosen;
     if (card.hidden) return;
@@ -333,12 +336,16 @@
     canvas.classList.remove('over');
     repaint();
   });
+  let hit = false;
   plot.subscribe('select', ({ points }) => {
+    hit = true;
     if (points.length) choose(points[0], false);
   });
-  plot.subscribe('deselect', () => {
-    if (travelled <= 4) clear();
-    else if (chosen >= 0) light();
+  // After the library's, which says whether a point was there.
+  canvas.addEventListener('click', () => {
+    if (!hit && travelled <= 4) clear();
+    hit = false;
+    canvas.focus({ preventScroll: true });
   });
 
   function light() {
@@ -351,12 +358,12 @@
     over = -1;
     lit = nearest(i);
     light();
+    input.value = titles[i];
     $('name').textContent = titles[i];
     $('facts').textContent = facts(i);
-    const list = $('neighbours');
-    list.replaceChildren();
+    $('neighbours').replaceChildren();
     for (const j of lit) {
-      const button = make('button', undefined, make('li', undefined, list));
+      const button = make('button', undefined, make('li', undefined, $('neighbours')));
       button.type = 'button';
       make('b', titles[j], button).style.fontWeight = 400;
       make('span', years[j] || '', button);
@@ -369,18 +376,23 @@
     repaint();
   }
   function flyTo(i) {
-    // Near enough that most of the lit ones are in the picture, the farthest three aside.
+    // To the middle of what the panels leave free, near enough that most of the lit ones are in it:
+    // the farthest three may lie in another part of the map.
+    const left = narrow.matches ? 0 : $('side').getBoundingClientRect().right;
+    const right = narrow.matches ? W : $('key').getBoundingClientRect().left;
+    const top = narrow.matches ? $('tools').getBoundingClientRect().bottom : 0;
+    const bottom = narrow.matches ? $('chosen').getBoundingClientRect().top : H;
     const reach = lit.map((j) => Math.hypot(X[j] - X[i], Y[j] - Y[i])).sort((a, b) => a - b);
-    const most = reach[Math.max(0, reach.length - 4)] || 0.05;
-    const s = Math.min(40, Math.max(homeScale() * 1.1, (0.62 * Math.min(1, W / H)) / Math.max(most, 0.01)));
-    // Beside the panel: to its right, or above it where it lies at the bottom.
-    const dx = narrow.matches ? 0 : -160 / ((H / 2) * s);
-    const dy = narrow.matches ? -(0.15 * H) / ((H / 2) * s) : 0;
-    fly(X[i] + dx, Y[i] + dy, s);
+    const radius = Math.max(0.01, reach[Math.max(0, reach.length - 4)] || 0);
+    const free = 0.4 * Math.max(120, Math.min(right - left, bottom - top));
+    const s = Math.min(40, Math.max(homeScale(), free / (radius * (H / 2))));
+    const k = (H / 2) * s;
+    fly(X[i] - ((left + right) / 2 - W / 2) / k, Y[i] + ((top + bottom) / 2 - H / 2) / k, s);
   }
   function clear() {
     chosen = -1;
     lit = [];
+    input.value = '';
     document.body.dataset.lit = 0;
     plot.deselect({ preventEvent: true });
     $('chosen').hidden = true;
@@ -394,8 +406,6 @@
 
   // --- the search -----------------------------------------------------------------------------
 
-  const input = $('search');
-  const list = $('found');
   let keys = null;
   let hits = [];
   let active = 0;
@@ -462,7 +472,6 @@
   function take(at) {
     const i = hits[at];
     if (i === undefined) return;
-    input.value = titles[i];
     open(false);
     input.blur();
     choose(i, true);
@@ -489,9 +498,8 @@
       else {
         clear();
         filter(null);
+        input.blur();
       }
-      input.value = '';
-      input.blur();
       return;
     }
     if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
