@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from movieembed._checks import check_integer
 from movieembed._threads import resolve_n_jobs, serial_blas
@@ -418,13 +419,19 @@ def _tsne(
     distances = np.sqrt(np.maximum(2 - 2 * cosines, 0))
     threads = resolve_n_jobs(n_jobs)
     pairs = Uniform(None, k_neighbors=k, knn_index=PrecomputedNeighbors(rows, distances))
+    bar = tqdm(total=750, desc="t-SNE", leave=False, disable=None)
     solver = TSNE(
+        early_exaggeration_iter=250,
+        n_iter=500,
+        callbacks=lambda *_: bar.update(10) and None,
+        callbacks_every_iters=10,
         initialization=rescale(start),
         negative_gradient_method="fft" if len(U) > TREES else "bh",
         n_jobs=threads,
         random_state=random_state,
     )
-    return np.array(solver.fit(affinities=pairs), dtype=np.float64)
+    with bar:
+        return np.array(solver.fit(affinities=pairs), dtype=np.float64)
 
 
 def _nearest(

@@ -173,7 +173,14 @@
     }
   }
   function paintLabels() {
+    // No title is put under a panel.
     const boxes = [];
+    for (const panel of document.querySelectorAll('.card')) {
+      if (panel.id === 'card' || panel.hidden) continue;
+      const { left, top, right, bottom } = panel.getBoundingClientRect();
+      boxes.push([left, top, right, bottom]);
+    }
+    const panels = boxes.length;
     const limit = Math.min(90, Math.max(12, Math.round((W * H) / 14000)));
     ink.textAlign = 'center';
     ink.textBaseline = 'alphabetic';
@@ -211,11 +218,11 @@
     // Beside a choice only what is chosen is named: other titles would hide it.
     if (chosen < 0) {
       for (const i of byLikes) {
-        if (boxes.length >= limit || tried > 2500) break;
+        if (boxes.length - panels >= limit || tried > 2500) break;
         if (!shown || shown[i]) place(i, false);
       }
     }
-    document.body.dataset.labels = boxes.length;
+    document.body.dataset.labels = boxes.length - panels;
   }
 
   // --- moving ---------------------------------------------------------------------------------
@@ -670,6 +677,7 @@
   }
   addEventListener('resize', resize);
   $('key').open = !narrow.matches;
+  $('key').addEventListener('toggle', repaint);
   resize();
   dress();
   camera.s = homeScale();
