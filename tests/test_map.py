@@ -83,9 +83,8 @@ def test_min_likes_leaves_items_out(model, tmp_path):
 
 
 @pytest.mark.skipif(find_spec("openTSNE") is None, reason="openTSNE, the extra map, is not there")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_tsne_keeps_near_what_is_near_and_repeats(model):
-    xy = me.layout(model, "tsne", n_jobs=1)
+    xy = me.layout(model, "tsne")
     there = np.flatnonzero(model.embedding_.any(axis=1))
     assert np.isfinite(xy[there]).all()
     assert np.isnan(xy[-1]).all()

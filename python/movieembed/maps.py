@@ -26,6 +26,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from movieembed import _core
 from movieembed._checks import check_integer
 from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.cooccurrence import check_count
@@ -417,7 +418,7 @@ def _tsne(
     k = min(PULL, len(U) - 1)
     rows, cosines = _nearest(U, k, n_jobs)
     distances = np.sqrt(np.maximum(2 - 2 * cosines, 0))
-    threads = resolve_n_jobs(n_jobs)
+    threads = resolve_n_jobs(n_jobs) or _core.max_threads()
     pairs = Uniform(None, k_neighbors=k, knn_index=PrecomputedNeighbors(rows, distances))
     bar = tqdm(total=750, desc="t-SNE", leave=False, disable=None)
     solver = TSNE(
