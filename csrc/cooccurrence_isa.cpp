@@ -3,6 +3,8 @@
 // Nothing here may instantiate a function of external linkage; see gather_isa.cpp.
 #include "cooccurrence_isa.hpp"
 
+#include <cstring>
+
 #if defined(__AVX512BW__) || defined(__SSE2__)
 #include <immintrin.h>
 #endif
@@ -13,45 +15,75 @@
 namespace movieembed {
 namespace {
 
-// Lines of ones and zeros for each byte of a mask.
+// The ones and zeros of each byte of a mask.
+template <class Count>
 struct Expansion {
-    alignas(64) std::uint16_t at[256][8];
+    alignas(64) Count at[256][8];
 };
 
-constexpr Expansion make_expansion() {
-    Expansion e{};
+template <class Count>
+constexpr Expansion<Count> make_expansion() {
+    Expansion<Count> e{};
     for (int byte = 0; byte < 256; ++byte)
-        for (int bit = 0; bit < 8; ++bit) e.at[byte][bit] = static_cast<std::uint16_t>(byte >> bit & 1);
+        for (int bit = 0; bit < 8; ++bit) e.at[byte][bit] = static_cast<Count>(byte >> bit & 1);
     return e;
 }
 
-constexpr Expansion kExpansion = make_expansion();
+constexpr Expansion<std::uint16_t> kExpansion = make_expansion<std::uint16_t>();
+constexpr Expansion<std::uint8_t> kNarrowExpansion = make_expansion<std::uint8_t>();
 
 #if defined(__GNUC__)
 typedef std::uint16_t Counts __attribute__((vector_size(64), may_alias));
+typedef std::uint8_t NarrowCounts __attribute__((vector_size(32), may_alias));
 #else
-struct Counts {
-    std::uint16_t at[kPanelRows];
-    Counts& operator+=(const Counts& other) {
-        for (int r = 0; r < kPanelRows; ++r) at[r] = static_cast<std::uint16_t>(at[r] + other.at[r]);
+template <class Count>
+struct CountsOf {
+    Count at[kPanelRows];
+    CountsOf& operator+=(const CountsOf& other) {
+        for (int r = 0; r < kPanelRows; ++r) at[r] = static_cast<Count>(at[r] + other.at[r]);
         return *this;
     }
 };
+using Counts = CountsOf<std::uint16_t>;
+using NarrowCounts = CountsOf<std::uint8_t>;
 #endif
 
-void count(PanelLine* lines, const PanelVisit* visits, std::int64_t n, const std::uint32_t* labels) {
+template <class Line, class Count>
+inline void expand(std::uint32_t mask, const Expansion<Count>& expansion, Line& line) {
+    for (int byte = 0; byte < 4; ++byte)
+        std::memcpy(line.at + 8 * byte, expansion.at[mask >> (8 * byte) & 255], 8 * sizeof(Count));
+}
+
+void count(PanelLine* lines, NarrowLine* narrow_lines, const PanelVisit* visits, std::int64_t n, const PanelUser* users,
+           const std::uint32_t* labels) {
     for (std::int64_t v = 0; v < n; ++v) {
-        PanelLine expanded;
-        for (int byte = 0; byte < 4; ++byte)
-            for (int bit = 0; bit < 8; ++bit)
-                expanded.at[8 * byte + bit] = kExpansion.at[visits[v].mask >> (8 * byte) & 255][bit];
-        const Counts ones = reinterpret_cast<const Counts&>(expanded);
-        const std::uint32_t* label = labels + visits[v].begin;
-        const std::uint32_t* end = label + visits[v].length;
 #if defined(__GNUC__)
-        if (v + 4 < n) __builtin_prefetch(labels + visits[v + 4].begin);
+        // The processor does not foresee where the next user's items are, and mostly no cache has them.
+        constexpr std::int64_t kAhead = 4, kFarAhead = 16;
+        if (v + kFarAhead < n) __builtin_prefetch(users + visits[v + kFarAhead].user);
+        if (v + kAhead < n) {
+            const PanelUser& next = users[visits[v + kAhead].user];
+            for (std::uint32_t m = visits[v + kAhead].from; m < next.items; m += 16)
+                __builtin_prefetch(labels + next.begin + m);
+        }
 #endif
-        for (; label != end; ++label) reinterpret_cast<Counts&>(lines[*label]) += ones;
+        PanelLine expanded;
+        NarrowLine narrow_expanded;
+#if defined(__AVX512BW__)
+        _mm512_store_si512(&expanded, _mm512_maskz_set1_epi16(visits[v].mask, 1));
+        _mm256_store_si256(reinterpret_cast<__m256i*>(&narrow_expanded), _mm256_maskz_set1_epi8(visits[v].mask, 1));
+#else
+        expand(visits[v].mask, kExpansion, expanded);
+        expand(visits[v].mask, kNarrowExpansion, narrow_expanded);
+#endif
+        const Counts ones = reinterpret_cast<const Counts&>(expanded);
+        const NarrowCounts narrow_ones = reinterpret_cast<const NarrowCounts&>(narrow_expanded);
+        const PanelUser& user = users[visits[v].user];
+        const std::uint32_t* label = labels + user.begin + visits[v].from;
+        const std::uint32_t* narrow = labels + user.begin + user.full;
+        const std::uint32_t* end = labels + user.begin + user.items;
+        for (; label < narrow; ++label) reinterpret_cast<Counts&>(lines[*label]) += ones;
+        for (; label < end; ++label) reinterpret_cast<NarrowCounts&>(narrow_lines[*label]) += narrow_ones;
     }
 }
 
@@ -131,11 +163,13 @@ inline std::uint32_t better_in_column(const PanelLine& line, const PanelRows& ro
 #endif
 
 // All bits of a line, to see whether any is set, or any of the high bytes.
-inline std::uint64_t united(const PanelLine& line) {
+template <class Line>
+inline std::uint64_t united(const Line& line) {
 #if defined(__GNUC__)
-    typedef std::uint64_t Words __attribute__((vector_size(64), may_alias));
-    const Words words = reinterpret_cast<const Words&>(line);
-    return (words[0] | words[1]) | (words[2] | words[3]) | (words[4] | words[5]) | (words[6] | words[7]);
+    typedef std::uint64_t Words __attribute__((vector_size(32), may_alias));
+    const Words* words = reinterpret_cast<const Words*>(&line);
+    const Words all = sizeof line == sizeof(Words) ? words[0] : words[0] | words[1];
+    return (all[0] | all[1]) | (all[2] | all[3]);
 #else
     std::uint64_t all = 0;
     for (int r = 0; r < kPanelRows; ++r) all |= line.at[r];
@@ -143,16 +177,25 @@ inline std::uint64_t united(const PanelLine& line) {
 #endif
 }
 
-std::int64_t scan(PanelLine* lines, std::int64_t first, const std::uint32_t* which, std::int64_t n, PanelRows& rows,
-                  const PanelColumns& columns, PanelHit* hits) {
+inline const PanelLine& full(const PanelLine& line) { return line; }
+
+inline PanelLine full(const NarrowLine& line) {
+    PanelLine out;
+    for (int r = 0; r < kPanelRows; ++r) out.at[r] = line.at[r];
+    return out;
+}
+
+template <class Line>
+inline std::int64_t scan_lines(Line* lines, std::int64_t first, const std::uint32_t* which, std::int64_t n,
+                               PanelRows& rows, const PanelColumns& columns, PanelHit* hits) {
     std::int64_t found = 0;
     std::uint32_t small_squares[kPanelRows] = {};  // of at most 65,536 counts below 256
     for (std::int64_t m = 0; m < n; ++m) {
         const std::int64_t j = which ? static_cast<std::int64_t>(which[m]) : first + m;
-        PanelLine& line = lines[j];
-        const std::uint64_t all = united(line);
+        const std::uint64_t all = united(lines[j]);
         if (all == 0) continue;
-        if ((all & 0xff00ff00ff00ff00) == 0) {
+        const PanelLine& line = full(lines[j]);
+        if (sizeof(Line) == sizeof(NarrowLine) || (all & 0xff00ff00ff00ff00) == 0) {
             std::uint32_t sum = 0;
             for (int r = 0; r < kPanelRows; ++r) {
                 const std::uint32_t square = static_cast<std::uint16_t>(line.at[r] * line.at[r]);
@@ -177,15 +220,25 @@ std::int64_t scan(PanelLine* lines, std::int64_t first, const std::uint32_t* whi
                 continue;
             }
         }
-        line = PanelLine{};
+        lines[j] = Line{};
     }
     for (int r = 0; r < kPanelRows; ++r) rows.squares[r] += small_squares[r];
     return found;
 }
 
+std::int64_t scan(PanelLine* lines, std::int64_t first, const std::uint32_t* which, std::int64_t n, PanelRows& rows,
+                  const PanelColumns& columns, PanelHit* hits) {
+    return scan_lines(lines, first, which, n, rows, columns, hits);
+}
+
+std::int64_t scan_narrow(NarrowLine* lines, std::int64_t first, const std::uint32_t* which, std::int64_t n,
+                         PanelRows& rows, const PanelColumns& columns, PanelHit* hits) {
+    return scan_lines(lines, first, which, n, rows, columns, hits);
+}
+
 }  // namespace
 
 extern const PanelTable MOVIEEMBED_CAT(panel_table_, MOVIEEMBED_ISA);
-const PanelTable MOVIEEMBED_CAT(panel_table_, MOVIEEMBED_ISA) = {&count, &scan};
+const PanelTable MOVIEEMBED_CAT(panel_table_, MOVIEEMBED_ISA) = {&count, &scan, &scan_narrow};
 
 }  // namespace movieembed

@@ -12,10 +12,20 @@ struct alignas(64) PanelLine {
     std::uint16_t at[kPanelRows];
 };
 
-// A user with some of a panel's items: which, and their items from the first of them on.
+// The same where the column has so few likes that bytes hold its counts.
+struct alignas(32) NarrowLine {
+    std::uint8_t at[kPanelRows];
+};
+
+// Where a user's items are in the labels of all. The first `full` of them have a PanelLine, the others a NarrowLine.
+struct PanelUser {
+    std::int64_t begin;
+    std::uint32_t full, items;
+};
+
+// A user with some of a panel's items: which, and where among the user's items the first of them is.
 struct PanelVisit {
-    std::int64_t begin;  // in the labels of all users' items
-    std::uint32_t length, mask;
+    std::uint32_t user, from, mask;
 };
 
 // An entry of X is ordered by its count, then by `low`, the complement of its column. What is no better than the
@@ -41,12 +51,15 @@ struct PanelHit {
 
 struct PanelTable {
     // Adds each visit's mask, as ones and zeros, to the lines of its labels.
-    void (*count)(PanelLine* lines, const PanelVisit* visits, std::int64_t n, const std::uint32_t* labels);
+    void (*count)(PanelLine* lines, NarrowLine* narrow_lines, const PanelVisit* visits, std::int64_t n,
+                  const PanelUser* users, const std::uint32_t* labels);
 
     // Adds the squares of n lines, those of `which` or, if that is null, from `first` on, to the rows and columns,
     // and clears the lines but for those that it writes to `hits`. Returns how many these are.
     std::int64_t (*scan)(PanelLine* lines, std::int64_t first, const std::uint32_t* which, std::int64_t n,
                          PanelRows& rows, const PanelColumns& columns, PanelHit* hits);
+    std::int64_t (*scan_narrow)(NarrowLine* lines, std::int64_t first, const std::uint32_t* which, std::int64_t n,
+                                PanelRows& rows, const PanelColumns& columns, PanelHit* hits);
 };
 
 extern const PanelTable panel_table_baseline;

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::int64_t kRows = kPanelRows;
 constexpr std::int64_t kStripe = 256;
+constexpr std::int64_t kMost8 = 255;
 constexpr std::int64_t kMost16 = 65535;
 
 struct WideLine {
@@ -38,16 +39,21 @@ std::uint16_t bar_of(std::uint64_t worst) {
 }  // namespace
 
 struct CooccurrencePanels::Worker {
-    Worker(std::int64_t items, std::int64_t wide, std::int64_t capacity)
-        : lines(static_cast<std::size_t>(items)),
+    Worker(std::int64_t items, std::int64_t wide, std::int64_t narrow, std::int64_t capacity)
+        : memory(items + narrow),
+          lines(reinterpret_cast<PanelLine*>(memory.data())),
+          narrow_lines(memory.data() + narrow),
           wide_lines(static_cast<std::size_t>(wide)),
           hits(kStripe),
           seen(static_cast<std::size_t>(items)),
           keys(static_cast<std::size_t>(kRows * capacity)) {
+        std::fill_n(memory.data(), items + narrow, NarrowLine{});
         touched.reserve(static_cast<std::size_t>(items));
     }
 
-    std::vector<PanelLine> lines;      // by label, all 0 between panels
+    Aligned<NarrowLine> memory;        // of all lines; all 0 between panels
+    PanelLine* lines;                  // by label, up to `narrow`
+    NarrowLine* narrow_lines;          // by label, from there on
     std::vector<WideLine> wide_lines;  // what may outgrow them
     std::vector<PanelHit> hits;
     std::vector<unsigned char> seen;
@@ -61,9 +67,7 @@ struct CooccurrencePanels::Worker {
 template <class T, class I>
 CooccurrencePanels::CooccurrencePanels(const CsrView<T, I>& l, std::int64_t k, int n_threads) : cols_(l.cols), k_(k) {
     relabel(l, resolve_threads(n_threads));
-    std::vector<std::int64_t> row_begin(static_cast<std::size_t>(l.rows) + 1);
-    for (std::int64_t u = 0; u <= l.rows; ++u) row_begin[static_cast<std::size_t>(u)] = l.begin(u);
-    collect_visits(row_begin, resolve_threads(n_threads));
+    collect_visits(resolve_threads(n_threads));
     squares_.resize(static_cast<std::size_t>(items_));
     own_low_.resize(static_cast<std::size_t>(items_));
     for (std::size_t i = 0; i < own_low_.size(); ++i) own_low_[i] = ~column_of_[i];
@@ -103,30 +107,39 @@ void CooccurrencePanels::relabel(const CsrView<T, I>& l, int threads) {
         likes_.push_back(likes[column_of_[i]]);
         totals_.push_back(totals[column_of_[i]]);
         wide_ += likes_.back() > kMost16;
+        narrow_ += likes_.back() > kMost8;
     }
-    labels_.reset(new std::uint32_t[static_cast<std::size_t>(l.end(l.rows - 1))]);
+    narrow_ = std::min((narrow_ + kStripe - 1) / kStripe * kStripe, items_);
+    users_.resize(static_cast<std::size_t>(l.rows));
+    labels_.grow(l.end(l.rows - 1));
     constexpr std::int64_t kUsers = 256;
     parallel_for(threads, (l.rows + kUsers - 1) / kUsers, [&](std::int64_t part, int) {
         for (std::int64_t u = part * kUsers; u < std::min((part + 1) * kUsers, l.rows); ++u) {
-            for (std::int64_t m = l.begin(u); m < l.end(u); ++m)
-                labels_[static_cast<std::size_t>(m)] = label_of[static_cast<std::size_t>(l.indices[m])];
-            std::sort(labels_.get() + l.begin(u), labels_.get() + l.end(u));
+            std::uint32_t* labels = labels_.data() + l.begin(u);
+            const std::int64_t n = l.end(u) - l.begin(u);
+            for (std::int64_t m = 0; m < n; ++m)
+                labels[m] = label_of[static_cast<std::size_t>(l.indices[l.begin(u) + m])];
+            std::sort(labels, labels + n);
+            users_[static_cast<std::size_t>(u)] = {
+                l.begin(u), static_cast<std::uint32_t>(std::lower_bound(labels, labels + n, narrow_) - labels),
+                static_cast<std::uint32_t>(n)};
         }
     });
 }
 
-void CooccurrencePanels::collect_visits(const std::vector<std::int64_t>& row_begin, int threads) {
-    const std::int64_t users = static_cast<std::int64_t>(row_begin.size()) - 1;
+void CooccurrencePanels::collect_visits(int threads) {
+    const auto users = static_cast<std::int64_t>(users_.size());
     const std::int64_t panels = (items_ + kRows - 1) / kRows;
     // Calls f(panel, visit) for the visits of users [from, to). The last item of a user meets no other.
     const auto for_visits = [&](std::int64_t from, std::int64_t to, auto f) {
         for (std::int64_t u = from; u < to; ++u) {
-            const std::int64_t end = row_begin[static_cast<std::size_t>(u) + 1];
-            for (std::int64_t m = row_begin[static_cast<std::size_t>(u)]; m < end - 1;) {
-                const std::uint32_t panel = labels_[static_cast<std::size_t>(m)] / kRows;
-                PanelVisit visit{m, static_cast<std::uint32_t>(end - m), 0};
-                for (; m < end && labels_[static_cast<std::size_t>(m)] / kRows == panel; ++m)
-                    visit.mask |= std::uint32_t{1} << (labels_[static_cast<std::size_t>(m)] % kRows);
+            const PanelUser& user = users_[static_cast<std::size_t>(u)];
+            const std::uint32_t* labels = labels_.data() + user.begin;
+            for (std::uint32_t m = 0; m + 1 < user.items;) {
+                const std::uint32_t panel = labels[m] / kRows;
+                PanelVisit visit{static_cast<std::uint32_t>(u), m, 0};
+                for (; m < user.items && labels[m] / kRows == panel; ++m)
+                    visit.mask |= std::uint32_t{1} << (labels[m] % kRows);
                 f(panel, visit);
             }
         }
@@ -135,17 +148,19 @@ void CooccurrencePanels::collect_visits(const std::vector<std::int64_t>& row_beg
     std::vector<std::vector<std::int64_t>> at(static_cast<std::size_t>(threads),
                                               std::vector<std::int64_t>(static_cast<std::size_t>(panels)));
     std::vector<std::vector<std::int64_t>> work = at;
+    const std::int64_t likes = users == 0 ? 0 : users_.back().begin + users_.back().items;
     std::vector<std::int64_t> share(static_cast<std::size_t>(threads) + 1);
     for (int t = 0; t <= threads; ++t)
         share[static_cast<std::size_t>(t)] =
-            std::lower_bound(row_begin.begin(), row_begin.end() - 1, row_begin.back() / threads * t) -
-            row_begin.begin();
+            std::lower_bound(users_.begin(), users_.end(), likes / threads * t,
+                             [](const PanelUser& user, std::int64_t m) { return user.begin < m; }) -
+            users_.begin();
     share.back() = users;
     parallel_for(threads, threads, [&](std::int64_t t, int) {
         const auto own = static_cast<std::size_t>(t);
         for_visits(share[own], share[own + 1], [&](std::uint32_t panel, const PanelVisit& visit) {
             ++at[own][panel];
-            work[own][panel] += visit.length;
+            work[own][panel] += users_[visit.user].items - visit.from;
         });
     });
     visits_begin_.assign(static_cast<std::size_t>(panels) + 1, 0);
@@ -163,12 +178,11 @@ void CooccurrencePanels::collect_visits(const std::vector<std::int64_t>& row_beg
         listed_.push_back(work_[p] < lines / 16);
         if (!listed_[p]) work_[p] += lines;
     }
-    visits_.reset(new PanelVisit[static_cast<std::size_t>(total)]);
+    visits_.grow(total);
     parallel_for(threads, threads, [&](std::int64_t t, int) {
         const auto own = static_cast<std::size_t>(t);
-        for_visits(share[own], share[own + 1], [&](std::uint32_t panel, const PanelVisit& visit) {
-            visits_[static_cast<std::size_t>(at[own][panel]++)] = visit;
-        });
+        for_visits(share[own], share[own + 1],
+                   [&](std::uint32_t panel, const PanelVisit& visit) { visits_.data()[at[own][panel]++] = visit; });
     });
 }
 
@@ -176,7 +190,7 @@ void CooccurrencePanels::add(std::int64_t first, std::int64_t last, int n_thread
     const int threads =
         static_cast<int>(std::max<std::int64_t>(1, std::min<std::int64_t>(resolve_threads(n_threads), last - first)));
     while (workers_.size() < static_cast<std::size_t>(threads))
-        workers_.push_back(std::make_unique<Worker>(items_, wide_, capacity_));
+        workers_.push_back(std::make_unique<Worker>(items_, wide_, narrow_, capacity_));
     parallel_for(threads, last - first, [&](std::int64_t task, int t) {
         Worker& worker = *workers_[static_cast<std::size_t>(t)];
         count(first + task, worker);
@@ -186,10 +200,11 @@ void CooccurrencePanels::add(std::int64_t first, std::int64_t last, int n_thread
 
 void CooccurrencePanels::count(std::int64_t panel, Worker& worker) const {
     const auto at = static_cast<std::size_t>(panel);
-    PanelLine* lines = worker.lines.data();
+    PanelLine* lines = worker.lines;
     for (std::int64_t from = visits_begin_[at]; from < visits_begin_[at + 1]; from += kMost16) {
         const std::int64_t n = std::min(visits_begin_[at + 1] - from, kMost16);
-        panel_table().count(lines, visits_.get() + from, n, labels_.get());
+        const PanelVisit* visits = visits_.data() + from;
+        panel_table().count(lines, worker.narrow_lines, visits, n, users_.data(), labels_.data());
         // Only counts of two items with more likes than that can outgrow 16 bits.
         for (std::int64_t j = panel * kRows; j < wide_; ++j) {
             for (std::int64_t r = 0; r < kRows; ++r)
@@ -199,9 +214,10 @@ void CooccurrencePanels::count(std::int64_t panel, Worker& worker) const {
     }
     if (!listed_[at]) return;
     for (std::int64_t v = visits_begin_[at]; v < visits_begin_[at + 1]; ++v) {
-        const PanelVisit& visit = visits_[static_cast<std::size_t>(v)];
-        for (std::int64_t m = visit.begin; m < visit.begin + visit.length; ++m) {
-            const std::uint32_t j = labels_[static_cast<std::size_t>(m)];
+        const PanelVisit& visit = visits_.data()[v];
+        const PanelUser& user = users_[visit.user];
+        for (std::uint32_t m = visit.from; m < user.items; ++m) {
+            const std::uint32_t j = labels_.data()[user.begin + m];
             if (worker.seen[j]) continue;
             worker.seen[j] = 1;
             worker.touched.push_back(j);
@@ -235,10 +251,9 @@ void CooccurrencePanels::offer_to_column(std::uint64_t key, std::int64_t j) {
 void CooccurrencePanels::drain_slowly(std::int64_t panel, Worker& worker, std::int64_t j) {
     const std::int64_t first = panel * kRows;
     const std::int64_t last = std::min(first + kRows, items_);
-    PanelLine& line = worker.lines[static_cast<std::size_t>(j)];
     std::uint64_t sum = 0;
     for (std::int64_t r = 0; r < last - first; ++r) {
-        std::uint32_t x = line.at[r];
+        std::uint32_t x = j < narrow_ ? worker.lines[j].at[r] : worker.narrow_lines[j].at[r];
         if (j < wide_) x += std::exchange(worker.wide_lines[static_cast<std::size_t>(j)].at[r], 0u);
         if (x == 0 || j == first + r) continue;
         sum += std::uint64_t{x} * x;
@@ -248,10 +263,13 @@ void CooccurrencePanels::drain_slowly(std::int64_t panel, Worker& worker, std::i
         if (j >= last) offer_to_column(key_of(x, worker.rows.own_low[r]), j);
     }
     if (j >= last) squares_[static_cast<std::size_t>(j)] += static_cast<std::int64_t>(sum);
-    line = PanelLine{};
+    if (j < narrow_)
+        worker.lines[j] = PanelLine{};
+    else
+        worker.narrow_lines[j] = NarrowLine{};
 }
 
-// n lines of one stripe: those of `which`, or if that is null, from `from` on.
+// n lines of the stripe that `from` is in: those of `which`, or if that is null, from `from` on.
 void CooccurrencePanels::drain_stripe(std::int64_t panel, Worker& worker, std::int64_t from, const std::uint32_t* which,
                                       std::int64_t n) {
     const std::int64_t slow = std::max((panel + 1) * kRows, wide_);
@@ -259,21 +277,26 @@ void CooccurrencePanels::drain_stripe(std::int64_t panel, Worker& worker, std::i
         drain_slowly(panel, worker, which ? static_cast<std::int64_t>(*which++) : from++);
     }
     const PanelColumns columns{k_ > 0 ? bar_.data() : nullptr, low_.data(), own_low_.data(), squares_.data()};
-    PanelLine* lines = worker.lines.data();
-    const std::int64_t found = panel_table().scan(lines, from, which, n, worker.rows, columns, worker.hits.data());
-    for (std::int64_t h = 0; h < found; ++h) {
-        const PanelHit& hit = worker.hits[static_cast<std::size_t>(h)];
-        PanelLine& line = lines[hit.line];
-        for (std::uint32_t mask = hit.rows; mask; mask &= mask - 1) {
-            const int r = std::countr_zero(mask);
-            offer_to_row(worker, r, line.at[r], hit.line);
+    const auto scan_lines = [&](auto* lines, auto scan) {
+        const std::int64_t found = scan(lines, from, which, n, worker.rows, columns, worker.hits.data());
+        for (std::int64_t h = 0; h < found; ++h) {
+            const PanelHit& hit = worker.hits[static_cast<std::size_t>(h)];
+            auto& line = lines[hit.line];
+            for (std::uint32_t mask = hit.rows; mask; mask &= mask - 1) {
+                const int r = std::countr_zero(mask);
+                offer_to_row(worker, r, line.at[r], hit.line);
+            }
+            for (std::uint32_t mask = hit.column; mask; mask &= mask - 1) {
+                const int r = std::countr_zero(mask);
+                offer_to_column(key_of(line.at[r], worker.rows.own_low[r]), hit.line);
+            }
+            line = {};
         }
-        for (std::uint32_t mask = hit.column; mask; mask &= mask - 1) {
-            const int r = std::countr_zero(mask);
-            offer_to_column(key_of(line.at[r], worker.rows.own_low[r]), hit.line);
-        }
-        line = PanelLine{};
-    }
+    };
+    if (from < narrow_)
+        scan_lines(worker.lines, panel_table().scan);
+    else
+        scan_lines(worker.narrow_lines, panel_table().scan_narrow);
 }
 
 void CooccurrencePanels::drain(std::int64_t panel, Worker& worker, std::int64_t start) {
@@ -298,7 +321,7 @@ void CooccurrencePanels::drain(std::int64_t panel, Worker& worker, std::int64_t 
             const auto to = std::lower_bound(from, worker.touched.end(), end);
             if (from == to) continue;
             const std::lock_guard lock(locks_[static_cast<std::size_t>(stripe)]);
-            drain_stripe(panel, worker, 0, &*from, to - from);
+            drain_stripe(panel, worker, begin, &*from, to - from);
         } else {
             const std::lock_guard lock(locks_[static_cast<std::size_t>(stripe)]);
             drain_stripe(panel, worker, begin, nullptr, end - begin);

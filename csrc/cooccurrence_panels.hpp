@@ -5,7 +5,10 @@
 // one vector operation for as many multiply-adds as the user has items there. The popular panels, which hold most of
 // the work, do 5 to 10 at once. A line of 32 finished counts then serves both its column's row and the panel's rows.
 //
-// Cost: at most half the sum over users of likes^2 multiply-adds. Memory: about 20 bytes a like, 64 bytes an item
+// The lines of a panel should fit a core's own cache. Those of items with at most 255 likes, which are most, are of
+// bytes: half the memory to hold, add to and walk.
+//
+// Cost: at most half the sum over users of likes^2 multiply-adds. Memory: about 16 bytes a like, 32 to 64 bytes an item
 // and thread, and for the top k 16 k bytes an item. Counts are exact, so nothing depends on the order of the work.
 #pragma once
 
@@ -14,6 +17,7 @@
 #include <mutex>
 #include <vector>
 
+#include "aligned.hpp"
 #include "cooccurrence_isa.hpp"
 #include "csr.hpp"
 
@@ -52,7 +56,7 @@ private:
 
     template <class T, class I>
     void relabel(const CsrView<T, I>& l, int threads);
-    void collect_visits(const std::vector<std::int64_t>& row_begin, int threads);
+    void collect_visits(int threads);
     void count(std::int64_t panel, Worker& worker) const;
     void drain(std::int64_t panel, Worker& worker, std::int64_t start);
     void drain_stripe(std::int64_t panel, Worker& worker, std::int64_t from, const std::uint32_t* which,
@@ -62,14 +66,17 @@ private:
     void offer_to_row(Worker& worker, std::int64_t r, std::uint32_t x, std::int64_t j) const;
     void offer_to_column(std::uint64_t key, std::int64_t j);
 
-    std::int64_t cols_, items_ = 0, wide_ = 0, k_, capacity_ = 0;
-    std::vector<std::uint32_t> column_of_;     // by label
-    std::vector<std::int64_t> likes_;          // by label, falling
-    std::vector<std::int64_t> totals_;         // by label
-    std::vector<std::int64_t> squares_;        // by label
-    std::unique_ptr<std::uint32_t[]> labels_;  // of each user's items, ascending
-    std::vector<std::int64_t> visits_begin_;   // of each panel in visits_
-    std::unique_ptr<PanelVisit[]> visits_;
+    std::int64_t cols_, items_ = 0, k_, capacity_ = 0;
+    std::int64_t wide_ = 0;                 // labels below it have counts that may outgrow 16 bits
+    std::int64_t narrow_ = 0;               // labels from it on have narrow lines; a whole number of stripes, or items_
+    std::vector<std::uint32_t> column_of_;  // by label
+    std::vector<std::int64_t> likes_;       // by label, falling
+    std::vector<std::int64_t> totals_;      // by label
+    std::vector<std::int64_t> squares_;     // by label
+    std::vector<PanelUser> users_;
+    Aligned<std::uint32_t> labels_;           // of each user's items, ascending
+    std::vector<std::int64_t> visits_begin_;  // of each panel in visits_
+    Aligned<PanelVisit> visits_;
     std::vector<std::int64_t> work_;
     std::vector<bool> listed_;  // panels that use few lines: a list of them costs less than walking them all
     std::vector<std::unique_ptr<Worker>> workers_;

@@ -370,7 +370,7 @@ def test_a_bug_is_not_taken_for_an_error_of_the_user(folder, monkeypatch):
 def test_help_and_version():
     assert "movieembed fit ml-latest-small --out small.npz" in run("--help").stdout
     assert "$ movieembed" in run().stdout
-    for command in ("fit", "similar", "recommend", "study", "info"):
+    for command in ("fit", "similar", "recommend", "study", "export", "info"):
         assert f"$ movieembed {command} " in run(command, "-h").stdout
     assert run("--version").stdout == f"movieembed {me.__version__}\n"
 

@@ -260,16 +260,25 @@ def test_cooccurrence_panels(index: Any) -> None:
                     np.testing.assert_array_equal(values, expected[1], err_msg=f"{name}, {k}")
 
 
+def likes_about_255() -> sp.csr_array:
+    """256 popular items, as many of the same 256 users, some of the same 255, and rare ones."""
+    shares = np.concatenate([np.linspace(0.6, 1, 256), np.full(544, 0.05)])
+    there = np.random.default_rng(11).random((600, 800)) < shares
+    there[:, 256:562] = np.arange(600)[:, None] < np.repeat([256, 255], [256, 50])
+    return sp.csr_array(there.astype(np.float32))
+
+
 @pytest.mark.usefixtures("isa")
 @pytest.mark.parametrize(
     "L",
     [
         random_likes(12, 700, 0.4, seed=10),
+        likes_about_255(),
         sp.csr_array(
             (np.ones(4500, dtype=np.float32), np.arange(4500) * 7919 % 3001, np.arange(0, 4501, 3))
         ),
     ],
-    ids=["ties", "rare items"],
+    ids=["ties", "about 255", "rare items"],
 )
 def test_cooccurrence_panels_of_many_columns(L: sp.csr_array) -> None:
     """Ties with what is already among the best; panels that touch few of the columns."""

@@ -46,7 +46,9 @@ def test_the_package_alone_loads_nothing_heavy() -> None:
     assert loaded_by("import movieembed; movieembed.__version__; dir(movieembed)") == set()
 
 
-@pytest.mark.parametrize("arguments", [(), ("--help",), ("fit", "--help"), ("--version",)])
+@pytest.mark.parametrize(
+    "arguments", [(), ("--help",), ("fit", "--help"), ("export", "--help"), ("--version",)]
+)
 def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
     assert loaded_by(COMMAND, *arguments) == set()
 

@@ -35,10 +35,21 @@ if TYPE_CHECKING:
         ItemWithoutLikesError,
         MovieEmbedError,
     )
+    from movieembed.export import (
+        export_arrow,
+        export_cooccurrence,
+        export_likes,
+        export_numpy,
+        export_parquet,
+        export_projector,
+        export_safetensors,
+        export_word2vec,
+    )
     from movieembed.items import ItemIndex
     from movieembed.likes import Likes
     from movieembed.maps import layout, map_figure, map_html
     from movieembed.objective import cost, gradient
+    from movieembed.report import write_report
     from movieembed.synthetic import synthetic_movielens
 
 __version__ = "0.1.0"
@@ -59,6 +70,14 @@ __all__ = [
     "cooccurrence_sums",
     "cooccurrence_top_k",
     "cost",
+    "export_arrow",
+    "export_cooccurrence",
+    "export_likes",
+    "export_numpy",
+    "export_parquet",
+    "export_projector",
+    "export_safetensors",
+    "export_word2vec",
     "gradient",
     "layout",
     "load",
@@ -67,6 +86,7 @@ __all__ = [
     "map_html",
     "read_table",
     "synthetic_movielens",
+    "write_report",
 ]
 
 # Importing pandas, SciPy and scikit-learn takes a second, which --help and a script that wants one
@@ -89,10 +109,21 @@ _MODULES = {
         "ItemWithoutLikesError",
         "MovieEmbedError",
     ),
+    "export": (
+        "export_arrow",
+        "export_cooccurrence",
+        "export_likes",
+        "export_numpy",
+        "export_parquet",
+        "export_projector",
+        "export_safetensors",
+        "export_word2vec",
+    ),
     "items": ("ItemIndex",),
     "likes": ("Likes",),
     "maps": ("layout", "map_figure", "map_html"),
     "objective": ("cost", "gradient"),
+    "report": ("write_report",),
     "synthetic": ("synthetic_movielens",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import zipfile
 from collections.abc import Hashable
@@ -17,6 +18,22 @@ if TYPE_CHECKING:
     from movieembed.likes import Likes
 
 TABLES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".gz", ".bz2", ".xz")
+FORMATS = (
+    *("word2vec", "word2vec-binary", "projector", "parquet", "arrow", "safetensors", "numpy"),
+    *("likes", "cooccurrence"),
+)
+SUFFIXES = {
+    ".txt": "word2vec",
+    ".vec": "word2vec",
+    ".bin": "word2vec-binary",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".safetensors": "safetensors",
+    ".npy": "numpy",
+    ".npz": "numpy",
+}
 STOPS = {
     "converged": "converged",
     "exact": "exact: the likes have no more dimensions than that",
@@ -153,6 +170,66 @@ def one_of(text: str | None, words: tuple[str, ...], option: str) -> Any:
     if text is not None and text not in words:
         raise ValueError(f"{option} must be one of {', '.join(words)}, not {text!r}")
     return text
+
+
+def suffix_words() -> str:
+    """The suffixes that say a format."""
+    return ", ".join(SUFFIXES)
+
+
+def export_format(out: Path, form: str | None) -> str:
+    """The format that was asked for, or that the name of the file tells."""
+    if form is not None:
+        one_of(form, FORMATS, "--format")
+        return form
+    if out.is_dir() or not out.suffix:
+        return "projector"
+    if out.suffix.lower() not in SUFFIXES:
+        raise ValueError(
+            f"--out: {out.name} ends in none of {suffix_words()}; say what to write with --format, "
+            f"one of {', '.join(FORMATS)}"
+        )
+    return SUFFIXES[out.suffix.lower()]
+
+
+def export_model(
+    model: Embedding, out: Path, form: str, keys: Any, only_embedded: bool, jobs: int | None
+) -> None:
+    """Write a model in one of `FORMATS`."""
+    from movieembed import export
+
+    if form.startswith("word2vec"):
+        export.export_word2vec(
+            model,
+            out,
+            binary=form == "word2vec-binary",
+            keys=keys or "item",
+            only_embedded=only_embedded,
+        )
+    elif form == "likes":
+        export.export_likes(model, out)
+    elif form == "cooccurrence":
+        export.export_cooccurrence(model, out, n_jobs=jobs)
+    else:
+        write: dict[str, Any] = {
+            "projector": export.export_projector,
+            "parquet": export.export_parquet,
+            "arrow": export.export_arrow,
+            "safetensors": export.export_safetensors,
+            "numpy": export.export_numpy,
+        }
+        write[form](model, out, only_embedded=only_embedded)
+
+
+def read_evaluation(path: Path) -> pd.DataFrame:
+    """The table of `evaluate --json`."""
+    import pandas as pd
+
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))["results"]
+        return pd.DataFrame(results).set_index("name")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not what movieembed evaluate --json prints") from error
 
 
 def data_facts(source: str, n_ratings: int, likes: Likes) -> dict[str, Any]:

@@ -44,6 +44,7 @@ OPTIONS = {
     "regularization": "--regularization",
     "popularity_discount": "--popularity-discount",
     "keep_likes": "--keep-likes",
+    "keys": "--keys",
     "item_scaling": "--item-scaling",
     "user_weighting": "--user-weighting",
     "entry_weighting": "--entry-weighting",

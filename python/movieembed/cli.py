@@ -1,4 +1,4 @@
-"""The command line: ``movieembed fit | similar | recommend | map | evaluate | study | info``.
+"""The command line: ``movieembed fit | similar | recommend | map | evaluate | report | ...``.
 
 What is slow to import is imported inside the commands, so that --help and completion are quick.
 """
@@ -82,6 +82,8 @@ def tour(
     $ movieembed evaluate ml-latest-small
 
     $ movieembed study ml-latest-small --out study/
+
+    $ movieembed export small.npz --out small.parquet
 
     Each command has a --help of its own.
     """
@@ -486,10 +488,10 @@ def evaluate(
     title_col: TitleColumn = None,
     as_json: Json = False,
 ) -> None:
-    """Measure recommendations on likes that were held out, beside simpler ways.
+    r"""Measure recommendations on likes that were held out, beside simpler ways.
 
     Components, regularisation and steps of refinement are chosen on a part of the rest; so is
-    EASE's regularisation. `als` needs implicit: pip install 'movieembed[evaluation]'.
+    EASE's regularisation. `als` needs implicit: pip install 'movieembed\[evaluation]'.
 
     $ movieembed evaluate ml-latest-small
 
@@ -610,6 +612,132 @@ def study(
         _console.complain("note", note)
     _console.print_markdown(result.answer)
     _console.print_lines(["", f"saved {', '.join(file.name for file in files)} in {out}"])
+
+
+@app.command()
+def export(
+    model: Model,
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", metavar="FILE_OR_FOLDER", help="Where to write."),
+    ],
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            show_default=False,
+            help=f"One of {', '.join(support.FORMATS)}. By default what the suffix says: "
+            f"{support.suffix_words()}, and projector for a folder.",
+            autocompletion=lambda: list(support.FORMATS),
+        ),
+    ] = None,
+    keys: Annotated[
+        str | None,
+        typer.Option(
+            show_default=False,
+            help="Of word2vec: item, the default, or title.",
+            autocompletion=lambda: ["item", "title"],
+        ),
+    ] = None,
+    only_embedded: Annotated[
+        bool,
+        typer.Option("--only-embedded", help="Leave out items without a vector; else zeros."),
+    ] = False,
+    jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    r"""Write a model's vectors, or the likes that it keeps, for other tools.
+
+    safetensors needs one more package: pip install 'movieembed\[export]'. likes and cooccurrence,
+    sparse matrices for SciPy, need a model that fit --keep-likes saved.
+
+    $ movieembed export small.npz --out small.parquet
+
+    $ movieembed export small.npz --out small.vec --keys title --only-embedded
+
+    $ movieembed export small.npz --out projector/
+
+    $ movieembed export kept.npz --out X.npz --format cooccurrence
+    """
+    from movieembed.embedding import Embedding
+
+    form = support.export_format(out, form)
+    if keys is not None and not form.startswith("word2vec"):
+        raise ValueError(f"--keys is for word2vec, not for {form}")
+    if only_embedded and form in ("likes", "cooccurrence"):
+        raise ValueError(f"--only-embedded is for vectors, not for {form}")
+    if form != "projector":
+        _console.check_out_file(out)
+        if out.exists() and model.exists() and out.samefile(model):
+            raise ValueError(f"--out: {out} is the model itself; name another file")
+    fitted = Embedding.load(model)
+    if form == "projector":
+        _console.make_out_folder(out)
+    support.export_model(fitted, out, form, keys, only_embedded, jobs)
+    facts = {
+        "model": str(model),
+        "format": form,
+        "items": len(fitted.items_),
+        "embedded_items": int(fitted.embedding_.any(axis=1).sum()),
+        "components": fitted.n_components,
+        "out": str(out),
+    }
+    if as_json:
+        _console.print_json(facts)
+        return
+    _console.print_lines(
+        [
+            f"items {facts['items']:,} ({facts['embedded_items']:,} with a vector)",
+            f"format {form}",
+            f"saved {out}",
+        ]
+    )
+
+
+@app.command()
+def report(
+    model: Model,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="FILE", help="The page to write, .html.")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="DATA", help="What it was fitted on, for users' activity."),
+    ] = None,
+    evaluation: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What evaluate --json printed."),
+    ] = None,
+    study: Annotated[Path | None, typer.Option(metavar="FOLDER", help="What study wrote.")] = None,
+    item: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ITEM",
+            help="Whose neighbours to show; may be repeated. By default the most liked.",
+        ),
+    ] = None,
+    threshold: Threshold = None,
+) -> None:
+    """Write one page about a model: its data, its fit, neighbours and quality.
+
+    $ movieembed report small.npz --out report.html
+
+    $ movieembed evaluate ml-latest-small --json > quality.json
+
+    $ movieembed report small.npz -o report.html --data ml-latest-small --evaluation quality.json
+    """
+    from movieembed.embedding import Embedding
+    from movieembed.report import write_report
+
+    _console.check_out_file(out)
+    fitted = Embedding.load(model)
+    likes = None
+    if data is not None:
+        none = (None,) * 6
+        _, likes = support.load_likes(data, threshold, *none)
+    quality = None if evaluation is None else support.read_evaluation(evaluation)
+    write_report(fitted, out, likes=likes, evaluation=quality, study=study, items=item or None)
+    _console.print_lines([f"saved {out}"])
 
 
 @app.command()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import tempfile
 import tokenize
 import zipfile
 import zlib
@@ -18,6 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed import __version__
+from movieembed._files import replacing
 from movieembed.canonical import canonical_csr
 from movieembed.items import ItemIndex
 
@@ -74,16 +74,8 @@ def write(model: Embedding, path: str | os.PathLike[str]) -> None:
         arrays["likes_indices"] = model.likes_.indices
         if not (model.likes_.data == 1).all():
             arrays["likes_data"] = model.likes_.data
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def read(cls: type[Model], path: str | os.PathLike[str]) -> Model:
@@ -256,9 +248,3 @@ def _ids_to_json(ids: NDArray[Any]) -> list[Any]:
                 f"({value!r})"
             )
     return [str(value) if isinstance(value, str) else value for value in plain]
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

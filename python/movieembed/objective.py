@@ -47,10 +47,11 @@ def cost(
     V : ndarray, shape (n_items, n_components)
         The embedding, float32 or float64, one row an item.
     method : {"auto", "identity", "exact"}, default="auto"
-        "identity" uses |V'V|_F^2 - 2 <V, XV> + |X|_F^2 - sum_i |v_i|^4, in time linear in the
-        likes. "exact" sums the squared residuals in blocks of rows, in O(n_items^2 n_components)
-        time and O(n_items) memory; it keeps its digits where the cost is close to 0. "auto" takes
-        the identity and, where that cancels to less than 1e-6 of its terms, the exact way.
+        "identity" uses ``|V'V|_F^2 - 2 <V, XV> + |X|_F^2 - sum_i |v_i|^4``, in time linear in
+        the likes. "exact" sums the squared residuals in blocks of rows, in
+        O(n_items^2 n_components) time and O(n_items) memory; it keeps its digits where the cost is
+        close to 0. "auto" takes the identity and, where that cancels to less than 1e-6 of its
+        terms, the exact way.
     n_jobs : int, optional
         Threads; None and -1 use all cores.
 
@@ -91,7 +92,7 @@ def cost(
 
 
 def gradient(likes: Likes | Any, V: NDArray[Any], *, n_jobs: int | None = None) -> NDArray[Any]:
-    """The gradient of :func:`cost`, 4 (V V'V - XV - diag(|v_i|^2) V).
+    """The gradient of :func:`cost`, ``4 (V V'V - XV - diag(|v_i|^2) V)``.
 
     Parameters
     ----------
