@@ -13,7 +13,6 @@ import json
 import math
 import os
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
@@ -28,9 +27,9 @@ from tqdm import tqdm
 
 from movieembed import _core
 from movieembed._checks import check_integer
+from movieembed._files import replacing
 from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.cooccurrence import check_count
-from movieembed.model_file import _umask
 from movieembed.neighbors import top_k_neighbors, unit_rows
 from movieembed.recommender import with_vector
 
@@ -572,12 +571,5 @@ def _page(heading: str, data: str) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
