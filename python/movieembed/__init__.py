@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     )
     from movieembed.items import ItemIndex
     from movieembed.likes import Likes
+    from movieembed.maps import layout, map_figure, map_html
     from movieembed.objective import cost, gradient
     from movieembed.report import write_report
     from movieembed.synthetic import synthetic_movielens
@@ -78,8 +79,11 @@ __all__ = [
     "export_safetensors",
     "export_word2vec",
     "gradient",
+    "layout",
     "load",
     "load_movielens",
+    "map_figure",
+    "map_html",
     "read_table",
     "synthetic_movielens",
     "write_report",
@@ -117,6 +121,7 @@ _MODULES = {
     ),
     "items": ("ItemIndex",),
     "likes": ("Likes",),
+    "maps": ("layout", "map_figure", "map_html"),
     "objective": ("cost", "gradient"),
     "report": ("write_report",),
     "synthetic": ("synthetic_movielens",),

@@ -94,6 +94,37 @@ def load_likes(
     return n_ratings, likes
 
 
+def load_genres(
+    source: Path, model: Embedding, item_id: str | None, genres: str | None
+) -> list[Any]:
+    """Genres of a model's items, from a MovieLens data set or a table of items; none for others."""
+    from movieembed.datasets import load_movies, read_table
+    from movieembed.tables import find_column, item_labels
+
+    path = source.expanduser()
+    if not path.is_dir() and path.suffix.lower() in TABLES:
+        table = read_table(path)
+        if numbered(table) and table.shape[1] > 2:
+            item_id, genres = item_id or "0", genres or "2"
+        label = find_column(
+            list(table.columns),
+            as_column(genres, table),
+            ("genres", "genre", "category", "categories", "tags"),
+            argument="--items",
+            role="genres",
+        )
+        ids = item_labels(table, as_column(item_id, table), None, None)[0]
+        values = table[label].tolist()
+    else:
+        movies = load_movies(source)
+        ids, values = movies["movieId"].to_numpy(), movies["genres"].tolist()
+    of = dict(zip(ids.tolist(), values, strict=True))
+    items = model.items_.tolist()
+    if not any(item in of for item in items):
+        raise ValueError(f"{source} has none of the model's items: it is of other ids")
+    return [of.get(item) for item in items]
+
+
 def numbered(table: pd.DataFrame) -> bool:
     """Whether a table came without a header, its columns numbered."""
     return all(isinstance(label, int) for label in table.columns)

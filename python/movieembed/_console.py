@@ -39,6 +39,7 @@ OPTIONS = {
     "dtype": "--dtype",
     "method": "--method",
     "min_likes": "--min-likes",
+    "n_neighbors": "--neighbors",
     "refine": "--refine",
     "regularization": "--regularization",
     "popularity_discount": "--popularity-discount",
@@ -55,6 +56,7 @@ OPTIONS = {
     "rating": "--rating-col",
     "item_id": "--id-col",
     "title": "--title-col",
+    "genres": "--genres-col",
     "wide_iterations": "--wide-iterations",
 }
 # A name with its value; or alone, where its underscore or its place shows that it is no word of the

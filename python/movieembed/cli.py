@@ -1,4 +1,4 @@
-"""The command line: ``movieembed fit | similar | recommend | evaluate | study | export | info``.
+"""The command line: ``movieembed fit | similar | recommend | map | evaluate | report | ...``.
 
 What is slow to import is imported inside the commands, so that --help and completion are quick.
 """
@@ -15,6 +15,7 @@ import typer
 from movieembed import __version__, _console
 from movieembed import _cli_support as support
 from movieembed._cli_options import (
+    OWN_TABLE,
     Data,
     IdColumn,
     ItemColumn,
@@ -75,6 +76,8 @@ def tour(
     $ movieembed similar small.npz "Toy Story (1995)"
 
     $ movieembed recommend small.npz "Apollo 13" "Home Alone"
+
+    $ movieembed map small.npz --out map.html
 
     $ movieembed evaluate ml-latest-small
 
@@ -355,6 +358,104 @@ def recommend(
         _console.print_json({"model": str(model), "items": liked, "recommendations": found})
     else:
         support.print_table(table, {"because of": reasons} if reasons else {})
+
+
+@app.command("map")
+def map_(
+    model: Model,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="FILE",
+            help="Where to save it: .html, a page that needs no network; or .png, .svg or .pdf.",
+        ),
+    ],
+    items: Annotated[
+        Path | None,
+        typer.Option(
+            "--items",
+            metavar="FILE_OR_DATA",
+            help="Whence genres come: a table of items, or a MovieLens folder or .zip.",
+        ),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="tsne, which needs pip install 'movieembed\\[map]'; pca; or auto: tsne if it can.",
+            autocompletion=lambda: ["auto", "tsne", "pca"],
+        ),
+    ] = "auto",
+    neighbors: Annotated[
+        int, typer.Option(min=1, help="How many nearest items an item shows.")
+    ] = 10,
+    min_likes: Annotated[int, typer.Option(min=0, help="Leave out items with fewer likes.")] = 0,
+    title: Annotated[
+        str | None, typer.Option(show_default=False, help="Of the page; the model's name.")
+    ] = None,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    id_col: IdColumn = None,
+    genres_col: Annotated[
+        str | None,
+        typer.Option(
+            "--genres-col",
+            metavar="COLUMN",
+            rich_help_panel=OWN_TABLE,
+            help='The genres in --items, as "Comedy|Crime".',
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw the items as points, near each other what the same people liked.
+
+    The page finds items by title, shows the nearest ones of each, and colours by genre, decade or
+    likes. It is one file and opens without a network.
+
+    $ movieembed map small.npz --out map.html --items ml-latest-small
+
+    $ movieembed map small.npz --out map.png --method pca --min-likes 20
+    """
+    from movieembed.embedding import Embedding
+    from movieembed.maps import PICTURES, map_html, save_figure
+
+    _console.check_out_file(out)
+    kind = out.suffix.lower()
+    if kind not in (".html", ".htm", *PICTURES):
+        raise ValueError(f"--out must end in .html, {', '.join(PICTURES)}, not {out.name!r}")
+    fitted = Embedding.load(model)
+    genres = None
+    if items is not None:
+        genres = support.load_genres(items, fitted, id_col, genres_col)
+    elif id_col is not None or genres_col is not None:
+        raise ValueError("--id-col and --genres-col name columns of --items")
+    how: Any = method
+    common: dict[str, Any] = {
+        "method": how,
+        "genres": genres,
+        "min_likes": min_likes,
+        "title": title or model.stem,
+        "random_state": seed,
+        "n_jobs": jobs,
+    }
+    start = time.perf_counter()
+    if kind in PICTURES:
+        save_figure(fitted, out, **common)
+    else:
+        map_html(fitted, out, n_neighbors=neighbors, **common)
+    facts: dict[str, Any] = {
+        "model": str(model),
+        "seconds": time.perf_counter() - start,
+        "bytes": out.stat().st_size,
+        "out": str(out),
+    }
+    if as_json:
+        _console.print_json(facts)
+    else:
+        _console.print_lines(
+            [f"seconds {facts['seconds']:.2f}", f"saved {out}, {facts['bytes'] / 1e6:.2f} MB"]
+        )
 
 
 @app.command()

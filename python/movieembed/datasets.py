@@ -139,6 +139,12 @@ def load_compact(
         return columns, layout.read_movies(movies)
 
 
+def load_movies(source: str | os.PathLike[str]) -> pd.DataFrame:
+    """The movies of `load_movielens` without a look at the ratings."""
+    with _opened(source, None, MOVIELENS_URL, None) as (layout, _, movies):
+        return layout.read_movies(movies)
+
+
 @contextlib.contextmanager
 def _opened(
     source: str | os.PathLike[str],
