@@ -671,6 +671,7 @@ def test_clone_and_parameters():
             "keep_likes",
             "dtype",
             "random_state",
+            "backend",
             "n_jobs",
             "callback",
             "verbose",

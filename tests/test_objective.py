@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import movieembed as me
 from helpers import dense_cooccurrence, dense_cost, dense_gradient, random_likes, to_dense
+from movieembed.backends import cpu
 from movieembed.likes import Likes
 
 module = importlib.import_module("movieembed.objective")
@@ -51,7 +52,7 @@ def cases() -> list[tuple[str, sp.csr_array, int]]:
 def test_cost_against_dense(
     n_jobs: int | None, block_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BLOCK_ROWS", block_rows)
+    monkeypatch.setattr(cpu, "EXACT_ROWS", block_rows)
     for name, L, d in cases():
         X = dense_cooccurrence(L)
         for scale in (0.0, 0.1, 1.0, 30.0):
@@ -168,8 +169,10 @@ def test_auto_takes_the_exact_way_only_where_the_identity_cancels(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     taken = []
-    exact = module.exact_cost
-    monkeypatch.setattr(module, "exact_cost", lambda *a: taken.append(1) or exact(*a))
+    exact = cpu.CpuOperator.exact_cost
+    monkeypatch.setattr(
+        cpu.CpuOperator, "exact_cost", lambda self, V: taken.append(1) or exact(self, V)
+    )
     L = random_likes(12, 60, 0.4, seed=21)
     V = L.T.toarray().astype(np.float64)
     total = (dense_cooccurrence(L) ** 2).sum()

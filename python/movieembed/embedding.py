@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from movieembed import model_file
 from movieembed._checks import check_integer, check_real
 from movieembed._threads import resolve_n_jobs, serial_blas
-from movieembed.backends.cpu import CpuOperator
-from movieembed.backends.explicit import ExplicitOperator
+from movieembed.backends.base import Operator
+from movieembed.backends.prepare import BACKENDS, prepare
 from movieembed.cooccurrence import check_count
 from movieembed.likes import Likes
-from movieembed.objective import CANCELLED, check_embedding, exact_cost, identity_size
+from movieembed.objective import CANCELLED, check_embedding, identity_size
 from movieembed.recommender import Recommender
 from movieembed.regularization import choose_regularization
 from movieembed.solvers import SOLVERS, HistoryEntry, Solution, solve
@@ -91,6 +91,8 @@ class Embedding(Recommender):
         memory and finds the optimum to about 1e-5.
     random_state : int, numpy Generator, RandomState or None, default=None
         For the random start. The same seed and thread count give the same bits.
+    backend : {"cpu"}, default="cpu"
+        Where the work is done: on this machine's cores.
     n_jobs : int, optional
         Threads; None uses all cores.
     callback : callable, optional
@@ -181,6 +183,7 @@ class Embedding(Recommender):
         keep_likes: bool = False,
         dtype: Any = "float64",
         random_state: Any = None,
+        backend: Literal["cpu"] = "cpu",
         n_jobs: int | None = None,
         callback: Callable[[HistoryEntry], Any] | None = None,
         verbose: bool | None = False,
@@ -200,6 +203,7 @@ class Embedding(Recommender):
         self.keep_likes = keep_likes
         self.dtype = dtype
         self.random_state = random_state
+        self.backend = backend
         self.n_jobs = n_jobs
         self.callback = callback
         self.verbose = verbose
@@ -243,16 +247,9 @@ class Embedding(Recommender):
                 )
         weighting = self._weighting()
         with serial_blas():
-            self.item_scale_ = None
-            op: CpuOperator
-            if weighting.entries is None:
-                roots = weighting.user_roots(likes.matrix)
-                self.item_scale_ = weighting.item_scale(likes.matrix, roots)
-                matrix = weighting.scaled(likes.matrix, roots, self.item_scale_)
-                op = CpuOperator(matrix, self.dtype, threads)
-            else:
-                X = weighting.explicit(likes.matrix, threads)
-                op = ExplicitOperator(X, self.dtype, threads)
+            op, self.item_scale_, self.item_squares_ = prepare(
+                self.backend, likes, weighting, self.dtype, threads
+            )
             if op.n_items == 0:
                 solution = self._nothing_to_learn(op)
             else:
@@ -275,17 +272,8 @@ class Embedding(Recommender):
             V[lengths <= NO_VECTOR * lengths.max(initial=0)] = 0
             self.embedding_ = np.zeros((likes.n_items, self.n_components), dtype=self.dtype)
             self.embedding_[op.active] = V
-            self.cost_ = self._final_cost(op, solution, V, threads)
-            self.item_squares_ = None
-            self.regularization_ = 1.0
-            if weighting.entries is None:
-                squares: NDArray[Any] = np.bincount(
-                    matrix.indices,
-                    weights=matrix.data.astype(np.float64) ** 2,
-                    minlength=likes.n_items,
-                )
-                self.item_squares_ = squares
-                self.regularization_ = self._regularization(op, V)
+            self.cost_ = self._final_cost(op, solution, V)
+            self.regularization_ = self._regularization(op, V)
         self.likes_ = likes.matrix if self.keep_likes else None
         for cached in ("_operator_", "_form_"):
             self.__dict__.pop(cached, None)
@@ -416,6 +404,8 @@ class Embedding(Recommender):
             check_count(self.max_iter, "max_iter")
         if not isinstance(self.solver, str) or self.solver not in SOLVERS:
             raise ValueError(f"solver must be one of {sorted(SOLVERS)}, not {self.solver!r}")
+        if not isinstance(self.backend, str) or self.backend not in BACKENDS:
+            raise ValueError(f"backend must be one of {sorted(BACKENDS)}, not {self.backend!r}")
         rate = self.learning_rate
         if isinstance(rate, str):
             if rate != "exact":
@@ -459,33 +449,30 @@ class Embedding(Recommender):
         self.n_features_in_ = X.n_items
         return X
 
-    def _nothing_to_learn(self, op: CpuOperator) -> Solution:
+    def _nothing_to_learn(self, op: Operator) -> Solution:
         """The zero embedding is optimal where X is zero."""
         V = np.zeros((0, self.n_components), dtype=self.dtype)
         return Solution(V, 0.0, 0.0, True, "empty", [HistoryEntry(0, 0.0, 0.0, 0.0)])
 
-    def _final_cost(
-        self, op: CpuOperator, solution: Solution, V: NDArray[Any], threads: int
-    ) -> float:
+    def _final_cost(self, op: Operator, solution: Solution, V: NDArray[Any]) -> float:
         """The cost of the embedding that is returned, with its digits in either dtype."""
         if op.n_items == 0:
             return 0.0
         known = solution.cost
         wide = op.in_precision(np.float64)
-        V = wide.astype(V)
-        G, n = wide.moments(V)
+        there = wide.asarray(V)
+        G, n = wide.moments(there)
         if wide is not op:
-            known = identity_cost(wide, G, n, wide.quadratic_form(V))
+            known = identity_cost(wide, G, n, wide.quadratic_form(there))
         if known > CANCELLED * identity_size(wide, G, n):
             return known
-        if isinstance(op, ExplicitOperator):
-            return op.exact_cost(V)
-        return exact_cost(op.matrix, V, threads)
+        return op.exact_cost(V)
 
-    def _regularization(self, op: CpuOperator, V: NDArray[Any]) -> float:
+    def _regularization(self, op: Operator, V: NDArray[Any]) -> float:
+        if self.item_squares_ is None:
+            return 1.0
         if self.regularization != "auto":
             return float(self.regularization)
-        assert self.item_squares_ is not None
         if op.n_items == 0:
             return 1.0
         return choose_regularization(op, V, self.item_squares_[op.active])

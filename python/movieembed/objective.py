@@ -10,12 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed import _core
-from movieembed._matrix import core_pair, likes_matrix
+from movieembed._matrix import likes_matrix
 from movieembed._threads import resolve_n_jobs, serial_blas
+from movieembed.backends.base import Operator
 from movieembed.backends.cpu import CpuOperator
 from movieembed.solvers.iterate import identity_cost
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["cost", "gradient"]
 
-# Items whose residuals are held at once by the exact evaluation.
-BLOCK_ROWS = 256
 # The identity subtracts numbers of about the size of its terms; below this part of them its result
 # has too few digits left.
 CANCELLED = 1e-6
@@ -83,12 +80,12 @@ def cost(
     V = check_embedding(V, matrix.shape[1]).astype(np.float64, copy=False)
     threads = resolve_n_jobs(n_jobs)
     with serial_blas():
+        op = CpuOperator(matrix, np.float64, threads, keep_all=True)
         if method != "exact":
-            op = CpuOperator(matrix, np.float64, threads, keep_all=True)
             value, size = _identity(op, V)
             if method == "identity" or value > CANCELLED * size:
                 return value
-        return exact_cost(matrix, V, threads)
+        return op.exact_cost(V)
 
 
 def gradient(likes: Likes | Any, V: NDArray[Any], *, n_jobs: int | None = None) -> NDArray[Any]:
@@ -135,24 +132,13 @@ def gradient(likes: Likes | Any, V: NDArray[Any], *, n_jobs: int | None = None) 
         return op.masked_gradient(V, op.apply(V), op.gram(V), n)[0]
 
 
-def exact_cost(matrix: sp.csr_array, V: NDArray[Any], n_threads: int = 0) -> float:
-    """The cost from the residuals themselves, a block of rows at a time."""
-    n_items = matrix.shape[1]
-    L, Lt = core_pair(matrix)
-    total = 0.0
-    for start in range(0, n_items, BLOCK_ROWS):
-        block = np.ascontiguousarray(V[start : start + BLOCK_ROWS] @ V.T)
-        total += float(_core.residual_rows(L, Lt, start, block, n_threads=n_threads).sum())
-    return total
-
-
-def _identity(op: CpuOperator, V: NDArray[Any]) -> tuple[float, float]:
+def _identity(op: Operator, V: NDArray[Any]) -> tuple[float, float]:
     """The identity's value and the size of its terms."""
     G, n = op.moments(V)
     return identity_cost(op, G, n, op.quadratic_form(V)), identity_size(op, G, n)
 
 
-def identity_size(op: CpuOperator, G: NDArray[np.float64], n: NDArray[np.float64]) -> float:
+def identity_size(op: Operator, G: NDArray[np.float64], n: NDArray[np.float64]) -> float:
     """The sum of the identity's terms in size, which tells what their difference has lost."""
     # <V, XV> is itself the difference of |LV|_F^2 and <c, n>.
     return float(np.vdot(G, G)) + op.frobenius_squared + float(n @ n) + 2 * float(op.diagonal @ n)

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movieembed.backends.base import Operator, Tall
-from movieembed.backends.cpu import CpuOperator
 from movieembed.precision import PrecisionForm, Preconditioner, refine
 
 __all__ = ["choose_regularization"]
@@ -20,7 +19,7 @@ MULTIPLES = (1.0, 4.0, 16.0)
 STEPS = 2
 
 
-def choose_regularization(op: CpuOperator, V: Tall, squares: NDArray[np.float64]) -> float:
+def choose_regularization(op: Operator, V: Tall, squares: NDArray[np.float64]) -> float:
     """The lambda with the least error where each of some users is predicted without themselves.
 
     The regressions of each item on all others that EASE solves have, for a user's row x, the
@@ -30,7 +29,7 @@ def choose_regularization(op: CpuOperator, V: Tall, squares: NDArray[np.float64]
 
     Parameters
     ----------
-    op : CpuOperator
+    op : Operator
     V : Tall, shape (op.n_items, n_components)
     squares : ndarray, shape (op.n_items,)
         The diagonal of L'L.
@@ -45,15 +44,8 @@ def choose_regularization(op: CpuOperator, V: Tall, squares: NDArray[np.float64]
     -----
     Eight passes over the likes with 32 columns.
     """
-    matrix = op.matrix
-    lengths = np.diff(matrix.indptr)
-    # Evenly spaced in the order of activity: all kinds of users, without a seed.
-    order = np.argsort(lengths, kind="stable")
-    places = np.linspace(0, len(order) - 1, min(SAMPLE, len(order)) + 2)[1:-1]
-    chosen = np.unique(order[places.astype(np.int64)])
-    unit = float((matrix.data.astype(np.float64) ** 2).sum()) / op.n_users
-    rows = matrix[chosen].toarray().T
-    X = op.asarray(rows)
+    unit = float(op.diagonal.sum(dtype=np.float64)) / op.n_users
+    X = op.asarray(op.some_users(SAMPLE))
     tried = unit * np.array(MULTIPLES)
     errors = np.array([_error(op, V, squares, float(value), X) for value in tried])
     return float(np.exp(_lowest(np.log(tried), np.log(errors))))

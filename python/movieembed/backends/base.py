@@ -29,6 +29,8 @@ class Operator(Protocol):
     ----------
     n_items, n_users : int
         Size of the reduced L.
+    active : ndarray of int64, shape (n_items,)
+        The items kept, as columns of the matrix that was given.
     dtype : numpy.dtype
         float32 or float64, of the tall arrays.
     diagonal : Tall, shape (n_items,)
@@ -39,6 +41,7 @@ class Operator(Protocol):
 
     n_items: int
     n_users: int
+    active: NDArray[np.int64]
     dtype: np.dtype[Any]
 
     @property
@@ -137,6 +140,17 @@ class Operator(Protocol):
 
     def from_user_vectors(self, U: NDArray[Any]) -> Tall:
         """L'U for an (n_users, k) host array."""
+        ...
+
+    def exact_cost(self, V: NDArray[Any]) -> float:
+        """The cost of a host array V from the residuals themselves, in float64."""
+        ...
+
+    def some_users(self, count: int) -> NDArray[Any]:
+        """Up to `count` rows of L as the columns of a host array (n_items, count).
+
+        They are evenly spaced in the order of activity: all kinds of users, without a seed.
+        """
         ...
 
     def user_gram(self) -> Small | None:

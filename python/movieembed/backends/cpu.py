@@ -17,6 +17,8 @@ from movieembed._matrix import core_csr, core_pair
 FEW_USERS = 1000
 # Rows of a column's dot product that are summed in the array's own precision.
 DOT_ROWS = 2048
+# Rows of VV' that are formed at a time.
+EXACT_ROWS = 256
 
 
 class CpuOperator:
@@ -221,6 +223,20 @@ class CpuOperator:
         self._product.to_items(self.asarray(U), out, n_threads=self.n_threads)
         return out
 
+    def exact_cost(self, V: NDArray[Any]) -> float:
+        V = V.astype(np.float64, copy=False)
+        L, Lt = core_pair(self.matrix)
+        total = 0.0
+        for start in range(0, self.n_items, EXACT_ROWS):
+            block = np.ascontiguousarray(V[start : start + EXACT_ROWS] @ V.T)
+            squares = _core.residual_rows(L, Lt, start, block, n_threads=self.n_threads)
+            total += float(squares.sum())
+        return total
+
+    def some_users(self, count: int) -> NDArray[Any]:
+        rows: NDArray[Any] = self.matrix[spread(np.diff(self.matrix.indptr), count)].toarray()
+        return rows.T
+
     def user_gram(self) -> NDArray[np.float64] | None:
         if self.n_users > FEW_USERS:
             return None
@@ -238,6 +254,14 @@ def rows_contiguous(A: NDArray[Any]) -> NDArray[Any]:
     if A.strides[1] == A.itemsize and A.strides[0] >= A.shape[1] * A.itemsize:
         return A
     return np.ascontiguousarray(A)
+
+
+def spread(lengths: NDArray[Any], count: int) -> NDArray[np.int64]:
+    """Up to `count` users, evenly spaced in the order of the lengths of their rows."""
+    order = np.argsort(lengths, kind="stable")
+    places = np.linspace(0, len(order) - 1, min(count, len(order)) + 2)[1:-1]
+    chosen: NDArray[np.int64] = np.unique(order[places.astype(np.int64)])
+    return chosen
 
 
 def without_idle(

@@ -111,7 +111,8 @@ def eigen(
         yield point.as_step()._replace(missed=0.0)
         costs.append(point.cost)
         if is_slow(costs):
-            yield from itertools.islice(als(op, point.V), 1, None)
+            for step in itertools.islice(als(op, point.V), 1, None):
+                yield step._replace(missed=0.0)
 
         # Up to the change of delta this residual is orthogonal to the basis already.
         delta = point.n

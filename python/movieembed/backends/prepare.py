@@ -1,0 +1,80 @@
+"""From likes and a weighting to the operator of a fit, in the place that was asked for."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from movieembed.backends.base import Operator
+from movieembed.backends.cpu import CpuOperator
+from movieembed.backends.explicit import ExplicitOperator
+from movieembed.likes import Likes
+from movieembed.weighting import Weighting
+
+__all__ = ["BACKENDS", "Prepared", "prepare"]
+
+
+class Prepared(NamedTuple):
+    """An operator and what the fitted model keeps of the matrix behind it.
+
+    Attributes
+    ----------
+    op : Operator
+    item_scale : ndarray of float64, shape (n_items,), or None
+        The diagonal of S, over all items; None where it is one.
+    item_squares : ndarray of float64, shape (n_items,), or None
+        The diagonal of the scaled L'L, over all items; None where there is no L.
+    """
+
+    op: Operator
+    item_scale: NDArray[np.float64] | None
+    item_squares: NDArray[np.float64] | None
+
+
+def prepare(backend: str, likes: Any, weighting: Weighting, dtype: Any, n_threads: int) -> Prepared:
+    """The operator of a backend.
+
+    Parameters
+    ----------
+    backend : str
+        One of `BACKENDS`.
+    likes : Likes
+    weighting : Weighting
+    dtype : dtype
+        float32 or float64.
+    n_threads : int
+        Of this machine's kernels.
+
+    Returns
+    -------
+    Prepared
+    """
+    return BACKENDS[backend](likes, weighting, dtype, n_threads)
+
+
+def on_cpu(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> Prepared:
+    """On the cores of this machine."""
+    if weighting.entries is not None:
+        X = weighting.explicit(likes.matrix, n_threads)
+        return Prepared(ExplicitOperator(X, dtype, n_threads), None, None)
+    roots = weighting.user_roots(likes.matrix)
+    scale = weighting.item_scale(likes.matrix, roots)
+    matrix = weighting.scaled(likes.matrix, roots, scale)
+    return Prepared(CpuOperator(matrix, dtype, n_threads), scale, column_squares(matrix))
+
+
+def column_squares(matrix: sp.csr_array) -> NDArray[np.float64]:
+    """The diagonal of L'L."""
+    ones = bool((matrix.data == 1).all())
+    squares: NDArray[Any] = np.bincount(
+        matrix.indices,
+        weights=None if ones else matrix.data.astype(np.float64) ** 2,
+        minlength=matrix.shape[1],
+    )
+    return squares.astype(np.float64, copy=False)
+
+
+BACKENDS = {"cpu": on_cpu}
