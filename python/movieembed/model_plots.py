@@ -55,6 +55,7 @@ def plot_spectrum(model: Embedding, ax: Axes | None = None) -> Axes:
     ax.plot(np.arange(1, len(values) + 1), values, "o-", color=BLUE, markersize=4)
     if len(values):
         ax.set_yscale("log")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_xlabel("component")
     ax.set_ylabel("eigenvalue")
     return ax

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from movieembed import recommend
 from movieembed._checks import check_integer, check_real
+from movieembed._progress import tqdm
 from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.backends.cpu import CpuOperator
 from movieembed.canonical import canonical_csr

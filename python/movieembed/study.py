@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from movieembed import study_tables
+from movieembed._progress import tqdm
 from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.backends.cpu import CpuOperator
 from movieembed.cooccurrence import check_count
