@@ -144,15 +144,9 @@ def als(
     ImportError
         Without implicit, with the command that installs it.
     """
-    try:
-        from implicit.cpu.als import AlternatingLeastSquares
-    except ImportError as error:
-        raise ImportError(
-            "the ALS baseline needs implicit: pip install 'movieembed[evaluation]'"
-        ) from error
-
+    solver = implicit_als()
     with serial_blas():
-        model = AlternatingLeastSquares(
+        model = solver(
             factors=factors,
             regularization=regularization,
             alpha=alpha,
@@ -170,6 +164,17 @@ def als(
         return np.where(scores > np.finfo(np.float32).min, columns, -1).astype(np.int64)
 
     return recommend
+
+
+def implicit_als() -> Any:
+    """The class of implicit, or an ImportError that says how to install it."""
+    try:
+        from implicit.cpu.als import AlternatingLeastSquares
+    except ImportError as error:
+        raise ImportError(
+            "the ALS baseline needs implicit: pip install 'movieembed[evaluation]'"
+        ) from error
+    return AlternatingLeastSquares
 
 
 def movieembed(likes: Likes, **parameters: Any) -> Recommend:
