@@ -400,6 +400,14 @@ class Recommender:
         -------
         ndarray, shape (n_users, n_components)
             One row for a list.
+
+        Examples
+        --------
+        >>> import movieembed as me
+        >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
+        >>> scores = model.query_vectors([0, 1]) @ model.item_vectors().T
+        >>> scores.shape
+        (1, 3)
         """
         self._check_fitted()
         taste = recommend.as_taste(self._index, items)
