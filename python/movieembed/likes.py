@@ -429,6 +429,11 @@ class Likes:
     def __repr__(self) -> str:
         return f"Likes({self.n_users:,} users x {self.n_items:,} items, {self.n_likes:,} likes)"
 
+    def _repr_html_(self) -> str:
+        from movieembed._notebook import likes_html
+
+        return likes_html(self)
+
 
 def movielens_likes(
     source: str | os.PathLike[str],
