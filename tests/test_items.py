@@ -6,7 +6,7 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError, MovieEmbedError
@@ -291,6 +291,7 @@ def test_every_unique_title_finds_itself(titles: list[str]) -> None:
 
 
 @given(st.text())
+@example("0\x1f")  # white space to str.strip and not to int
 def test_any_text_gets_an_answer_or_a_lookup_error(index: ItemIndex, text: str) -> None:
     try:
         position = index.resolve(text)

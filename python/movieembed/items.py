@@ -146,8 +146,9 @@ class ItemIndex:
                 matches = self._table(rule).get(query_key(text))
                 if matches:
                     return self._only(text, matches)
-        if _INTEGER.fullmatch(text.strip()):
-            position = self._positions.get(_typed(int(text)))
+        number = text.strip()
+        if _INTEGER.fullmatch(number):
+            position = self._positions.get(_typed(int(number)))
             if position is not None:
                 return position
         raise self._not_found(text)
