@@ -37,9 +37,7 @@ class ReferenceKernels:
     def masked_gradient(self, V: Any, XV: Any, n: Any, VG: Any) -> None:
         VG._host[...] = 4 * (VG._host - XV._host - n._host[:, None] * V._host)
 
-    def residual(
-        self, Q: Any, XQ: Any, delta: Any, theta: Any, scale: float, out: Any
-    ) -> None:
+    def residual(self, Q: Any, XQ: Any, delta: Any, theta: Any, scale: float, out: Any) -> None:
         shift = delta._host[:, None] - theta._host
         out._host[...] = scale * (XQ._host + shift * Q._host)
 

@@ -14,7 +14,6 @@ from device_arrays import DeviceArray, HostDevice
 from helpers import dense_cooccurrence, dense_cost, random_likes, to_dense
 from movieembed._threads import serial_blas
 from movieembed.backends.cpu import CpuOperator
-from movieembed.backends.cuda import geometry, operator
 from movieembed.backends.cuda.operator import CudaOperator
 from reference_kernels import ReferenceKernels
 

@@ -10,8 +10,6 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-import numpy as np
-
 from movieembed.backends.cuda.geometry import BUFFERS, Launch
 from movieembed.backends.cuda.kernels import Kernels, source
 
@@ -117,15 +115,3 @@ def one_line(error: BaseException) -> str:
     """The first line of a message that says something."""
     lines = [line.strip(" =") for line in str(error).splitlines()]
     return next((line for line in lines if line), type(error).__name__)
-
-
-def on_host(x: Any) -> Any:
-    """x, or its copy on the host where it is an array or sparse matrix of a device.
-
-    CuPy's arrays and sparse matrices, and what has ``__cuda_array_interface__``.
-    """
-    if type(x).__module__.partition(".")[0] in ("cupy", "cupyx") and hasattr(x, "get"):
-        return x.get()
-    if isinstance(x, np.ndarray) or not hasattr(x, "__cuda_array_interface__"):
-        return x
-    return cuda_device().xp.asarray(x).get()

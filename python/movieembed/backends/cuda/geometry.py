@@ -88,7 +88,7 @@ def cut_rows(ptr: Ints, segment: int = SEGMENT) -> Tasks:
     # Tasks of one length side by side keep the warps of a block busy alike, and the last block that
     # starts is the shortest.
     order = np.argsort(begin - end, kind="stable")
-    return Tasks(*(x[order] for x in (row, begin, end, slot)), split_rows, split_first)
+    return Tasks(row[order], begin[order], end[order], slot[order], split_rows, split_first)
 
 
 def lanes(k: int) -> int:

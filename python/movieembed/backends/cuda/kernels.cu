@@ -125,8 +125,7 @@ __device__ void count_rows(const int64* ptr, const I* indices, const int64* othe
 // after another, so that each number has one sum in one order.
 template <class T, class I>
 __device__ void weigh_rows(const int64* ptr, const I* indices, const T* values, const int64* other_ptr,
-                           const I* other_indices, const T* other_values, const int64* rows, int64 width,
-                           double* out) {
+                           const I* other_indices, const T* other_values, const int64* rows, int64 width, double* out) {
     const int64 row = rows[blockIdx.x];
     double* to = out + (int64)blockIdx.x * width;
     for (int64 e = ptr[row]; e < ptr[row + 1]; ++e) {
@@ -138,59 +137,59 @@ __device__ void weigh_rows(const int64* ptr, const I* indices, const T* values, 
     }
 }
 
-#define GATHER(NAME, T, I, C)                                                                                        \
-    extern "C" __global__ void NAME(const I* indices, const T* values, const int64* row, const int64* begin,         \
-                                    const int64* end, const int64* slot, int64 n_tasks, const T* source, int64 lds,  \
-                                    int64 k, T* out, int64 ldo, T* partial, int add) {                               \
-        gather<T, I, C>(indices, values, row, begin, end, slot, n_tasks, source, lds, k, out, ldo, partial, add);    \
+#define GATHER(NAME, T, I, C)                                                                                       \
+    extern "C" __global__ void NAME(const I* indices, const T* values, const int64* row, const int64* begin,        \
+                                    const int64* end, const int64* slot, int64 n_tasks, const T* source, int64 lds, \
+                                    int64 k, T* out, int64 ldo, T* partial, int add) {                              \
+        gather<T, I, C>(indices, values, row, begin, end, slot, n_tasks, source, lds, k, out, ldo, partial, add);   \
     }
 
-#define ROW_DOTS(NAME, T)                                                                                            \
-    extern "C" __global__ void NAME(const T* a, int64 lda, const T* b, int64 ldb, int64 n_rows, int64 k,             \
-                                    double* out) {                                                                   \
-        row_dots<T>(a, lda, b, ldb, n_rows, k, out);                                                                 \
+#define ROW_DOTS(NAME, T)                                                                                \
+    extern "C" __global__ void NAME(const T* a, int64 lda, const T* b, int64 ldb, int64 n_rows, int64 k, \
+                                    double* out) {                                                       \
+        row_dots<T>(a, lda, b, ldb, n_rows, k, out);                                                     \
     }
 
-#define COUNT_ROWS(NAME, I)                                                                                          \
-    extern "C" __global__ void NAME(const int64* ptr, const I* indices, const int64* other_ptr,                      \
-                                    const I* other_indices, const int64* rows, int64 width, int64 piece,             \
-                                    unsigned* out) {                                                                 \
-        count_rows<I>(ptr, indices, other_ptr, other_indices, rows, width, piece, out);                              \
+#define COUNT_ROWS(NAME, I)                                                                              \
+    extern "C" __global__ void NAME(const int64* ptr, const I* indices, const int64* other_ptr,          \
+                                    const I* other_indices, const int64* rows, int64 width, int64 piece, \
+                                    unsigned* out) {                                                     \
+        count_rows<I>(ptr, indices, other_ptr, other_indices, rows, width, piece, out);                  \
     }
 
-#define WEIGH_ROWS(NAME, T, I)                                                                                       \
-    extern "C" __global__ void NAME(const int64* ptr, const I* indices, const T* values, const int64* other_ptr,     \
-                                    const I* other_indices, const T* other_values, const int64* rows, int64 width,   \
-                                    double* out) {                                                                   \
-        weigh_rows<T, I>(ptr, indices, values, other_ptr, other_indices, other_values, rows, width, out);            \
+#define WEIGH_ROWS(NAME, T, I)                                                                                     \
+    extern "C" __global__ void NAME(const int64* ptr, const I* indices, const T* values, const int64* other_ptr,   \
+                                    const I* other_indices, const T* other_values, const int64* rows, int64 width, \
+                                    double* out) {                                                                 \
+        weigh_rows<T, I>(ptr, indices, values, other_ptr, other_indices, other_values, rows, width, out);          \
     }
 
-#define FOR_INDEX(F, T, I)         \
+#define FOR_INDEX(F, T, I)          \
     GATHER(gather_##F##_1, T, I, 1) \
     GATHER(gather_##F##_2, T, I, 2) \
     GATHER(gather_##F##_4, T, I, 4) \
     WEIGH_ROWS(weigh_rows_##F, T, I)
 
-#define FOR_VALUE(F, T)                                                                                              \
-    FOR_INDEX(F##_i32, T, int)                                                                                       \
-    FOR_INDEX(F##_i64, T, int64)                                                                                     \
-    ROW_DOTS(row_dots_##F, T)                                                                                        \
-    extern "C" __global__ void reduce_##F(const int64* rows, const int64* first, int64 n_rows, const T* partial,     \
-                                          int64 k, T* out, int64 ldo, int add) {                                     \
-        reduce<T>(rows, first, n_rows, partial, k, out, ldo, add);                                                   \
-    }                                                                                                                \
-    extern "C" __global__ void column_dots_##F(const T* a, int64 lda, const T* b, int64 ldb, int64 n_rows, int64 k,  \
-                                               int64 height, double* out) {                                          \
-        column_dots<T>(a, lda, b, ldb, n_rows, k, height, out);                                                      \
-    }                                                                                                                \
-    extern "C" __global__ void masked_gradient_##F(const T* v, int64 ldv, const T* xv, int64 ldx, const double* n,   \
-                                                   int64 n_rows, int64 k, T* g) {                                    \
-        masked_gradient<T>(v, ldv, xv, ldx, n, n_rows, k, g);                                                        \
-    }                                                                                                                \
-    extern "C" __global__ void residual_##F(const T* q, int64 ldq, const T* xq, int64 ldx, const double* delta,      \
-                                            const double* theta, double scale, int64 n_rows, int64 k, T* out,        \
-                                            int64 ldo) {                                                             \
-        residual<T>(q, ldq, xq, ldx, delta, theta, scale, n_rows, k, out, ldo);                                      \
+#define FOR_VALUE(F, T)                                                                                             \
+    FOR_INDEX(F##_i32, T, int)                                                                                      \
+    FOR_INDEX(F##_i64, T, int64)                                                                                    \
+    ROW_DOTS(row_dots_##F, T)                                                                                       \
+    extern "C" __global__ void reduce_##F(const int64* rows, const int64* first, int64 n_rows, const T* partial,    \
+                                          int64 k, T* out, int64 ldo, int add) {                                    \
+        reduce<T>(rows, first, n_rows, partial, k, out, ldo, add);                                                  \
+    }                                                                                                               \
+    extern "C" __global__ void column_dots_##F(const T* a, int64 lda, const T* b, int64 ldb, int64 n_rows, int64 k, \
+                                               int64 height, double* out) {                                         \
+        column_dots<T>(a, lda, b, ldb, n_rows, k, height, out);                                                     \
+    }                                                                                                               \
+    extern "C" __global__ void masked_gradient_##F(const T* v, int64 ldv, const T* xv, int64 ldx, const double* n,  \
+                                                   int64 n_rows, int64 k, T* g) {                                   \
+        masked_gradient<T>(v, ldv, xv, ldx, n, n_rows, k, g);                                                       \
+    }                                                                                                               \
+    extern "C" __global__ void residual_##F(const T* q, int64 ldq, const T* xq, int64 ldx, const double* delta,     \
+                                            const double* theta, double scale, int64 n_rows, int64 k, T* out,       \
+                                            int64 ldo) {                                                            \
+        residual<T>(q, ldq, xq, ldx, delta, theta, scale, n_rows, k, out, ldo);                                     \
     }
 
 FOR_VALUE(f32, float)

@@ -6,10 +6,10 @@ Nothing here needs a device: a kernel is launched by a function that is given, o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from itertools import product
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -25,12 +25,9 @@ SHORT = {dtype: name for name, dtype in {**VALUES, **INDICES, "u32": np.dtype(np
 NULL = np.uint64(0)
 
 
-class Launcher(Protocol):
-    """Starts a kernel by name."""
-
-    def __call__(self, name: str, launch: Launch, arguments: tuple[Any, ...]) -> None:
-        """Arguments are device arrays, for their pointers, and NumPy scalars of exact types."""
-        ...
+Launcher = Callable[[str, Launch, tuple[Any, ...]], None]
+"""Starts a kernel by name. Arguments are device arrays, for their pointers, and NumPy scalars of
+exact types."""
 
 
 def source() -> str:
@@ -69,7 +66,7 @@ class Kernels:
         self._launch = launch
 
     def gather(self, side: Side, source: Any, out: Any, add: bool) -> None:
-        """out = A source, or out += A source, for the matrix A of one side."""
+        """Out = A source, or out += A source, for the matrix A of one side."""
         n_rows, k = out.shape
         if not n_rows or not k:
             return
@@ -165,7 +162,7 @@ class Kernels:
             )
 
     def residual(self, Q: Any, XQ: Any, delta: Any, theta: Any, scale: float, out: Any) -> None:
-        """out = scale (XQ + diag(delta) Q - Q diag(theta))."""
+        """Out = scale (XQ + diag(delta) Q - Q diag(theta))."""
         n_rows, k = out.shape
         if n_rows and k:
             self._launch(

@@ -119,9 +119,7 @@ def host_chunks(matrix: sp.csr_array, bounds: Any, index: Any) -> Iterator[Chunk
         rows = matrix[first:last]
         columns = rows.tocsc()
         columns.sort_indices()
-        yield Chunk(
-            int(first), int(last), _side(rows, index, ones), _side(columns, index, ones)
-        )
+        yield Chunk(int(first), int(last), _side(rows, index, ones), _side(columns, index, ones))
 
 
 def _side(matrix: Any, index: Any, ones: bool) -> Side:
@@ -148,9 +146,7 @@ class DeviceLikes:
         Bytes of the values that an entry may take in all precisions together.
     """
 
-    def __init__(
-        self, matrix: sp.csr_array, xp: Any, stager: Any, free: int, widest: int
-    ) -> None:
+    def __init__(self, matrix: sp.csr_array, xp: Any, stager: Any, free: int, widest: int) -> None:
         self._xp = xp
         index = geometry.index_dtype(*matrix.shape)
         ones = bool((matrix.data == 1).all())

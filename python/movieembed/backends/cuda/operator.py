@@ -228,9 +228,7 @@ class CudaOperator:
     def hstack(self, blocks: list[Any]) -> Any:
         return self.xp.concatenate(blocks, axis=1)
 
-    def matmul(
-        self, A: Any, C: NDArray[np.float64], out: Any = None, add: bool = False
-    ) -> Any:
+    def matmul(self, A: Any, C: NDArray[np.float64], out: Any = None, add: bool = False) -> Any:
         product = A @ self.xp.asarray(np.ascontiguousarray(C, dtype=self.dtype))
         if out is None:
             return product
@@ -262,9 +260,7 @@ class CudaOperator:
     def column_dots(self, A: Any, B: Any) -> NDArray[np.float64]:
         return self.to_host(self.kernels.column_dots(self._rows(A), self._rows(B)))
 
-    def masked_gradient(
-        self, V: Any, XV: Any, G: NDArray[np.float64], n: Any
-    ) -> tuple[Any, float]:
+    def masked_gradient(self, V: Any, XV: Any, G: NDArray[np.float64], n: Any) -> tuple[Any, float]:
         V = self._rows(V)
         gradient = self._contiguous(self.matmul(V, G))
         self.kernels.masked_gradient(V, self._rows(XV), self._vector(n), gradient)
@@ -297,9 +293,7 @@ class CudaOperator:
         chunks: list[Chunk] = list(self.likes.chunks(np.float64))
         return [(chunk.items, chunk.users) for chunk in chunks]
 
-    def _gram_rows(
-        self, sides: list[tuple[Side, Side]], width: int
-    ) -> Iterator[tuple[Any, Any]]:
+    def _gram_rows(self, sides: list[tuple[Side, Side]], width: int) -> Iterator[tuple[Any, Any]]:
         """Rows of A'A by blocks, with their numbers; A's columns and rows are `sides`, in chunks.
 
         uint32 for a matrix of ones, else float64. Rows come by falling length, so that those of a
