@@ -69,6 +69,15 @@ class DeviceArray:
     def transpose(self, *axes: int) -> DeviceArray:
         return DeviceArray(self._host.transpose(*axes))
 
+    def set(self, host: Any, stream: Any = None) -> None:
+        assert isinstance(host, np.ndarray)
+        assert host.shape == self.shape
+        assert host.dtype == self.dtype
+        self._host[...] = host
+
+    def get(self) -> Any:
+        return self._host.copy()
+
     def sum(self, axis: int | None = None, dtype: Any = None) -> DeviceArray:
         return DeviceArray(self._host.sum(axis=axis, dtype=dtype))
 
@@ -120,12 +129,19 @@ def _binary(name: str) -> None:
 
 for _name in ("add", "sub", "mul", "truediv", "pow", "matmul"):
     _binary(_name)
-for _name in ("lt", "le", "gt", "ge"):
+
+
+def _comparison(name: str) -> None:
+    function = getattr(operator, name)
     setattr(
         DeviceArray,
-        f"__{_name}__",
-        lambda self, other, f=getattr(operator, _name): DeviceArray(f(self._host, _operand(other))),
+        f"__{name}__",
+        lambda self, other: DeviceArray(function(self._host, _operand(other))),
     )
+
+
+for _name in ("lt", "le", "gt", "ge"):
+    _comparison(_name)
 
 
 class DeviceModule:
@@ -189,10 +205,7 @@ class HostStager:
     def upload(self, place: int, pairs: list[tuple[Any, Any]]) -> None:
         assert self.state.get(place) == "free", "the place is in use"
         for there, here in pairs:
-            assert isinstance(here, np.ndarray)
-            assert there.shape == here.shape
-            assert there.dtype == here.dtype
-            there._host[...] = here
+            there.set(here)
         self._places[place] = [there for there, _ in pairs]
         self.state[place] = "copied"
         self.uploads += 1

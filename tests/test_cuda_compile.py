@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -79,14 +78,14 @@ class Nvrtc:
 
 
 @pytest.fixture(scope="module")
-def nvrtc() -> Iterator[Nvrtc]:
+def nvrtc() -> Nvrtc:
     path = nvrtc_path()
     if path is None:
         why = "NVRTC is not installed: pip install 'movieembed[cuda-check]'"
         if os.environ.get(REQUIRED):
             pytest.fail(why)
         pytest.skip(why)
-    yield Nvrtc(path)
+    return Nvrtc(path)
 
 
 def test_compiles_for_every_architecture_without_a_word(nvrtc: Nvrtc) -> None:

@@ -93,8 +93,8 @@ class Embedding(Recommender):
     random_state : int, numpy Generator, RandomState or None, default=None
         For the random start. The same seed and thread count give the same bits.
     backend : {"auto", "cpu", "cuda"}, default="auto"
-        Where the work is done: on this machine's cores, or on an NVIDIA GPU with the extra ``cuda``.
-        "auto" is where the likes are: "cuda" for a matrix of CuPy, else "cpu".
+        Where the work is done: on this machine's cores, or on an NVIDIA GPU (with the extra
+        ``cuda``). "auto" is where the likes are: "cuda" for a matrix of CuPy, else "cpu".
     n_jobs : int, optional
         Threads; None uses all cores.
     callback : callable, optional

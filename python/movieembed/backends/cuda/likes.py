@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -115,7 +116,7 @@ class Stager(Protocol):
 def host_chunks(matrix: sp.csr_array, bounds: Any, index: Any) -> Iterator[Chunk]:
     """The chunks of users of a canonical matrix, on the host."""
     ones = bool((matrix.data == 1).all())
-    for first, last in zip(bounds[:-1], bounds[1:], strict=True):
+    for first, last in pairwise(bounds):
         rows = matrix[first:last]
         columns = rows.tocsc()
         columns.sort_indices()

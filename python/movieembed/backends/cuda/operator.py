@@ -191,6 +191,8 @@ class CudaOperator:
     def gram(self, A: Any, B: Any = None) -> NDArray[np.float64]:
         symmetric = B is None or B is A
         B = A if B is None else B
+        if not A.size or not B.size:
+            return np.zeros((A.shape[1], B.shape[1]))
         if self.dtype == np.float64:
             G = self.to_host(A.T @ B)
         else:
@@ -229,7 +231,10 @@ class CudaOperator:
         return self.xp.concatenate(blocks, axis=1)
 
     def matmul(self, A: Any, C: NDArray[np.float64], out: Any = None, add: bool = False) -> Any:
-        product = A @ self.xp.asarray(np.ascontiguousarray(C, dtype=self.dtype))
+        if A.size and C.size:
+            product = A @ self.xp.asarray(np.ascontiguousarray(C, dtype=self.dtype))
+        else:
+            product = self.xp.zeros((len(A), C.shape[1]), dtype=self.dtype)
         if out is None:
             return product
         if add:
