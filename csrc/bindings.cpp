@@ -14,6 +14,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -132,6 +133,12 @@ public:
     bool wide() const { return wide_; }
     bool has_values() const { return has_values_; }
     bool values_are_double() const { return has_values_ && is<double>(values_); }
+
+    // Whether both borrow the same index arrays.
+    bool same_structure(const Csr& other) const {
+        return rows_ == other.rows_ && cols_ == other.cols_ && wide_ == other.wide_ &&
+               indptr_.data() == other.indptr_.data() && indices_.data() == other.indices_.data();
+    }
 
     template <class T, class I>
     CsrView<T, I> view() const {
@@ -274,21 +281,23 @@ void check_apart(const Tall<const T>& a, const char* a_name, const Tall<T>& b, c
 // L with its blocked transpose, over any of the types.
 class Product {
 public:
-    Product(py::object l, const py::object& dtype, int n_threads) : l_object_(std::move(l)) {
+    Product(py::object l, const py::object& dtype, int n_threads, const Product* like) : l_object_(std::move(l)) {
         const Csr& a = l_object_.cast<const Csr&>();
         wide_value_ = py::dtype::from_args(dtype).equal(py::dtype::of<double>());
         if (!wide_value_ && !py::dtype::from_args(dtype).equal(py::dtype::of<float>()))
             throw py::type_error("dtype must be float32 or float64");
         if (a.has_values() && a.values_are_double() != wide_value_)
             throw py::type_error("dtype and the values of l must be the same");
+        if (like && !a.same_structure(like->l_object_.cast<const Csr&>()))
+            throw py::value_error("l and that of `like` must share their index arrays");
         rows_ = a.rows();
         cols_ = a.cols();
         with_index(a, [&](auto i) {
             using I = decltype(i);
             if (wide_value_)
-                make<double, I>(a, n_threads);
+                make<double, I>(a, n_threads, like);
             else
-                make<float, I>(a, n_threads);
+                make<float, I>(a, n_threads, like);
         });
     }
 
@@ -317,6 +326,9 @@ public:
     py::array_t<double> squares() const { return py::array_t<double>(cols_, squares_->data()); }
 
 private:
+    template <class I>
+    using SharedBlocks = std::shared_ptr<const LikesBlocks<I>>;
+
     template <class T>
     struct Any {
         using Value = T;
@@ -328,7 +340,8 @@ private:
     template <class T, class I>
     struct Typed final : Any<T> {
         LikesProduct<T, I> product;
-        Typed(const CsrView<T, I>& l, int n_threads) : product(l, n_threads) {}
+        Typed(const CsrView<T, I>& l, int n_threads, SharedBlocks<I> blocks)
+            : product(l, n_threads, std::move(blocks)) {}
         double apply(const Tall<const T>& v, const Tall<T>& out, int n_threads) const override {
             return product.apply(v.data, v.ld, v.cols, out.data, out.ld, n_threads);
         }
@@ -341,10 +354,13 @@ private:
     };
 
     template <class T, class I>
-    void make(const Csr& a, int n_threads) {
+    void make(const Csr& a, int n_threads, const Product* like) {
         const auto view = a.view<T, I>();
         py::gil_scoped_release free;
-        auto typed = std::make_unique<Typed<T, I>>(view, n_threads);
+        auto& blocks = std::get<SharedBlocks<I>>(blocks_);
+        if (like) blocks = std::get<SharedBlocks<I>>(like->blocks_);
+        auto typed = std::make_unique<Typed<T, I>>(view, n_threads, blocks);
+        blocks = typed->product.blocks();
         squares_ = &typed->product.squares();
         if constexpr (std::is_same_v<T, double>)
             double_ = std::move(typed);
@@ -373,6 +389,7 @@ private:
     int64_t rows_ = 0, cols_ = 0;
     std::unique_ptr<Any<float>> float_;
     std::unique_ptr<Any<double>> double_;
+    std::tuple<SharedBlocks<int32_t>, SharedBlocks<int64_t>> blocks_;
     const std::vector<double>* squares_ = nullptr;
 };
 
@@ -813,7 +830,9 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def_property_readonly("nnz", &Csr::nnz);
 
     py::class_<Product>(m, "Product", "L'(L V) - diag(c) V and L'U for a matrix L.")
-        .def(py::init<py::object, py::object, int>(), py::arg("l"), py::arg("dtype"), py::arg("n_threads") = 0)
+        .def(py::init<py::object, py::object, int, const Product*>(), py::arg("l"), py::arg("dtype"),
+             py::arg("n_threads") = 0, py::arg("like") = py::none(),
+             "With `like`, of the same index arrays and other values or another dtype, much is shared.")
         .def("apply", &Product::apply, "out = X v; returns |L v|_F^2.", py::arg("v").noconvert(),
              py::arg("out").noconvert(), py::arg("n_threads") = 0)
         .def("squared_norm", &Product::squared_norm, "|L v|_F^2 alone.", py::arg("v").noconvert(),

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "gather_isa.hpp"
 #include "threads.hpp"
@@ -58,6 +59,13 @@ void pack_row(const T* from, const Slice& s, T* to, std::int64_t width) {
     std::fill(to + s.columns, to + width, T(0));
 }
 
+template <class T, class I>
+int threads_for_blocks(const CsrView<T, I>& likes, std::int64_t n_blocks, int n_threads) {
+    return static_cast<int>(
+        std::min<std::int64_t>(threads_for(n_threads, 10.0 * static_cast<double>(likes.indptr[likes.rows])),
+                               std::max<std::int64_t>(n_blocks, 1)));
+}
+
 // Items by falling number of likes, ties by number: a counting sort.
 template <class T, class I>
 std::vector<I> by_popularity(const CsrView<T, I>& likes) {
@@ -75,29 +83,27 @@ std::vector<I> by_popularity(const CsrView<T, I>& likes) {
 
 }  // namespace
 
-template <class T, class I>
-LikesProduct<T, I>::LikesProduct(const CsrView<T, I>& likes, int n_threads)
-    : likes_(likes), squares_(static_cast<std::size_t>(likes.cols), 0.0) {
+template <class I>
+template <class T>
+LikesBlocks<I>::LikesBlocks(const CsrView<T, I>& likes, int n_threads) {
     const std::int64_t n_blocks = (likes.rows + kBlockUsers - 1) / kBlockUsers;
-    blocks_.resize(static_cast<std::size_t>(n_blocks));
-    const int threads = static_cast<int>(
-        std::min<std::int64_t>(threads_for(n_threads, 10.0 * static_cast<double>(likes.indptr[likes.rows])),
-                               std::max<std::int64_t>(n_blocks, 1)));
-    order_ = by_popularity(likes);
-    std::vector<I> place(order_.size());
-    for (std::size_t r = 0; r < order_.size(); ++r) place[static_cast<std::size_t>(order_[r])] = static_cast<I>(r);
-    items_.resize(static_cast<std::size_t>(likes.indptr[likes.rows]));
+    blocks.resize(static_cast<std::size_t>(n_blocks));
+    order = by_popularity(likes);
+    std::vector<I> place(order.size());
+    for (std::size_t r = 0; r < order.size(); ++r) place[static_cast<std::size_t>(order[r])] = static_cast<I>(r);
+    items.resize(static_cast<std::size_t>(likes.indptr[likes.rows]));
+    const int threads = threads_for_blocks(likes, n_blocks, n_threads);
     std::vector<std::vector<I>> counts(static_cast<std::size_t>(threads));
     parallel_for(threads, n_blocks, [&](std::int64_t b, int worker) {
         auto& count = counts[static_cast<std::size_t>(worker)];  // a number for each item, all 0 between blocks
         count.resize(static_cast<std::size_t>(likes.cols), 0);
-        Block& block = blocks_[static_cast<std::size_t>(b)];
+        Block& block = blocks[static_cast<std::size_t>(b)];
         block.first_user = b * kBlockUsers;
         block.last_user = std::min(block.first_user + kBlockUsers, likes.rows);
         const std::int64_t begin = likes.begin(block.first_user), end = likes.begin(block.last_user);
         for (std::int64_t k = begin; k < end; ++k) {
             const I item = place[static_cast<std::size_t>(likes.indices[k])];
-            items_[static_cast<std::size_t>(k)] = item;
+            items[static_cast<std::size_t>(k)] = item;
             if (count[static_cast<std::size_t>(item)]++ == 0) block.items.push_back(item);
         }
         std::sort(block.items.begin(), block.items.end());
@@ -112,28 +118,53 @@ LikesProduct<T, I>::LikesProduct(const CsrView<T, I>& likes, int n_threads)
         }
         block.ptr.back() = at;
         block.users.resize(static_cast<std::size_t>(end - begin));
-        if (likes.values) block.values.resize(block.users.size());
         for (std::int64_t u = block.first_user; u < block.last_user; ++u)
             for (std::int64_t k = likes.begin(u); k < likes.end(u); ++k) {
-                const auto to =
-                    static_cast<std::size_t>(count[static_cast<std::size_t>(items_[static_cast<std::size_t>(k)])]++);
-                block.users[to] = static_cast<std::uint16_t>(u - block.first_user);
-                if (likes.values) block.values[to] = likes.values[k];
+                I& next = count[static_cast<std::size_t>(items[static_cast<std::size_t>(k)])];
+                block.users[static_cast<std::size_t>(next++)] = static_cast<std::uint16_t>(u - block.first_user);
             }
         for (const I item : block.items) count[static_cast<std::size_t>(item)] = 0;
     });
-    for (const Block& block : blocks_)
+}
+
+template <class T, class I>
+LikesProduct<T, I>::LikesProduct(const CsrView<T, I>& likes, int n_threads, std::shared_ptr<const Blocks> blocks)
+    : likes_(likes),
+      blocks_(blocks ? std::move(blocks) : std::make_shared<const Blocks>(likes, n_threads)),
+      squares_(static_cast<std::size_t>(likes.cols), 0.0) {
+    const auto n_blocks = static_cast<std::int64_t>(blocks_->blocks.size());
+    if (likes.values) {
+        values_.resize(blocks_->blocks.size());
+        const int threads = threads_for_blocks(likes, n_blocks, n_threads);
+        std::vector<std::vector<I>> places(static_cast<std::size_t>(threads));
+        parallel_for(threads, n_blocks, [&](std::int64_t b, int worker) {
+            auto& next = places[static_cast<std::size_t>(worker)];  // of each item of the block
+            next.resize(static_cast<std::size_t>(likes.cols));
+            const Block& block = blocks_->blocks[static_cast<std::size_t>(b)];
+            for (std::size_t s = 0; s < block.items.size(); ++s)
+                next[static_cast<std::size_t>(block.items[s])] = block.ptr[s];
+            auto& values = values_[static_cast<std::size_t>(b)];
+            values.resize(block.users.size());
+            for (std::int64_t k = likes.begin(block.first_user); k < likes.begin(block.last_user); ++k) {
+                const auto item = static_cast<std::size_t>(blocks_->items[static_cast<std::size_t>(k)]);
+                values[static_cast<std::size_t>(next[item]++)] = likes.values[k];
+            }
+        });
+    }
+    for (std::size_t b = 0; b < blocks_->blocks.size(); ++b) {
+        const Block& block = blocks_->blocks[b];
         for (std::size_t s = 0; s < block.items.size(); ++s) {
             double sum = 0;
             if (likes.values)
                 for (I k = block.ptr[s]; k < block.ptr[s + 1]; ++k) {
-                    const auto w = static_cast<double>(block.values[static_cast<std::size_t>(k)]);
+                    const auto w = static_cast<double>(values_[b][static_cast<std::size_t>(k)]);
                     sum += w * w;
                 }
             else
                 sum = static_cast<double>(block.ptr[s + 1] - block.ptr[s]);
-            squares_[static_cast<std::size_t>(order_[static_cast<std::size_t>(block.items[s])])] += sum;
+            squares_[static_cast<std::size_t>(blocks_->order[static_cast<std::size_t>(block.items[s])])] += sum;
         }
+    }
 }
 
 template <class T, class I>
@@ -150,7 +181,9 @@ void LikesProduct<T, I>::products(std::int64_t d, const T* v, std::int64_t ldv, 
     const GatherPair<T, I> gather = gather_functions<T, I>();
     const std::int64_t block_rows = std::min(kBlockUsers, likes_.rows);
 
-    const auto item_at = [&](std::int64_t r) { return static_cast<std::int64_t>(order_[static_cast<std::size_t>(r)]); };
+    const auto item_at = [&](std::int64_t r) {
+        return static_cast<std::int64_t>(blocks_->order[static_cast<std::size_t>(r)]);
+    };
     const auto prepare = [&](const Slice& s, Scratch& scratch) {
         const std::int64_t width = s.vectors * kLanes;
         if (v) scratch.v.grow(rows * width);
@@ -180,9 +213,9 @@ void LikesProduct<T, I>::products(std::int64_t d, const T* v, std::int64_t ldv, 
         for (std::int64_t r = first; r < last; ++r)
             std::copy_n(scratch.out.data() + r * width, s.columns, out + item_at(r) * ldo + s.first);
     };
-    const auto add_items = [&](const Block& block, const Slice& s, Scratch& scratch, std::int64_t begin,
-                               std::int64_t end) {
-        gather.items({block.ptr.data(), block.users.data(), likes_.values ? block.values.data() : nullptr,
+    const auto add_items = [&](std::size_t b, const Slice& s, Scratch& scratch, std::int64_t begin, std::int64_t end) {
+        const Block& block = blocks_->blocks[b];
+        gather.items({block.ptr.data(), block.users.data(), likes_.values ? values_[b].data() : nullptr,
                       static_cast<std::int64_t>(block.users.size()), begin, end, scratch.users.data(),
                       block.items.data(), scratch.out.data(), s.vectors});
     };
@@ -200,9 +233,10 @@ void LikesProduct<T, I>::products(std::int64_t d, const T* v, std::int64_t ldv, 
             Scratch& scratch = scratches[static_cast<std::size_t>(worker)];
             prepare(s, scratch);
             open(s, scratch, 0, rows);
-            for (const Block& block : blocks_) {
+            for (std::size_t b = 0; b < blocks_->blocks.size(); ++b) {
+                const Block& block = blocks_->blocks[b];
                 fill(block, s, scratch, block.first_user, block.last_user, gather);
-                if (out) add_items(block, s, scratch, 0, static_cast<std::int64_t>(block.items.size()));
+                if (out) add_items(b, s, scratch, 0, static_cast<std::int64_t>(block.items.size()));
             }
             if (out) close(s, scratch, 0, rows);
         });
@@ -222,7 +256,8 @@ void LikesProduct<T, I>::products(std::int64_t d, const T* v, std::int64_t ldv, 
     std::vector<std::int64_t> even(static_cast<std::size_t>(parts) + 1);
     for (std::int64_t p = 0; p <= parts; ++p) even[static_cast<std::size_t>(p)] = rows * p / parts;
     divided(even, open);
-    for (const Block& block : blocks_) {
+    for (std::size_t b = 0; b < blocks_->blocks.size(); ++b) {
+        const Block& block = blocks_->blocks[b];
         auto users = balanced(likes_.indptr + block.first_user, block.last_user - block.first_user, parts);
         for (std::int64_t& cut : users)
             cut = std::min(block.first_user + (cut + kGroup - 1) / kGroup * kGroup, block.last_user);
@@ -232,7 +267,7 @@ void LikesProduct<T, I>::products(std::int64_t d, const T* v, std::int64_t ldv, 
         if (!out) continue;
         divided(balanced(block.ptr.data(), static_cast<std::int64_t>(block.items.size()), parts),
                 [&](const Slice& s, Scratch& scratch, std::int64_t begin, std::int64_t end) {
-                    add_items(block, s, scratch, begin, end);
+                    add_items(b, s, scratch, begin, end);
                 });
     }
     if (out) divided(even, close);
@@ -251,8 +286,8 @@ double LikesProduct<T, I>::apply(const T* v, std::int64_t ldv, std::int64_t d, T
                  const GatherPair<T, I>& gather) {
                  const std::int64_t width = s.vectors * kLanes;
                  T* sums = scratch.users.data() + (begin - block.first_user) * width;
-                 gather.users({likes_.indptr, items_.data(), likes_.values, entries, begin, end, scratch.v.data(),
-                               nullptr, sums, s.vectors});
+                 gather.users({likes_.indptr, blocks_->items.data(), likes_.values, entries, begin, end,
+                               scratch.v.data(), nullptr, sums, s.vectors});
                  for (; begin < end; begin += kGroup) {
                      double total[kWidest] = {};
                      for (std::int64_t u = begin; u < std::min(begin + kGroup, end); ++u, sums += width)

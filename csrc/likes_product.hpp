@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -21,12 +22,35 @@
 
 namespace movieembed {
 
+// The places of L's entries in blocks of users, whatever the values there.
+template <class I>
+struct LikesBlocks {
+    struct Block {
+        std::int64_t first_user = 0, last_user = 0;
+        std::vector<I> items;  // those that its users have, ascending
+        std::vector<I> ptr;    // into users
+        std::vector<std::uint16_t> users;
+    };
+
+    // Cost: O(nnz). Memory: sizeof(I) + 2 bytes a like and 2 sizeof(I) for each item of each block of 4,096 users:
+    // about 7 bytes a like for MovieLens 32M.
+    template <class T>
+    LikesBlocks(const CsrView<T, I>& likes, int n_threads);
+
+    std::vector<I> items;  // those of L, by their popularity
+    std::vector<I> order;  // item of each place in that order
+    std::vector<Block> blocks;
+};
+
 template <class T, class I>
 class LikesProduct {
 public:
-    // Borrows L, users x items. Cost: O(nnz). Memory: sizeof(I) + 2 bytes a like (and sizeof(T) with values),
-    // 2 sizeof(I) for each item of each block of 4,096 users: about 7 bytes a like for MovieLens 32M.
-    LikesProduct(const CsrView<T, I>& likes, int n_threads);
+    using Blocks = LikesBlocks<I>;
+
+    // Borrows L, users x items. `blocks` are those of the same L with values of any type, by default made here.
+    // Cost: O(nnz), nothing where L has no values and `blocks` are given. Memory: that of the blocks, and sizeof(T)
+    // a like with values.
+    LikesProduct(const CsrView<T, I>& likes, int n_threads, std::shared_ptr<const Blocks> blocks = nullptr);
 
     // OUT = X V: 4 nnz d flops. V and OUT are items x d with rows ldv and ldo numbers apart; they may not
     // overlap. Scratch, kept for the next product: two packed slices, items x at most 256
@@ -46,14 +70,10 @@ public:
     // c, the sum of squares of each column of L.
     const std::vector<double>& squares() const { return squares_; }
 
+    const std::shared_ptr<const Blocks>& blocks() const { return blocks_; }
+
 private:
-    struct Block {
-        std::int64_t first_user = 0, last_user = 0;
-        std::vector<I> items;  // those that its users have, ascending
-        std::vector<I> ptr;    // into users
-        std::vector<std::uint16_t> users;
-        std::vector<T> values;
-    };
+    using Block = typename Blocks::Block;
     struct Scratch {  // of one slice: V packed, the sums of a block's users, and the result
         Aligned<T> v, users, out;
     };
@@ -63,9 +83,8 @@ private:
                   bool with_diagonal, Fill fill) const;
 
     CsrView<T, I> likes_;
-    std::vector<I> items_;  // those of `likes_`, by their popularity
-    std::vector<I> order_;  // item of each place in that order
-    std::vector<Block> blocks_;
+    std::shared_ptr<const Blocks> blocks_;
+    std::vector<std::vector<T>> values_;  // of each block, beside its users
     std::vector<double> squares_;
     // Kept from product to product, for fresh memory costs a page fault every 4 KiB; who comes while another
     // uses it makes its own.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import movieembed as me
@@ -370,9 +372,62 @@ def test_a_bug_is_not_taken_for_an_error_of_the_user(folder, monkeypatch):
 def test_help_and_version():
     assert "movieembed fit ml-latest-small --out small.npz" in run("--help").stdout
     assert "$ movieembed" in run().stdout
-    for command in ("fit", "similar", "recommend", "study", "export", "info"):
-        assert f"$ movieembed {command} " in run(command, "-h").stdout
     assert run("--version").stdout == f"movieembed {me.__version__}\n"
+
+
+def test_help_is_a_tour(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = run("--help").stdout
+    lines = text.splitlines()
+    names = [name for group in _console.COMMANDS.values() for name in group]
+    assert set(names) == set(typer.main.get_command(app).commands)
+    # A command each line, in order, and in the session at the end, where it needs no scrolling.
+    places = [text.index(f"│ {name} ") for name in names]
+    assert places == sorted(places)
+    for name in names:
+        (line,) = (line for line in lines if re.match(rf"│ {name}  ", line))
+        assert line.rstrip("│ ").endswith(".")
+        assert f"     $ movieembed {name} " in text
+    assert max(map(len, lines)) <= 80
+    assert text.index("$ movieembed info") > max(places)
+
+
+@pytest.mark.parametrize(
+    "command", [name for group in _console.COMMANDS.values() for name in group]
+)
+def test_help_of_a_command_ends_with_examples(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run(command, "-h").stdout.rstrip().splitlines()
+    assert max(map(len, lines)) <= 80
+    examples = lines[lines.index(" Examples:") + 1 :]
+    assert examples[0] == ""
+    assert all(line.startswith("     $ movieembed ") for line in examples[1:])
+    assert any(line.startswith(f"     $ movieembed {command} ") for line in examples)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("movieembed ", "info fit similar recommend map report evaluate study export"),
+        ("movieembed fit --sol", "--solver"),
+        ("movieembed fit data --solver a", "als adam"),
+        ("movieembed export m.npz --format p", "projector parquet"),
+    ],
+)
+def test_completion_in_bash(typed, offered):
+    environment = os.environ | {
+        "_MOVIEEMBED_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split(" ")) - 1),
+    }
+    ran = subprocess.run(
+        [sys.executable, "-m", "movieembed.cli"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.stdout.split() == offered.split()
 
 
 def test_an_interrupted_fit_is_saved(folder, tmp_path, monkeypatch):

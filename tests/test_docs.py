@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import movieembed
-from movieembed import evaluation
+from movieembed import evaluation, model_plots, plots, study
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -30,6 +30,6 @@ def test_the_tutorial_runs(
 def test_the_reference_is_whole() -> None:
     text = (DOCS / "api.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"^\.\. auto\w+:: ([\w.]+)$", text, re.MULTILINE))
-    public = {f"movieembed.{name}" for name in movieembed.__all__}
-    public |= {f"movieembed.evaluation.{name}" for name in evaluation.__all__}
+    modules = (movieembed, evaluation, model_plots, plots, study)
+    public = {f"{module.__name__}.{name}" for module in modules for name in module.__all__}
     assert listed == public

@@ -28,8 +28,8 @@ from typer.testing import CliRunner
 import movieembed as me
 from helpers import dense_cooccurrence, random_likes
 from movieembed import Likes, MovieEmbedding
-from movieembed import export as module
 from movieembed.cli import app
+from movieembed.export import columns as columns_module
 
 TITLES = [
     "Heat (1995)",
@@ -369,7 +369,7 @@ def test_safetensors_that_is_missing(tmp_path, model, monkeypatch):
 
 
 def test_safetensors_with_more_text_than_it_holds(tmp_path, model, monkeypatch):
-    monkeypatch.setattr(module, "MOST_HEADER_BYTES", 200)
+    monkeypatch.setattr(columns_module, "MOST_HEADER_BYTES", 200)
     with pytest.raises(ValueError, match="more than safetensors allows; write Parquet or Arrow"):
         me.export_safetensors(model, tmp_path / "a.safetensors")
 

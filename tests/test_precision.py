@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 import movieembed as me
 from helpers import dense_cooccurrence, random_likes
+from movieembed.backends.cpu import CpuOperator
 from movieembed.likes import Likes
-from movieembed.precision import PrecisionForm
+from movieembed.precision import PrecisionForm, Preconditioner, refine
+from movieembed.regularization import Stacked
 
 LAMBDA = 3.0
 
@@ -301,6 +303,22 @@ def test_regularization_is_the_least_leave_one_out_error(small_likes: Likes) -> 
     for d in (50, 200):
         model = me.MovieEmbedding(d, random_state=0, tol=1e-5, dtype="float32").fit(small_likes)
         assert best / 3 < model.regularization_ < best * 3  # d = 50 wants more: it knows less
+
+
+def test_columns_are_refined_each_with_its_own_regularization(likes: sp.csr_array) -> None:
+    op = CpuOperator(likes)
+    squares = op.diagonal.astype(float)
+    V = np.random.default_rng(0).standard_normal((op.n_items, 3))
+    values = (3.0, 50.0)
+    parts = [
+        Preconditioner(op, PrecisionForm(V, squares, value), np.arange(op.n_items))
+        for value in values
+    ]
+    X = op.asarray(op.some_users(4))
+    both = refine(op, Stacked(parts, 4), squares, np.repeat(values, 4), np.hstack([X, X]), 2)
+    for i, value in enumerate(values):
+        alone = refine(op, parts[i], squares, value, X, 2)
+        np.testing.assert_allclose(both[:, 4 * i : 4 * i + 4], alone, rtol=1e-10, atol=1e-14)
 
 
 def test_regularization_of_a_users_choice(likes: sp.csr_array) -> None:

@@ -264,3 +264,27 @@ def test_the_border_of_the_matrix() -> None:
         _core.Product(weights, np.int32)
     with pytest.raises(ValueError, match="no gather loops for mmx"):
         _core.use_gather_isa("mmx")
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_product_shares_what_another_has_of_the_likes(weighted: bool) -> None:
+    L = skewed(5000, 60, 8)
+    indptr, indices = L.indptr.astype(np.int32), L.indices.astype(np.int32)
+
+    def csr(dtype: Any, scale: float = 1.0) -> _core.Csr:
+        values = (scale * L.data).astype(dtype) if weighted else None
+        return _core.Csr(*L.shape, indptr, indices, values)
+
+    first = _core.Product(csr(np.float32), np.float32)
+    V = np.random.default_rng(9).standard_normal((60, 20))
+    for like in (first, _core.Product(csr(np.float32), np.float32, like=first)):
+        alone, shared = np.empty_like(V), np.empty_like(V)
+        expected = _core.Product(csr(np.float64, 3.0), np.float64).apply(V, alone)
+        product = _core.Product(csr(np.float64, 3.0), np.float64, like=like)
+        assert product.apply(V, shared) == expected
+        np.testing.assert_array_equal(shared, alone)
+    others = _core.Csr(*L.shape, indptr, indices[::-1].copy()[::-1].copy())
+    with pytest.raises(ValueError, match="must share their index arrays"):
+        _core.Product(others, np.float64, like=first)
+    del first, like
+    assert product.apply(V, shared) == expected

@@ -18,6 +18,7 @@ import movieembed as me
 from movieembed import model_plots
 from movieembed.cli import app
 from movieembed.report import _well_known
+from movieembed.study import run_study
 
 mpl.use("Agg")
 EVIL = "</script><script>alert('$x')</script> & <b>Co</b>"
@@ -61,6 +62,8 @@ def test_the_page_is_whole_and_alone(model: Any, tmp_path: Path) -> None:
     for words in ("The data", "The fit", "Neighbours", "Quality", "recall@20", "<ours>", "users"):
         assert words in page.words
     assert "stderr" not in page.words
+    assert "the 20 recommended hold, on average: <ours> 25.0 %." in page.words
+    assert "measured with" not in page.words
     assert page.tags.count("svg") >= 5
     assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html"]
 
@@ -71,12 +74,40 @@ def test_a_study_is_taken_over(model: Any, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no README\.md"):
         me.write_report(model, tmp_path / "r.html", study=folder)
     assert not (tmp_path / "r.html").exists()
-    (folder / "README.md").write_text("# Title\n\nNot <much>.\n\n![picture](loss.png)\n\nmore")
+    (folder / "README.md").write_text("# T\n\n**Not <much>.**\n\n![picture](loss.png)\n\nmore")
     (folder / "loss.png").write_bytes(b"\x89PNG")
+    with pytest.raises(FileNotFoundError, match=r"no costs\.csv"):
+        me.write_report(model, tmp_path / "r.html", study=folder)
+    (folder / "costs.csv").write_text(
+        "components,optimizer,learning_rate,start,cost,distance,iterations,seconds,outcome\n"
+        "10,gd,1e-05,0,1234567.8,0.25,300,1.0,stopped\n"
+        "10,adam,<10>,0,9.4e22,inf,6,0.1,diverged\n"
+        "10,als,none,0,1000000.0,1e-12,40,0.1,converged\n"
+    )
     me.write_report(model, tmp_path / "r.html", study=folder)
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert "Not <much>." in page.words
+    assert "**" not in page.words
+    assert "more" not in page.words
+    assert {"strong", "details"} <= set(page.tags)
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall("<tr>(.*?)</tr>", text)]
+    assert cells[1:] == [
+        ["gradient descent", "1e-05", "10", "1,234,567.8", "2.5e-01", "300"],
+        ["Adam", "&lt;10&gt;", "10", "diverged", "", "6"],
+        ["ALS", "", "10", "1,000,000", "1.0e-12", "40"],
+    ]
+
+
+def test_a_real_study_is_taken_over(model: Any, tmp_path: Path) -> None:
+    likes = me.Likes.from_matrix(model.likes_)
+    study = run_study(likes, components=(2,), iterations=20, films=[0], progress=False)
+    study.save(tmp_path / "study")
+    me.write_report(model, tmp_path / "r.html", study=tmp_path / "study")
     words = Page((tmp_path / "r.html").read_text(encoding="utf-8")).words
-    assert "Not <much>." in words
-    assert "more" not in words
+    assert f"All {len(study.costs)} runs" in words
+    assert ">none<" not in (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "**" not in words
 
 
 def test_the_well_known_are_not_each_others_neighbours(small_likes: me.Likes) -> None:
@@ -99,14 +130,17 @@ def test_nothing_learned_is_reported_too(tmp_path: Path) -> None:
 
 def test_the_command(model: Any, tmp_path: Path) -> None:
     model.save(tmp_path / "m.npz")
-    quality = {"results": [{"name": "ours", "recall@20": 0.25}]}
+    chosen = {"n_components": 64, "regularization": 100.0, "refine": 1}
+    quality = {"chosen": chosen, "results": [{"name": "ours", "recall@20": 0.25}]}
     (tmp_path / "q.json").write_text(json.dumps(quality))
     out = tmp_path / "r.html"
     arguments = ["report", str(tmp_path / "m.npz"), "--out", str(out)]
     more = ["--evaluation", str(tmp_path / "q.json"), "--item", "Film 3"]
     result = CliRunner().invoke(app, [*arguments, *more])
     assert result.exit_code == 0, result.output
-    assert "Quality" in out.read_text(encoding="utf-8")
+    words = Page(out.read_text(encoding="utf-8")).words
+    assert "measured with 64 components and 1 step " in words
+    assert "this model has 3 components" in words
     (tmp_path / "q.json").write_text("[]")
     result = CliRunner().invoke(app, [*arguments, *more])
     assert result.exit_code == 2

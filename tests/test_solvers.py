@@ -13,7 +13,8 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 from helpers import dense_cooccurrence, dense_cost, dense_gradient, random_likes
-from movieembed import MovieEmbedding
+from movieembed import MovieEmbedding, cost
+from movieembed._threads import serial_blas
 from movieembed.backends.cpu import CpuOperator
 from movieembed.canonical import canonical_csr
 from movieembed.exceptions import DivergenceError
@@ -276,9 +277,9 @@ def test_what_is_yielded_is_what_was_computed(name, solver):
         for step in itertools.islice(steps, 60)
     ]
     assert len(seen) == 60
-    for copy, V, cost, norm in seen:
+    for copy, V, value, norm in seen:
         np.testing.assert_array_equal(copy, V)  # not written to again
-        assert cost == pytest.approx(dense_cost(X, V), rel=1e-8, abs=1e-11 * size_of(X))
+        assert value == pytest.approx(dense_cost(X, V), rel=1e-8, abs=1e-11 * size_of(X))
         gradient = np.linalg.norm(dense_gradient(X, V))
         assert norm == pytest.approx(gradient, rel=1e-5, abs=1e-10 * size_of(X) ** 0.75)
 
@@ -601,6 +602,20 @@ def test_float32_stays_float32(solver):
         )
         assert solution.V.dtype == np.float32
         assert solution.n_iter == 5
+
+
+def test_costs_in_float32_are_good_to_more_than_float32():
+    """Where the cost is a small part of its terms, as with many likes."""
+    rng = np.random.default_rng(3)
+    popular = 0.9 * rng.random(50) ** 2
+    L = sp.csr_array((rng.random((20_000, 50)) < popular).astype(np.float32))
+    op = CpuOperator(L, np.float32)
+    with serial_blas():
+        steps = list(itertools.islice(eigen(op, 12, np.random.default_rng(0)), 4))
+    for step in steps:
+        expected = cost(L[:, op.active], step.V)
+        assert expected < 1e-2 * op.frobenius_squared
+        assert step.cost == pytest.approx(expected, rel=1e-6)
 
 
 def test_adam_overshooting_keeps_the_best():

@@ -226,8 +226,10 @@ def read_evaluation(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))["results"]
-        return pd.DataFrame(results).set_index("name")
+        document = json.loads(path.read_text(encoding="utf-8"))
+        table = pd.DataFrame(document["results"]).set_index("name")
+        table.attrs["chosen"] = dict(document.get("chosen", {}))
+        return table
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not what movieembed evaluate --json prints") from error
 

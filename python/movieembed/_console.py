@@ -6,6 +6,7 @@ Into a pipe goes plain text, never wrapped or cut; rich draws only where stdout 
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import math
 import os
@@ -13,12 +14,12 @@ import re
 import sys
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from movieembed.exceptions import MovieEmbedError
 
@@ -66,10 +67,36 @@ _PARAMETER = re.compile(
     rf"|\b({'|'.join(name for name in OPTIONS if '_' in name)})\b"
     rf"|^({'|'.join(OPTIONS)})(?= must | is empty| names )"
 )
+# The commands in the order in which one would use them.
+COMMANDS = {
+    "Begin": ("info", "fit"),
+    "Ask": ("similar", "recommend", "map", "report"),
+    "Measure": ("evaluate", "study"),
+    "Hand on": ("export",),
+}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-class Group(TyperGroup):
+class _Examples:
+    """Prints the epilog last and as it is; versions of Typer join or part its lines."""
+
+    epilog: str | None
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        text, self.epilog = self.epilog, None
+        try:
+            super().format_help(ctx, formatter)  # type: ignore[misc]
+        finally:
+            self.epilog = text
+        if text:
+            formatter.write("\n".join(f" {line}".rstrip() for line in text.splitlines()) + "\n")
+
+
+class Command(_Examples, TyperCommand):
+    """A command with its examples at the end of its help."""
+
+
+class Group(_Examples, TyperGroup):
     """A group of commands in which everything foreseeable ends in one line and a status."""
 
     def main(
@@ -110,6 +137,11 @@ class Group(TyperGroup):
                 status = INTERRUPTED
         sys.exit(status if isinstance(status, int) else 0)
 
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names in the order of `COMMANDS`."""
+        order = [name for names in COMMANDS.values() for name in names]
+        return sorted(super().list_commands(ctx), key=order.index)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command of a context; a :class:`typer.Exit` carries any other status than 0."""
         try:
@@ -128,6 +160,26 @@ class Group(TyperGroup):
                 raise
             complain("error", in_options(describe(error)))
             raise typer.Exit(MISUSED) from None
+
+
+def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function under its panel; what its docstring has after "$" are examples."""
+    (panel,) = (panel for panel, names in COMMANDS.items() if name in names)
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        blocks = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+        prose = [" ".join(block.split()) for block in blocks if not block.startswith("$")]
+        lines = [line for block in blocks if block.startswith("$") for line in block.splitlines()]
+        app.command(
+            name,
+            cls=Command,
+            help="\n\n".join(prose),
+            epilog="\n".join(["Examples:", "", *(f"    {line}" for line in lines)]),
+            rich_help_panel=panel,
+        )(function)
+        return function
+
+    return register
 
 
 def complain(kind: str, text: str = "") -> None:

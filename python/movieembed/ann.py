@@ -111,6 +111,17 @@ class AnnIndex:
         ------
         ValueError
             When the queries have another number of components.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import movieembed as me
+        >>> rng = np.random.default_rng(0)
+        >>> likes = me.Likes.from_matrix((rng.random((60, 30)) < 0.3).astype(float))
+        >>> model = me.MovieEmbedding(4, random_state=0).fit(likes)
+        >>> columns, _ = me.AnnIndex(model).search(model.query_vectors([7]), n=3)
+        >>> int(columns[0, 0])  # the nearest to an item is itself
+        7
         """
         n = check_count(n, "n")
         queries = np.ascontiguousarray(queries, dtype=np.float32)

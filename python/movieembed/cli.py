@@ -37,10 +37,24 @@ __all__ = ["app", "main"]
 SOLVERS = ("eigen", "als", "lbfgs", "momentum", "adam", "gd")
 DESCENT = "Choosing the solver"
 MEANING = "What X and recommend mean"
+TOUR = """A session, on the small MovieLens data (a 1 MB download):
+
+    $ movieembed info ml-latest-small
+    $ movieembed fit ml-latest-small --out small.npz
+    $ movieembed similar small.npz "Toy Story (1995)"
+    $ movieembed recommend small.npz "Apollo 13" "Home Alone" --explain
+    $ movieembed map small.npz --out map.html
+    $ movieembed report small.npz --out report.html
+    $ movieembed evaluate ml-latest-small
+    $ movieembed study ml-latest-small --out study/
+    $ movieembed export small.npz --out small.parquet
+
+Each command has a --help of its own."""
 
 app = typer.Typer(
     name="movieembed",
     cls=_console.Group,
+    epilog=TOUR,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
@@ -65,34 +79,13 @@ def tour(
         bool, typer.Option("--traceback", help="Show where in the code an error arose.")
     ] = False,
 ) -> None:
-    """Item embeddings from ratings: films that the same people liked lie close together.
-
-    A tour, on the small MovieLens data (a 1 MB download):
-
-    $ movieembed info ml-latest-small
-
-    $ movieembed fit ml-latest-small --out small.npz
-
-    $ movieembed similar small.npz "Toy Story (1995)"
-
-    $ movieembed recommend small.npz "Apollo 13" "Home Alone"
-
-    $ movieembed map small.npz --out map.html
-
-    $ movieembed evaluate ml-latest-small
-
-    $ movieembed study ml-latest-small --out study/
-
-    $ movieembed export small.npz --out small.parquet
-
-    Each command has a --help of its own.
-    """
+    """Item embeddings from ratings: films that the same people liked lie close together."""
     if context.invoked_subcommand is None:
         print(context.get_help())
         raise typer.Exit
 
 
-@app.command()
+@_console.command(app, "fit")
 def fit(
     data: Data,
     out: Annotated[
@@ -178,9 +171,7 @@ def fit(
     """Find the embedding of a data set and save it.
 
     $ movieembed fit ml-latest-small --out small.npz
-
     $ movieembed fit ml-1m.zip -o m.npz --solver adam --learning-rate 0.1
-
     $ movieembed fit plays.csv -o p.npz --user-col listener --item-col song
 
     Ctrl-C saves the best embedding so far.
@@ -231,7 +222,7 @@ def fit(
         raise typer.Exit(_console.INTERRUPTED)
 
 
-@app.command()
+@_console.command(app, "similar")
 def similar(
     model: Model,
     items: Items,
@@ -250,10 +241,9 @@ def similar(
     ] = 0,
     as_json: Json = False,
 ) -> None:
-    """List the nearest items of each of one or more.
+    """List the nearest items of one or more.
 
     $ movieembed similar small.npz "Toy Story (1995)"
-
     $ movieembed similar small.npz 1 "apollo 13" -n 5 --method dot --json
     """
     from movieembed.embedding import Embedding
@@ -281,7 +271,7 @@ def similar(
         support.print_table(table)
 
 
-@app.command()
+@_console.command(app, "recommend")
 def recommend(
     model: Model,
     items: Items,
@@ -321,9 +311,7 @@ def recommend(
     """Recommend to somebody who likes the given items.
 
     $ movieembed recommend small.npz "Apollo 13 (1995)" "Home Alone (1990)"
-
     $ movieembed recommend small.npz "Toy Story" --dislike Heat --explain
-
     $ movieembed recommend small.npz 150 586 -n 20 --method cosine --json
     """
     from movieembed.embedding import Embedding
@@ -360,7 +348,7 @@ def recommend(
         support.print_table(table, {"because of": reasons} if reasons else {})
 
 
-@app.command("map")
+@_console.command(app, "map")
 def map_(
     model: Model,
     out: Annotated[
@@ -408,13 +396,12 @@ def map_(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Draw the items as points, near each other what the same people liked.
+    """Draw the items as a map, with alike ones near each other.
 
     The page finds items by title, shows the nearest ones of each, and colours by genre, decade or
     likes. It is one file and opens without a network.
 
     $ movieembed map small.npz --out map.html --items ml-latest-small
-
     $ movieembed map small.npz --out map.png --method pca --min-likes 20
     """
     from movieembed.embedding import Embedding
@@ -458,7 +445,7 @@ def map_(
         )
 
 
-@app.command()
+@_console.command(app, "evaluate")
 def evaluate(
     data: Data,
     components: Annotated[
@@ -488,13 +475,12 @@ def evaluate(
     title_col: TitleColumn = None,
     as_json: Json = False,
 ) -> None:
-    r"""Measure recommendations on likes that were held out, beside simpler ways.
+    r"""Measure recommendations on held-out likes, beside simpler ways.
 
     Components, regularisation and steps of refinement are chosen on a part of the rest; so is
     EASE's regularisation. `als` needs implicit: pip install 'movieembed\[evaluation]'.
 
     $ movieembed evaluate ml-latest-small
-
     $ movieembed evaluate ml-1m.zip --split users --baselines popularity,als
     """
     from movieembed.evaluation.command import run
@@ -519,7 +505,7 @@ def evaluate(
     support.print_metrics(table, cutoff)
 
 
-@app.command()
+@_console.command(app, "study")
 def study(
     data: Data,
     out: Annotated[
@@ -561,14 +547,13 @@ def study(
     title_col: TitleColumn = None,
     as_json: Json = False,
 ) -> None:
-    """Compare optimisers and learning rates, and the nearest films they find.
+    """Compare optimisers, and the nearest films that they find.
 
     Writes README.md with the answer, loss.png and three tables (.csv).
 
     For MovieLens small: some three minutes on two cores, most of it at d = M.
 
     $ movieembed study ml-latest-small --out study/
-
     $ movieembed study ml-latest-small --out study/ --no-wide --film Heat
     """
     from movieembed.study import run_study
@@ -614,7 +599,7 @@ def study(
     _console.print_lines(["", f"saved {', '.join(file.name for file in files)} in {out}"])
 
 
-@app.command()
+@_console.command(app, "export")
 def export(
     model: Model,
     out: Annotated[
@@ -646,17 +631,14 @@ def export(
     jobs: Jobs = None,
     as_json: Json = False,
 ) -> None:
-    r"""Write a model's vectors, or the likes that it keeps, for other tools.
+    r"""Write a model's vectors, or its likes, for other tools.
 
     safetensors needs one more package: pip install 'movieembed\[export]'. likes and cooccurrence,
     sparse matrices for SciPy, need a model that fit --keep-likes saved.
 
     $ movieembed export small.npz --out small.parquet
-
     $ movieembed export small.npz --out small.vec --keys title --only-embedded
-
     $ movieembed export small.npz --out projector/
-
     $ movieembed export kept.npz --out X.npz --format cooccurrence
     """
     from movieembed.embedding import Embedding
@@ -694,7 +676,7 @@ def export(
     )
 
 
-@app.command()
+@_console.command(app, "report")
 def report(
     model: Model,
     out: Annotated[
@@ -718,13 +700,11 @@ def report(
     ] = None,
     threshold: Threshold = None,
 ) -> None:
-    """Write one page about a model: its data, its fit, neighbours and quality.
+    """Write a page about a model: data, fit, neighbours and quality.
 
     $ movieembed report small.npz --out report.html
-
     $ movieembed evaluate ml-latest-small --json > quality.json
-
-    $ movieembed report small.npz -o report.html --data ml-latest-small --evaluation quality.json
+    $ movieembed report small.npz --out report.html --evaluation quality.json
     """
     from movieembed.embedding import Embedding
     from movieembed.report import write_report
@@ -740,7 +720,7 @@ def report(
     _console.print_lines([f"saved {out}"])
 
 
-@app.command()
+@_console.command(app, "info")
 def info(
     source: Annotated[
         str,
@@ -760,10 +740,9 @@ def info(
     jobs: Jobs = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a model or a data set holds.
+    """Say what a data set or a model holds.
 
     $ movieembed info small.npz
-
     $ movieembed info ml-latest-small --json
     """
     if Path(source).suffix.lower() == ".npz":

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from movieembed import _core
 from movieembed._matrix import core_csr, core_pair, likes_matrix
+from movieembed._progress import tqdm
 from movieembed._threads import resolve_n_jobs
 
 if TYPE_CHECKING:

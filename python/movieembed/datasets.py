@@ -56,7 +56,7 @@ def load_movielens(
     base_url: str = MOVIELENS_URL,
     progress: bool | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read a MovieLens data set from a folder or .zip, or download it by name.
+    r"""Read a MovieLens data set from a folder or .zip, or download it by name.
 
     Parameters
     ----------
@@ -103,10 +103,21 @@ def load_movielens(
 
     Examples
     --------
+    A name, such as "ml-latest-small", is downloaded; a folder of your own is read:
+
+    >>> import os, tempfile
     >>> import movieembed as me
-    >>> ratings, movies = me.load_movielens("ml-latest-small")  # doctest: +SKIP
-    >>> movies.title[0]  # doctest: +SKIP
-    'Toy Story (1995)'
+    >>> files = {
+    ...     "ratings.csv": "userId,movieId,rating,timestamp\n1,10,5.0,978300760\n",
+    ...     "movies.csv": "movieId,title,genres\n10,Heat (1995),Crime\n",
+    ... }
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name, text in files.items():
+    ...         with open(os.path.join(folder, name), "w") as file:
+    ...             _ = file.write(text)
+    ...     ratings, movies = me.load_movielens(folder)
+    >>> movies["title"].tolist(), ratings["rating"].tolist()
+    (['Heat (1995)'], [5.0])
     """
     with _opened(source, cache_dir, base_url, progress) as (layout, ratings, movies):
         table = numberfiles.read_numbers(

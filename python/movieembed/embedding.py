@@ -236,6 +236,13 @@ class Embedding(Recommender):
         Notes
         -----
         Ctrl-C ends the fit with the best embedding so far and a warning.
+
+        Examples
+        --------
+        >>> import movieembed as me
+        >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
+        >>> model.embedding_.shape, model.stop_reason_
+        ((3, 1), 'converged')
         """
         self._check_parameters()
         self.__dict__.pop("embedding_", None)  # a refit that fails must not leave half of each
@@ -394,13 +401,34 @@ class Embedding(Recommender):
         -----
         `callback`, an array given as `init` and a `random_state` that is not an integer are not
         kept.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import movieembed as me
+        >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(os.path.join(folder, "model.npz"))
+        ...     me.load(os.path.join(folder, "model.npz")).cost_ == model.cost_
+        True
         """
         self._check_fitted()
         model_file.write(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote; see :func:`movieembed.load`."""
+        """Read what `save` wrote; see :func:`movieembed.load`.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import movieembed as me
+        >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(os.path.join(folder, "model.npz"))
+        ...     me.MovieEmbedding.load(os.path.join(folder, "model.npz"))
+        MovieEmbedding(n_components=1, random_state=0)
+        """
         return model_file.read(cls, path)
 
     def _check_parameters(self) -> None:

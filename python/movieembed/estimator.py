@@ -28,6 +28,22 @@ class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
         tags.target_tags.required = False
         return tags
 
+    # scikit-learn draws the parameters; below them comes what the fit found. A notebook asks for
+    # the bundle, other viewers for the HTML.
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] += self._fit_html()
+        return bundle
+
+    def _repr_html_inner(self) -> str:
+        return str(super()._repr_html_inner()) + self._fit_html()
+
+    def _fit_html(self) -> str:
+        from movieembed._notebook import model_html
+
+        return model_html(self) if self.__sklearn_is_fitted__() else ""
+
     def _as_likes(self, X: Any) -> Likes:
         if isinstance(X, Likes):
             return super()._as_likes(X)

@@ -20,7 +20,19 @@ __all__ = [
 
 
 class MovieEmbedError(Exception):
-    """Base class of the errors that movieembed defines."""
+    """Base class of the errors that movieembed defines.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> likes = me.Likes.from_matrix([[1, 1], [1, 1]], titles=["Heat (1995)", "Up (2009)"])
+    >>> model = me.MovieEmbedding(1, random_state=0).fit(likes)
+    >>> try:
+    ...     model.similar("Heta")
+    ... except me.MovieEmbedError as error:
+    ...     print(error)
+    no item is called 'Heta'; did you mean 'Heat (1995)'?
+    """
 
 
 class ItemNotFoundError(MovieEmbedError, LookupError):
@@ -37,6 +49,16 @@ class ItemNotFoundError(MovieEmbedError, LookupError):
     ----------
     suggestions : tuple of str
         As given.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> index = me.ItemIndex([1, 2], ["Heat (1995)", "Up (2009)"])
+    >>> try:
+    ...     index.resolve("Heta")
+    ... except me.ItemNotFoundError as error:
+    ...     print(error.suggestions)
+    ('Heat (1995)',)
     """
 
     def __init__(self, message: str, suggestions: Sequence[str] = ()) -> None:
@@ -58,6 +80,16 @@ class AmbiguousTitleError(MovieEmbedError, LookupError):
     ----------
     matches : tuple of (id, title)
         As given.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> index = me.ItemIndex([7, 9], ["Emma (1996)", "Emma (2020)"])
+    >>> try:
+    ...     index.resolve("Emma")
+    ... except me.AmbiguousTitleError as error:
+    ...     print(error.matches)
+    ((7, 'Emma (1996)'), (9, 'Emma (2020)'))
     """
 
     def __init__(self, message: str, matches: Sequence[tuple[Hashable, str]] = ()) -> None:
@@ -66,7 +98,19 @@ class AmbiguousTitleError(MovieEmbedError, LookupError):
 
 
 class DownloadError(MovieEmbedError, OSError):
-    """A data set could not be downloaded, or what came was not the published file."""
+    """A data set could not be downloaded, or what came was not the published file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import movieembed as me
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     try:
+    ...         me.load_movielens("ml-1m", cache_dir=folder, base_url="http://127.0.0.1:9/")
+    ...     except me.DownloadError as error:
+    ...         print(type(error).__name__)
+    DownloadError
+    """
 
 
 class DivergenceError(MovieEmbedError, ArithmeticError):
@@ -83,6 +127,16 @@ class DivergenceError(MovieEmbedError, ArithmeticError):
     ----------
     history : list of HistoryEntry
         As given; the last entry is the one that failed.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> model = me.MovieEmbedding(1, solver="gd", learning_rate=100.0, random_state=0)
+    >>> try:
+    ...     model.fit([[1, 1, 0], [1, 1, 1]])
+    ... except me.DivergenceError as error:
+    ...     print(error.history[-1].cost > error.history[0].cost)
+    True
     """
 
     def __init__(self, message: str, history: Sequence[Any] = ()) -> None:
@@ -91,4 +145,15 @@ class DivergenceError(MovieEmbedError, ArithmeticError):
 
 
 class ItemWithoutLikesError(MovieEmbedError, ValueError):
-    """An item has no vector, because nobody liked it together with another."""
+    """An item has no vector, because nobody liked it together with another.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 0]])
+    >>> try:
+    ...     model.similar(2)
+    ... except me.ItemWithoutLikesError as error:
+    ...     print(error)
+    2 has no embedding: nobody liked it
+    """

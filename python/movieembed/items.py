@@ -127,6 +127,13 @@ class ItemIndex:
             If the first rule that matches finds several items.
         TypeError
             If query is not hashable.
+
+        Examples
+        --------
+        >>> import movieembed as me
+        >>> index = me.ItemIndex([1, 2571], ["Toy Story (1995)", "Matrix, The (1999)"])
+        >>> index.resolve("The Matrix")
+        1
         """
         position = self._positions.get(_typed(query))
         if position is not None:
@@ -163,6 +170,13 @@ class ItemIndex:
         ------
         ItemNotFoundError, AmbiguousTitleError, TypeError
             As `resolve`, for the first query that fails.
+
+        Examples
+        --------
+        >>> import movieembed as me
+        >>> index = me.ItemIndex([1, 2571], ["Toy Story (1995)", "Matrix, The (1999)"])
+        >>> index.resolve_many([2571, "Toy Story"])
+        array([1, 0])
         """
         if isinstance(queries, str | bytes) or not isinstance(queries, Iterable):
             return np.array([self.resolve(queries)], dtype=np.int64)
@@ -171,7 +185,15 @@ class ItemIndex:
         return np.array([self.resolve(query) for query in queries], dtype=np.int64)
 
     def is_id(self, query: tuple[Any, ...]) -> bool:
-        """Whether a tuple is one of the ids, not a list of queries."""
+        """Whether a tuple is one of the ids, not a list of queries.
+
+        Examples
+        --------
+        >>> import movieembed as me
+        >>> index = me.ItemIndex([("a", 1), ("a", 2)])
+        >>> index.is_id(("a", 1)), index.is_id((("a", 1), ("a", 2)))
+        (True, False)
+        """
         try:
             return _typed(query) in self._positions
         except TypeError:

@@ -172,6 +172,18 @@ class Likes:
         -----
         O(n) expected time for rows that come sorted by user and item, else O(n log k) for k ratings
         a user. Beside the table, some 20 bytes a row of memory, or 40 if they are not sorted.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import movieembed as me
+        >>> rows = [("ann", "Emma", 5), ("ann", "Ulysses", 2), ("bob", "Emma", 4)]
+        >>> table = pd.DataFrame(rows, columns=["reader", "book", "stars"])
+        >>> likes = me.Likes.from_ratings(
+        ...     table, user="reader", item="book", rating="stars", threshold=4
+        ... )
+        >>> likes, likes.items.tolist(), likes.item_counts.tolist()
+        (Likes(2 users x 2 items, 2 likes), ['Emma', 'Ulysses'], [2, 0])
         """
         _check_option("duplicates", duplicates, ("last", "first", "max", "error"))
         _check_option("missing", missing, ("raise", "drop"))
@@ -349,6 +361,13 @@ class Likes:
         Notes
         -----
         O(nnz + n_users + n_items) time; unsorted rows are sorted, each in O(k log k).
+
+        Examples
+        --------
+        >>> import movieembed as me
+        >>> titles = ["Heat (1995)", "Up (2009)"]
+        >>> me.Likes.from_matrix([[1, 0], [1, 1]], items=[10, 20], titles=titles)
+        Likes(2 users x 2 items, 3 likes)
         """
         matrix, users, items, titles = map(on_host, (matrix, users, items, titles))
         checked = canonical_csr(matrix)
@@ -394,7 +413,15 @@ class Likes:
         return bool((self.matrix.data == 1).all())
 
     def item_index(self) -> ItemIndex:
-        """Return the index that finds columns by id or title, built once."""
+        """Return the index that finds columns by id or title, built once.
+
+        Examples
+        --------
+        >>> import movieembed as me
+        >>> likes = me.Likes.from_matrix([[1, 1]], titles=["Heat (1995)", "Up (2009)"])
+        >>> likes.item_index().resolve("up")
+        1
+        """
         return self._item_index
 
     @cached_property
@@ -403,6 +430,11 @@ class Likes:
 
     def __repr__(self) -> str:
         return f"Likes({self.n_users:,} users x {self.n_items:,} items, {self.n_likes:,} likes)"
+
+    def _repr_html_(self) -> str:
+        from movieembed._notebook import likes_html
+
+        return likes_html(self)
 
 
 def movielens_likes(

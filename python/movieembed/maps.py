@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from movieembed import _core
 from movieembed._checks import check_integer
 from movieembed._files import replacing
+from movieembed._progress import tqdm
 from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.cooccurrence import check_count
 from movieembed.neighbors import top_k_neighbors, unit_rows

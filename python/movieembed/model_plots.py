@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from movieembed.plots import new_axes
 
@@ -55,6 +56,7 @@ def plot_spectrum(model: Embedding, ax: Axes | None = None) -> Axes:
     ax.plot(np.arange(1, len(values) + 1), values, "o-", color=BLUE, markersize=4)
     if len(values):
         ax.set_yscale("log")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("component")
     ax.set_ylabel("eigenvalue")
     return ax

@@ -239,7 +239,7 @@ def _bar(source: Source, progress: bool | None) -> Iterator[Callable[[int], Any]
     if not progress:
         yield lambda done: None
         return
-    from tqdm.auto import tqdm
+    from movieembed._progress import tqdm
 
     name = source.name.replace("\\", "/").rpartition("/")[2]
     with tqdm(total=source.size, desc=name, unit="B", unit_scale=True, leave=False) as bar:

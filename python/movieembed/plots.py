@@ -225,6 +225,15 @@ def loss_figure(
     -------
     Figure
         Not shown, and not known to pyplot.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from movieembed.plots import loss_figure
+    >>> run = {"components": 2, "optimizer": "gd", "learning_rate": "exact"}
+    >>> history = pd.DataFrame({**run, "iteration": [0, 1, 2], "cost": [9.0, 5.0, 4.0]})
+    >>> [ax.get_title("left") for ax in loss_figure(history, {2: 3.0}, [], 10.0).axes]
+    ['d = 2', '', '']
     """
     narrow = [d for d in optima if d not in wide]
     widest = [d for d in optima if d in wide]

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed import _core
+from movieembed._threads import serial_blas
 from movieembed.backends.base import Operator, Tall
 
 __all__ = ["PrecisionForm", "refine"]
@@ -46,11 +48,11 @@ class PrecisionForm:
     def __init__(
         self, V: NDArray[Any], squares: NDArray[np.float64], regularization: float
     ) -> None:
-        V = V.astype(np.float64, copy=False)
-        n = np.einsum("ij,ij->i", V, V)
-        self.D = np.maximum(squares - n, 0) + regularization
+        V = np.ascontiguousarray(V, dtype=np.float64)
+        self.D = np.maximum(squares - _core.row_dots(V, V), 0) + regularization
         self.W = V / self.D[:, None]
-        inner = V.T @ self.W
+        with serial_blas():
+            inner = _core.tall_gram(V, w=1 / self.D)
         inner[np.diag_indices_from(inner)] += 1
         # By eigenvectors: an inverse would mix rounding of the directions without likes, where K is
         # 1, into those with many, where it is small.
@@ -59,7 +61,10 @@ class PrecisionForm:
         self.K = root @ root.T
         self.diagonal: NDArray[np.float64]
         # 1 / D - w' K w, whose terms cancel where v explains nearly all: that loses eps D P_jj.
-        self.diagonal = 1 / self.D - ((self.W @ root) ** 2).sum(axis=1)
+        turned = np.empty_like(self.W)
+        with serial_blas():
+            _core.tall_times_small(self.W, root, turned, False)
+        self.diagonal = 1 / self.D - _core.row_dots(turned, turned)
         np.maximum(self.diagonal, np.finfo(np.float64).eps / self.D, out=self.diagonal)
 
     def item_vectors(self) -> NDArray[np.float64]:
@@ -89,9 +94,9 @@ class Preconditioner:
 
 def refine(
     op: Operator,
-    preconditioner: Preconditioner,
+    preconditioner: Any,
     squares: NDArray[np.float64],
-    regularization: float,
+    regularization: float | NDArray[np.float64],
     X: Tall,
     steps: int,
 ) -> Tall:
@@ -102,11 +107,11 @@ def refine(
     op : Operator
         L'L off its diagonal.
     preconditioner : Preconditioner
-        P; it is where Y starts too.
+        P, or what else can be multiplied with X; it is where Y starts too.
     squares : ndarray, shape (op.n_items,)
         The diagonal of L'L.
-    regularization : float
-        lambda.
+    regularization : float or ndarray, shape (k,)
+        lambda, one for all columns or one a column.
     X : Tall, shape (op.n_items, k)
         A column a right-hand side.
     steps : int
@@ -120,11 +125,12 @@ def refine(
     -----
     A step costs 4 nnz + 4 n_items n_components flops a column; six arrays of X's shape are held.
     """
-    shift = squares + regularization
+    each = np.broadcast_to(np.asarray(regularization, dtype=np.float64), X.shape[1:])
 
     def product(A: Tall) -> Tall:
         out = op.apply(A)
-        out += op.scale_rows(shift, A)
+        out += op.scale_rows(squares, A)
+        out += op.scale_columns(A, each)
         return out
 
     Y = preconditioner @ X

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from movieembed import recommend
 from movieembed._checks import check_integer, check_real
+from movieembed._progress import tqdm
 from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.backends.cpu import CpuOperator
 from movieembed.canonical import canonical_csr
@@ -400,6 +400,14 @@ class Recommender:
         -------
         ndarray, shape (n_users, n_components)
             One row for a list.
+
+        Examples
+        --------
+        >>> import movieembed as me
+        >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
+        >>> scores = model.query_vectors([0, 1]) @ model.item_vectors().T
+        >>> scores.shape
+        (1, 3)
         """
         self._check_fitted()
         taste = recommend.as_taste(self._index, items)

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import os
+import re
 from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from matplotlib.figure import Figure
 from movieembed import __version__
 from movieembed._files import replacing
 from movieembed.model_plots import plot_neighbors, plot_spectrum
-from movieembed.plots import FONTS, plot_loss
+from movieembed.plots import FONTS, NAMES, plot_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,7 @@ figure { margin: 0; } figure svg, figure img { width: 100%; height: auto; }
 figcaption { color: #5c6670; font-size: .9rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .95rem; }
 th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); }
+details { margin-top: .8rem; } summary { cursor: pointer; color: var(--soft); }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 """
 
@@ -84,9 +86,11 @@ def write_report(
     likes : Likes, optional
         What the model was fitted on, for users' activity; by default the likes that it keeps.
     evaluation : DataFrame, optional
-        As :func:`movieembed.evaluation.evaluate` gives it, a row a recommender.
+        As :func:`movieembed.evaluation.evaluate` gives it, a row a recommender. What
+        ``attrs["chosen"]`` holds, as :meth:`movieembed.evaluation.Tuned.parameters` gives it, is
+        said too.
     study : path, optional
-        A folder that ``movieembed study`` wrote, whose answer and picture are taken over.
+        A folder that ``movieembed study`` wrote, whose answer, picture and runs are taken over.
     items : iterable of ids or titles, optional
         Whose neighbours to show; by default the most liked, no two of which are close neighbours.
 
@@ -117,7 +121,7 @@ def write_report(
     model._check_fitted()
     parts = [_data(model, likes), _fit(model), _neighbours(model, items)]
     if evaluation is not None:
-        parts.append(_quality(evaluation))
+        parts.append(_quality(model, evaluation))
     if study is not None:
         parts.append(_study(Path(study)))
     d = f"{model.n_components} components"
@@ -220,40 +224,80 @@ def _well_known(model: Embedding) -> list[int]:
     return chosen
 
 
-def _quality(table: pd.DataFrame) -> str:
+def _quality(model: Embedding, table: pd.DataFrame) -> str:
     shown = [
         name
         for name in table.columns
         if not name.endswith("_stderr") and not name.startswith("capped")
     ]
-    head = "".join(
-        f'<th class="number">{html.escape(name.replace("_", " "))}</th>' for name in shown
-    )
-    rows = "".join(
-        f"<tr><td>{html.escape(str(label))}</td>"
-        + "".join(f'<td class="number">{row[name]:.4g}</td>' for name in shown)
-        + "</tr>"
+    words = ["Likes held out, and how many of them each recommender finds."]
+    recall = next((name for name in shown if name.startswith("recall@")), None)
+    if recall is not None:
+        shares = table[recall].sort_values(ascending=False, kind="stable")
+        found = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
+        k = recall.removeprefix("recall@")
+        words.append(f"Of a user's held-out likes the {k} recommended hold, on average: {found}.")
+    chosen = table.attrs.get("chosen", {})
+    if "n_components" in chosen:
+        d, refine = int(chosen["n_components"]), int(chosen.get("refine", 0))
+        steps = "1 step" if refine == 1 else f"{refine} steps"
+        words.append(
+            f"movieembed was measured with {d} components and {steps} of refinement, chosen "
+            f"on a part of the rest; this model has {model.n_components} components."
+        )
+    rows = [
+        [str(label), *(_digits(name, row[name]) for name in shown)]
         for label, row in table.iterrows()
-    )
-    return (
-        "<h2>Quality</h2><p>Likes held out, and how many of them each recommender finds.</p>"
-        f'<div class="wide"><table><tr><th></th>{head}</tr>{rows}</table></div>'
-    )
+    ]
+    heading = ["", *(name.replace("_", " ") for name in shown)]
+    return f"<h2>Quality</h2><p>{html.escape(' '.join(words))}</p>{_table(heading, rows)}"
+
+
+def _digits(name: str, value: float) -> str:
+    return f"{value:.2f}" if "seconds" in name or name == "popularity" else f"{value:.4f}"
 
 
 def _study(folder: Path) -> str:
-    for name in ("README.md", "loss.png"):
+    for name in ("README.md", "loss.png", "costs.csv"):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder} is not a study: it has no {name}")
     text = (folder / "README.md").read_text(encoding="utf-8")
-    answer = text.split("\n![", 1)[0].split("\n", 1)[-1].strip()
+    answer = html.escape(text.split("\n![", 1)[0].split("\n", 1)[-1].strip())
+    answer = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", answer)
     picture = base64.b64encode((folder / "loss.png").read_bytes()).decode()
     return (
         "<h2>Do the nearest items change with the optimiser?</h2>"
-        + "".join(f"<p>{html.escape(part)}</p>" for part in answer.split("\n\n"))
+        + "".join(f"<p>{part}</p>" for part in answer.split("\n\n"))
         + f'<figure><img alt="Cost against iteration" src="data:image/png;base64,{picture}">'
-        "</figure>"
+        "</figure>" + _runs(pd.read_csv(folder / "costs.csv", dtype={"learning_rate": str}))
     )
+
+
+def _runs(costs: pd.DataFrame) -> str:
+    """Every run of a study, folded up."""
+    heading = ["optimiser", "learning rate", "d", "cost", "above the optimum", "iterations"]
+    rows = []
+    run: Any
+    for run in costs.itertuples():
+        rate = "" if run.learning_rate == "none" else run.learning_rate
+        known = run.outcome != "diverged"
+        cost = f"{run.cost:,.8g}" if known else str(run.outcome)
+        above = f"{run.distance:.1e}" if known else ""
+        name = NAMES.get(run.optimizer, run.optimizer)
+        rows.append([name, rate, f"{run.components:,}", cost, above, str(run.iterations)])
+    return f"<details><summary>All {len(rows)} runs</summary>{_table(heading, rows)}</details>"
+
+
+def _table(heading: list[str], rows: list[list[str]]) -> str:
+    """Cells of text, the first to the left, the others to the right."""
+
+    def line(cells: list[str], tag: str) -> str:
+        first, *rest = (html.escape(cell) for cell in cells)
+        others = "".join(f'<{tag} class="number">{cell}</{tag}>' for cell in rest)
+        return f"<tr><{tag}>{first}</{tag}>{others}</tr>"
+
+    body = line(heading, "th") + "".join(line(row, "td") for row in rows)
+    return f'<div class="wide"><table>{body}</table></div>'
 
 
 def _facts(facts: dict[str, str]) -> str:

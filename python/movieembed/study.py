@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from movieembed import study_tables
+from movieembed._progress import tqdm
 from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.backends.cpu import CpuOperator
 from movieembed.cooccurrence import check_count
@@ -33,6 +33,7 @@ from movieembed.study_tables import film_name
 __all__ = ["FILMS", "Study", "run_study"]
 
 FILMS = ("Apollo 13 (1995)", "Toy Story (1995)", "Home Alone (1990)")
+"""The films whose neighbours the exercise asks for."""
 EXACT = ("gd", "momentum", "adam", "lbfgs", "als", "eigen")
 ADAM_RATES = (0.01, 0.1, 1.0, 10.0)
 # The optimisers and rates that did best in the published run at d = M.
@@ -69,6 +70,15 @@ class Study:
         What a reader should know of the films and settings.
     facts : dict
         Sizes of the data, and the options.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> from movieembed.study import run_study
+    >>> likes = me.Likes.from_matrix([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1]])
+    >>> study = run_study(likes, components=(1,), iterations=20, films=[0], progress=False)
+    >>> study.costs.columns[:3].tolist()
+    ['components', 'optimizer', 'learning_rate']
     """
 
     films: pd.DataFrame
@@ -99,6 +109,17 @@ class Study:
         -------
         list of Path
             The files.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import movieembed as me
+        >>> from movieembed.study import run_study
+        >>> likes = me.Likes.from_matrix([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1]])
+        >>> study = run_study(likes, components=(1,), iterations=20, films=[0], progress=False)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     sorted(path.name for path in study.save(folder))
+        ['README.md', 'costs.csv', 'loss.png', 'neighbors.csv', 'overlap.csv']
         """
         from movieembed.plots import loss_figure
         from movieembed.study_report import report

@@ -53,6 +53,8 @@ class CpuOperator:
     ) -> None:
         self.dtype = np.dtype(dtype)
         self.n_threads = n_threads
+        if matrix.indptr.dtype != matrix.indices.dtype:  # else the kernels would get copies
+            matrix = sp.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
         self.matrix, self.active = without_idle(matrix, keep_all)
         self.n_users, self.n_items = self.matrix.shape
         self._product = _core.Product(core_csr(self.matrix, self.dtype), self.dtype, n_threads)
@@ -67,9 +69,10 @@ class CpuOperator:
         other.dtype = np.dtype(dtype)
         self._other = other
         other._product = _core.Product(
-            core_csr(self.matrix, other.dtype), other.dtype, self.n_threads
+            core_csr(self.matrix, other.dtype), other.dtype, self.n_threads, self._product
         )
-        other.__dict__.pop("diagonal", None)
+        for of_rounded_values in ("diagonal", "_squares"):
+            other.__dict__.pop(of_rounded_values, None)
         return other
 
     @cached_property
@@ -136,6 +139,11 @@ class CpuOperator:
         return XV, squares - float(self._squares @ self.row_dots(V, V))
 
     def quadratic_form(self, V: NDArray[Any]) -> float:
+        # Sums in float32 would lose 1e-7 of |LV|^2, more than the cost of a close fit of many likes
+        # can bear.
+        wide = self.in_precision(np.float64)
+        if wide is not self:
+            return wide.quadratic_form(wide.astype(V))
         V = rows_contiguous(V)
         squares = self._product.squared_norm(V, n_threads=self.n_threads)
         return squares - float(self._squares @ self.row_dots(V, V))

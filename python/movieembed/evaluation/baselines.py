@@ -35,6 +35,14 @@ def popularity(likes: Likes) -> Recommend:
     -------
     callable
         (given, n) -> columns.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> from movieembed import evaluation
+    >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 0, 1], [1, 1, 0]])
+    >>> evaluation.popularity(likes)(likes.matrix, 1).tolist()
+    [[2], [1], [2]]
     """
     counts = likes.item_counts.astype(np.float32)
 
@@ -55,6 +63,15 @@ def item_cosine(likes: Likes) -> Recommend:
     -------
     callable
         (given, n) -> columns. 2 nnz flops a user; nothing is stored but the likes.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> from movieembed import evaluation
+    >>> likes = me.Likes.from_matrix([[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]])
+    >>> new = me.Likes.from_matrix([[1, 0, 0, 0]])
+    >>> evaluation.item_cosine(likes)(new.matrix, 2).tolist()
+    [[1, 2]]
     """
     L = likes.matrix.astype(np.float32)
     lengths = np.sqrt(np.bincount(L.indices, weights=L.data**2, minlength=L.shape[1]))
@@ -91,6 +108,15 @@ def ease(likes: Likes, regularization: float = 100.0) -> Recommend:
     ------
     ValueError
         With more than 20,000 liked items, whose inverse would take over 3 GB.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> from movieembed import evaluation
+    >>> likes = me.Likes.from_matrix([[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]])
+    >>> new = me.Likes.from_matrix([[1, 0, 0, 0]])
+    >>> evaluation.ease(likes, 1.0)(new.matrix, 1).tolist()
+    [[1]]
     """
     used = np.flatnonzero(likes.item_counts)
     if len(used) > MOST_EASE_ITEMS:
@@ -143,16 +169,19 @@ def als(
     ------
     ImportError
         Without implicit, with the command that installs it.
-    """
-    try:
-        from implicit.cpu.als import AlternatingLeastSquares
-    except ImportError as error:
-        raise ImportError(
-            "the ALS baseline needs implicit: pip install 'movieembed[evaluation]'"
-        ) from error
 
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> from movieembed import evaluation
+    >>> likes = me.Likes.from_matrix([[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]])
+    >>> new = me.Likes.from_matrix([[1, 0, 0, 0]])
+    >>> evaluation.als(likes, factors=2)(new.matrix, 1).tolist()  # doctest: +SKIP
+    [[1]]
+    """
+    solver = implicit_als()
     with serial_blas():
-        model = AlternatingLeastSquares(
+        model = solver(
             factors=factors,
             regularization=regularization,
             alpha=alpha,
@@ -172,6 +201,17 @@ def als(
     return recommend
 
 
+def implicit_als() -> Any:
+    """The class of implicit, or an ImportError that says how to install it."""
+    try:
+        from implicit.cpu.als import AlternatingLeastSquares
+    except ImportError as error:
+        raise ImportError(
+            "the ALS baseline needs implicit: pip install 'movieembed[evaluation]'"
+        ) from error
+    return AlternatingLeastSquares
+
+
 def movieembed(likes: Likes, **parameters: Any) -> Recommend:
     """What is to be compared: a :class:`movieembed.MovieEmbedding` and its `recommend`.
 
@@ -185,6 +225,15 @@ def movieembed(likes: Likes, **parameters: Any) -> Recommend:
     -------
     callable
         (given, n) -> columns.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> from movieembed import evaluation
+    >>> likes = me.Likes.from_matrix([[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]])
+    >>> new = me.Likes.from_matrix([[1, 0, 0, 0]])
+    >>> evaluation.movieembed(likes, n_components=2)(new.matrix, 1).tolist()
+    [[1]]
     """
     from movieembed.embedding import Embedding
 

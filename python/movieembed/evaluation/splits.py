@@ -28,6 +28,16 @@ class Split:
         What is known of the users that are asked for.
     held : csr_array, shape (n_test_users, n_items)
         What they like besides, at least one item each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import movieembed as me
+    >>> from movieembed.evaluation import Split
+    >>> matrix = me.Likes.from_matrix(np.ones((2, 4))).matrix
+    >>> split = Split(me.Likes.from_matrix(matrix[:1]), given=matrix[1:, :], held=matrix[1:, :])
+    >>> split.train.n_users
+    1
     """
 
     train: Likes

@@ -27,6 +27,13 @@ class Tuned:
     regularization : float
     table : DataFrame
         n_components, regularization, refine, recall and ndcg of everything tried.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from movieembed.evaluation import Tuned
+    >>> Tuned(64, 100.0, 1, pd.DataFrame()).parameters()["keep_likes"]
+    True
     """
 
     n_components: int
@@ -35,7 +42,15 @@ class Tuned:
     table: pd.DataFrame
 
     def parameters(self) -> dict[str, Any]:
-        """For MovieEmbedding."""
+        """For MovieEmbedding.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from movieembed.evaluation import Tuned
+        >>> Tuned(64, 100.0, 0, pd.DataFrame()).parameters()
+        {'n_components': 64, 'regularization': 100.0, 'refine': 0, 'keep_likes': False}
+        """
         return {
             "n_components": self.n_components,
             "regularization": self.regularization,

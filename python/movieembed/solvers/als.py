@@ -30,6 +30,11 @@ def als(op: Operator, V0: Tall) -> Iterator[Step]:
     """
     point = Iterate.at(op, V0)
     yield point.as_step()
+    yield from least_squares(op, point)
+
+
+def least_squares(op: Operator, point: Iterate) -> Iterator[Step]:
+    """The same from a point that is known already, without the point itself."""
     towards = least_squares_step(op, point)
     direction = towards
     while True:

@@ -18,14 +18,13 @@ mask directly and costs less an iteration.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from movieembed.backends.base import Operator, Small, Tall
-from movieembed.solvers.als import als
+from movieembed.solvers.als import least_squares
 from movieembed.solvers.iterate import Iterate
 from movieembed.solvers.step import Step
 
@@ -34,12 +33,16 @@ from movieembed.solvers.step import Step
 # and more.
 SLOW = 0.3
 # Power steps of the random start: a pass over the likes each, but few dense products, for an
-# iteration or two saved (measured on MovieLens small: 8 to 6 at d = 50).
-POWER_STEPS = 3
+# iteration or two saved (measured on MovieLens small: 8 to 6 at d = 50). A third step costs more
+# than it saves at the size of MovieLens 32M.
+POWER_STEPS = 2
 # The same from a given start.
 WARM_STEPS = 2
 # The same where the users' Gram matrix is at hand: its products cost next to nothing.
 GRAM_STEPS = 3
+# Leading columns of a float32 V whose part of <V, XV> is summed anew. What L'(LV) and diag(c) V
+# have in common is lost in XV: 1e-3 of the cost in a case, nearly all of it in the first column.
+LONGEST = 8
 
 
 def eigen(
@@ -102,16 +105,18 @@ def eigen(
 
         weights = np.sqrt(np.maximum(theta[: min(d, n_ritz)], 0))
         V = op.astype(fast.scale_columns(W[:, : len(weights)], weights))
-        if fast is op:  # XV is known as well as a product would tell, <V, XV> is not
+        if fast is op:  # XV is known as well as a product would tell
             XV = op.scale_columns(XW[:, : len(weights)], weights)
-            point = Iterate.with_product(op, V, XV, op.quadratic_form(V))
+            vxv = op.quadratic_form(V[:, :LONGEST])
+            vxv += float(op.column_dots(V[:, LONGEST:], XV[:, LONGEST:]).sum())
+            point = Iterate.with_product(op, V, XV, vxv)
         else:
             point = Iterate.at(op, V)
         # The subspace goes beyond V, whose columns are its best: nothing was missed in it.
         yield point.as_step()._replace(missed=0.0)
         costs.append(point.cost)
         if is_slow(costs):
-            for step in itertools.islice(als(op, point.V), 1, None):
+            for step in least_squares(op, point):
                 yield step._replace(missed=0.0)
 
         # Up to the change of delta this residual is orthogonal to the basis already.
@@ -145,7 +150,8 @@ def first_basis(
     the diagonal of L'L, the most popular items pull whole components to themselves, from which a
     run on likes of the size of MovieLens 32M did not come away.
     """
-    start = rng.standard_normal((op.n_users, min(k, op.n_users)), dtype=np.float32)
+    start = rng.random((op.n_users, min(k, op.n_users)), dtype=np.float32)
+    start -= 0.5
     if V0 is not None:
         V0 = op.astype(V0)
         delta = op.row_dots(V0, V0)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from movieembed._progress import tqdm
 from movieembed.backends.base import Operator, Tall
 from movieembed.exceptions import DivergenceError
 from movieembed.solvers.certificate import missed_decrease
