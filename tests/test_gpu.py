@@ -76,8 +76,8 @@ def test_the_operator(dtype: Any, weights: bool, streamed: bool, gpu: CudaDevice
                 assert norm == pytest.approx(here_norm, rel=1e-4)
                 U = np.random.default_rng(k).standard_normal((here.n_users, k))
                 same(there.from_user_vectors(U), here.from_user_vectors(U))
-                again = there.apply(A)
-                assert bool((again == there.apply(A)).all())
+                twice = [there.to_host(there.apply(A)).tobytes() for _ in range(2)]
+                assert twice[0] == twice[1]
             small = np.random.default_rng(1).standard_normal((here.n_items, 3))
             assert there.exact_cost(small) == pytest.approx(here.exact_cost(small), rel=1e-9)
 
