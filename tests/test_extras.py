@@ -18,15 +18,17 @@ from movieembed.cli import app
 
 PACKAGES = {
     "ann": ("usearch", "hnswlib", "faiss"),
+    "cuda": ("cupy",),
     "evaluation": ("implicit",),
     "export": ("safetensors",),
     "map": ("openTSNE",),
 }
-FOR_DEVELOPERS = {"test", "docs", "lint", "bench"}
+FOR_DEVELOPERS = {"cuda-check", "test", "docs", "lint", "bench"}
 
 FUNCTIONS: list[tuple[str, Callable[[Any, Path], object]]] = [
     ("ann", lambda model, out: me.AnnIndex(model)),
     ("ann", lambda model, out: me.AnnIndex(model, library="usearch")),
+    ("cuda", lambda model, out: me.MovieEmbedding(2, backend="cuda").fit(model.likes_)),
     ("evaluation", lambda model, out: evaluation.als(me.Likes.from_matrix(model.likes_))),
     ("export", lambda model, out: me.export_safetensors(model, out / "v.safetensors")),
     ("map", lambda model, out: me.layout(model, "tsne")),

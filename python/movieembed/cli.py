@@ -127,6 +127,14 @@ def fit(
             autocompletion=lambda: ["float64", "float32"],
         ),
     ] = "float64",
+    backend: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=DESCENT,
+            help="cpu, or cuda for an NVIDIA GPU.",
+            autocompletion=lambda: ["cpu", "cuda"],
+        ),
+    ] = "cpu",
     keep_likes: Annotated[
         bool,
         typer.Option(
@@ -196,6 +204,7 @@ def fit(
         entry_weighting=support.one_of(entry_weighting, ("log1p", "ppmi"), "--entry-weighting"),
         dtype=dtype,
         random_state=seed,
+        backend=backend,
         n_jobs=jobs,
         verbose=None,
     ).fit(likes)

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from movieembed import model_file
 from movieembed._checks import check_integer, check_real
+from movieembed._device import on_host
 from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.backends.base import Operator
-from movieembed.backends.prepare import BACKENDS, prepare
+from movieembed.backends.prepare import BACKENDS, backend_of, prepare
 from movieembed.cooccurrence import check_count
 from movieembed.likes import Likes
 from movieembed.objective import CANCELLED, check_embedding, identity_size
@@ -91,8 +92,9 @@ class Embedding(Recommender):
         memory and finds the optimum to about 1e-5.
     random_state : int, numpy Generator, RandomState or None, default=None
         For the random start. The same seed and thread count give the same bits.
-    backend : {"cpu"}, default="cpu"
-        Where the work is done: on this machine's cores.
+    backend : {"auto", "cpu", "cuda"}, default="auto"
+        Where the work is done: on this machine's cores, or on an NVIDIA GPU (with the extra
+        ``cuda``). "auto" is where the likes are: "cuda" for a matrix of CuPy, else "cpu".
     n_jobs : int, optional
         Threads; None uses all cores.
     callback : callable, optional
@@ -183,7 +185,7 @@ class Embedding(Recommender):
         keep_likes: bool = False,
         dtype: Any = "float64",
         random_state: Any = None,
-        backend: Literal["cpu"] = "cpu",
+        backend: str = "auto",
         n_jobs: int | None = None,
         callback: Callable[[HistoryEntry], Any] | None = None,
         verbose: bool | None = False,
@@ -214,7 +216,8 @@ class Embedding(Recommender):
         Parameters
         ----------
         X : Likes, or sparse or dense matrix of shape (n_users, n_items)
-            A matrix holds 1 where the user (row) liked the item (column), or real weights.
+            A matrix holds 1 where the user (row) liked the item (column), or real weights. It may
+            be on a GPU (CuPy).
         y : None
             Ignored; scikit-learn's convention.
 
@@ -243,11 +246,12 @@ class Embedding(Recommender):
         """
         self._check_parameters()
         self.__dict__.pop("embedding_", None)  # a refit that fails must not leave half of each
-        likes = self._as_likes(X)
+        backend = backend_of(X) if self.backend == "auto" else self.backend
+        likes = self._as_likes(on_host(X))
         threads = resolve_n_jobs(self.n_jobs)
         init = self.init
         if not isinstance(init, str):
-            init = check_embedding(init, likes.n_items, "init")
+            init = check_embedding(on_host(init), likes.n_items, "init")
             if init.shape[1] != self.n_components:
                 raise ValueError(
                     f"init has {init.shape[1]} columns for n_components={self.n_components}"
@@ -255,7 +259,7 @@ class Embedding(Recommender):
         weighting = self._weighting()
         with serial_blas():
             op, self.item_scale_, self.item_squares_ = prepare(
-                self.backend, likes, weighting, self.dtype, threads
+                backend, likes, weighting, self.dtype, threads
             )
             if op.n_items == 0:
                 solution = self._nothing_to_learn(op)
@@ -337,8 +341,9 @@ class Embedding(Recommender):
         start = np.zeros((likes.n_items, self.n_components), dtype=self.embedding_.dtype)
         start[: len(self.embedding_)] = self.embedding_
         again.init = start if start.any() else "random"
+        again.backend = backend_of(X) if self.backend == "auto" else self.backend
         again.fit(likes)
-        again.init = self.init
+        again.init, again.backend = self.init, self.backend
         return again
 
     def _continued(self, X: Any) -> Likes:
@@ -432,8 +437,9 @@ class Embedding(Recommender):
             check_count(self.max_iter, "max_iter")
         if not isinstance(self.solver, str) or self.solver not in SOLVERS:
             raise ValueError(f"solver must be one of {sorted(SOLVERS)}, not {self.solver!r}")
-        if not isinstance(self.backend, str) or self.backend not in BACKENDS:
-            raise ValueError(f"backend must be one of {sorted(BACKENDS)}, not {self.backend!r}")
+        known = ["auto", *sorted(BACKENDS)]
+        if not isinstance(self.backend, str) or self.backend not in known:
+            raise ValueError(f"backend must be one of {known}, not {self.backend!r}")
         rate = self.learning_rate
         if isinstance(rate, str):
             if rate != "exact":

@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed import tables
+from movieembed._device import on_host
 from movieembed.canonical import blocks, canonical_csr
 from movieembed.datasets import MOVIELENS_URL, load_compact
 from movieembed.items import ItemIndex
@@ -336,7 +337,7 @@ class Likes:
         ----------
         matrix : SciPy sparse matrix or array, or ndarray, of shape (n_users, n_items)
             Real and finite, of any sparse format. Duplicates are summed, stored zeros dropped.
-            It is copied, never modified.
+            It is copied, never modified. One on a GPU (CuPy) is copied to the host.
         users, items : sequence of ids, or None
             Ids of the rows and columns; None numbers them from 0. `items` may be a table.
         titles : sequence of str, or None
@@ -368,6 +369,7 @@ class Likes:
         >>> me.Likes.from_matrix([[1, 0], [1, 1]], items=[10, 20], titles=titles)
         Likes(2 users x 2 items, 3 likes)
         """
+        matrix, users, items, titles = map(on_host, (matrix, users, items, titles))
         checked = canonical_csr(matrix)
         table = None
         item_ids = np.arange(checked.shape[1])

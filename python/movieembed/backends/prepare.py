@@ -8,13 +8,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._device import is_on_gpu
 from movieembed.backends.base import Operator
 from movieembed.backends.cpu import CpuOperator
 from movieembed.backends.explicit import ExplicitOperator
 from movieembed.likes import Likes
 from movieembed.weighting import Weighting
 
-__all__ = ["BACKENDS", "Prepared", "prepare"]
+__all__ = ["BACKENDS", "Prepared", "backend_of", "prepare"]
 
 
 class Prepared(NamedTuple):
@@ -55,6 +56,11 @@ def prepare(backend: str, likes: Any, weighting: Weighting, dtype: Any, n_thread
     return BACKENDS[backend](likes, weighting, dtype, n_threads)
 
 
+def backend_of(X: Any) -> str:
+    """Where likes are: "cuda" for those on a GPU, else "cpu"."""
+    return "cuda" if is_on_gpu(X) else "cpu"
+
+
 def on_cpu(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> Prepared:
     """On the cores of this machine."""
     if weighting.entries is not None:
@@ -64,6 +70,22 @@ def on_cpu(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> Pr
     scale = weighting.item_scale(likes.matrix, roots)
     matrix = weighting.scaled(likes.matrix, roots, scale)
     return Prepared(CpuOperator(matrix, dtype, n_threads), scale, column_squares(matrix))
+
+
+def on_cuda(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> Prepared:
+    """On a GPU."""
+    from movieembed.backends.cuda.device import cuda_device
+    from movieembed.backends.cuda.operator import CudaOperator
+
+    if weighting.entries is not None:
+        raise ValueError(
+            f"entry_weighting={weighting.entries!r} needs backend='cpu': it forms X, entry by entry"
+        )
+    device = cuda_device()
+    roots = weighting.user_roots(likes.matrix)
+    scale = weighting.item_scale(likes.matrix, roots)
+    matrix = weighting.scaled(likes.matrix, roots, scale)
+    return Prepared(CudaOperator(matrix, dtype, device, n_threads), scale, column_squares(matrix))
 
 
 def column_squares(matrix: sp.csr_array) -> NDArray[np.float64]:
@@ -77,4 +99,4 @@ def column_squares(matrix: sp.csr_array) -> NDArray[np.float64]:
     return squares.astype(np.float64, copy=False)
 
 
-BACKENDS = {"cpu": on_cpu}
+BACKENDS = {"cpu": on_cpu, "cuda": on_cuda}

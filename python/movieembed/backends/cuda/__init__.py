@@ -1,0 +1,13 @@
+"""The operator on a GPU, through CuPy (``pip install 'movieembed[cuda]'``).
+
+================  ===============================================================================
+file              what it holds
+================  ===============================================================================
+``operator.py``   the operator, over an array module that is CuPy's (or NumPy's, in tests)
+``likes.py``      L on the device, whole or a chunk of users at a time
+``geometry.py``   how rows are cut into tasks, likes into chunks and kernels into blocks
+``kernels.py``    the calls of the kernels
+``kernels.cu``    the kernels
+``device.py``     CuPy itself: the one file that imports it
+================  ===============================================================================
+"""

@@ -1,0 +1,199 @@
+// Kernels of the CUDA backend. Compiled at run time by NVRTC, so it includes nothing.
+//
+// Tall arrays are row-major with a leading dimension; k is their number of columns. Every sum has a
+// fixed order, whatever the device: no floating-point number is added to by two threads. Offsets
+// are 64-bit throughout, for rows times columns outgrow 31 bits long before memory does.
+//
+// The functions at the end have C names, one a combination of types; see kernels.py.
+
+typedef long long int64;
+
+// out[row] = sum over the entries of a task, w_e * source[index_e].
+//
+// A task is a piece of a row of the likes, at most so many entries long (geometry.py): a row of one
+// piece (slot < 0) is written where it belongs, or added to it; pieces of a longer row go to
+// partial[slot], for `reduce`. threadIdx.y is a task of the block, threadIdx.x a column; a thread
+// has C columns, blockDim.x apart, so that neighbours read neighbours and an index is read once for
+// all of them.
+template <class T, class I, int C>
+__device__ void gather(const I* indices, const T* values, const int64* row, const int64* begin, const int64* end,
+                       const int64* slot, int64 n_tasks, const T* source, int64 lds, int64 k, T* out, int64 ldo,
+                       T* partial, int add) {
+    const int64 task = (int64)blockIdx.x * blockDim.y + threadIdx.y;
+    const int64 first = (int64)blockIdx.y * C * blockDim.x + threadIdx.x;
+    if (task >= n_tasks) return;
+    T sum[C];
+    for (int c = 0; c < C; ++c) sum[c] = 0;
+    const int64 last = end[task];
+#pragma unroll 4
+    for (int64 e = begin[task]; e < last; ++e) {
+        const T* from = source + (int64)indices[e] * lds;
+        const T w = values ? values[e] : T(1);
+        for (int c = 0; c < C; ++c) {
+            const int64 column = first + (int64)c * blockDim.x;
+            if (column < k) sum[c] += w * from[column];
+        }
+    }
+    const int64 place = slot[task];
+    T* to = place < 0 ? out + row[task] * ldo : partial + place * k;
+    for (int c = 0; c < C; ++c) {
+        const int64 column = first + (int64)c * blockDim.x;
+        if (column < k) to[column] = add && place < 0 ? to[column] + sum[c] : sum[c];
+    }
+}
+
+// out[rows[r]] = sum of partial[first[r]] .. partial[first[r + 1] - 1], in that order.
+template <class T>
+__device__ void reduce(const int64* rows, const int64* first, int64 n_rows, const T* partial, int64 k, T* out,
+                       int64 ldo, int add) {
+    const int64 r = (int64)blockIdx.x * blockDim.y + threadIdx.y;
+    const int64 column = (int64)blockIdx.y * blockDim.x + threadIdx.x;
+    if (r >= n_rows || column >= k) return;
+    T* to = out + rows[r] * ldo + column;
+    double sum = add ? (double)*to : 0.0;
+    for (int64 s = first[r]; s < first[r + 1]; ++s) sum += (double)partial[s * k + column];
+    *to = (T)sum;
+}
+
+// out[r] = a_r . b_r in double. blockDim.x lanes, a power of two up to 32, share a row.
+template <class T>
+__device__ void row_dots(const T* a, int64 lda, const T* b, int64 ldb, int64 n_rows, int64 k, double* out) {
+    const int64 r = (int64)blockIdx.x * blockDim.y + threadIdx.y;
+    double sum = 0;
+    if (r < n_rows)
+        for (int64 column = threadIdx.x; column < k; column += blockDim.x)
+            sum += (double)a[r * lda + column] * (double)b[r * ldb + column];
+    for (int offset = blockDim.x / 2; offset > 0; offset /= 2)
+        sum += __shfl_down_sync(0xffffffffu, sum, offset, blockDim.x);
+    if (r < n_rows && threadIdx.x == 0) out[r] = sum;
+}
+
+// out[chunk] = the column-wise sums of a * b over `height` rows, in double; out is (chunks, k).
+template <class T>
+__device__ void column_dots(const T* a, int64 lda, const T* b, int64 ldb, int64 n_rows, int64 k, int64 height,
+                            double* out) {
+    const int64 chunk = (int64)blockIdx.x * blockDim.y + threadIdx.y;
+    const int64 column = (int64)blockIdx.y * blockDim.x + threadIdx.x;
+    const int64 begin = chunk * height;
+    if (begin >= n_rows || column >= k) return;
+    const int64 end = begin + height < n_rows ? begin + height : n_rows;
+    double sum = 0;
+    for (int64 r = begin; r < end; ++r) sum += (double)a[r * lda + column] * (double)b[r * ldb + column];
+    out[chunk * k + column] = sum;
+}
+
+// g = 4 (VG - XV - diag(n) V), where g (contiguous) holds VG before.
+template <class T>
+__device__ void masked_gradient(const T* v, int64 ldv, const T* xv, int64 ldx, const double* n, int64 n_rows, int64 k,
+                                T* g) {
+    const int64 r = (int64)blockIdx.x * blockDim.y + threadIdx.y;
+    const int64 column = (int64)blockIdx.y * blockDim.x + threadIdx.x;
+    if (r >= n_rows || column >= k) return;
+    T* at = g + r * k + column;
+    *at = 4 * (*at - xv[r * ldx + column] - (T)n[r] * v[r * ldv + column]);
+}
+
+// out = scale (XQ + diag(delta) Q - Q diag(theta)).
+template <class T>
+__device__ void residual(const T* q, int64 ldq, const T* xq, int64 ldx, const double* delta, const double* theta,
+                         double scale, int64 n_rows, int64 k, T* out, int64 ldo) {
+    const int64 r = (int64)blockIdx.x * blockDim.y + threadIdx.y;
+    const int64 column = (int64)blockIdx.y * blockDim.x + threadIdx.x;
+    if (r >= n_rows || column >= k) return;
+    const double shift = delta[r] - theta[column];
+    out[r * ldo + column] = (T)(scale * ((double)xq[r * ldx + column] + shift * (double)q[r * ldq + column]));
+}
+
+// out[b] += row rows[b] of A'A, for a 0/1 matrix A by its columns (ptr, indices) and by its rows
+// (other_ptr, other_indices). A block has a piece of a row: `piece` of its entries from
+// blockIdx.y * piece on. Counts are integers, whose sums do not depend on the order.
+template <class I>
+__device__ void count_rows(const int64* ptr, const I* indices, const int64* other_ptr, const I* other_indices,
+                           const int64* rows, int64 width, int64 piece, unsigned* out) {
+    const int64 row = rows[blockIdx.x];
+    const int64 begin = ptr[row] + (int64)blockIdx.y * piece;
+    const int64 end = begin + piece < ptr[row + 1] ? begin + piece : ptr[row + 1];
+    unsigned* to = out + (int64)blockIdx.x * width;
+    for (int64 e = begin + threadIdx.y; e < end; e += blockDim.y) {
+        const int64 other = (int64)indices[e];
+        for (int64 f = other_ptr[other] + threadIdx.x; f < other_ptr[other + 1]; f += blockDim.x)
+            atomicAdd(to + (int64)other_indices[f], 1u);
+    }
+}
+
+// The same for a matrix of weights, in double: a block has a whole row, and takes its entries one
+// after another, so that each number has one sum in one order.
+template <class T, class I>
+__device__ void weigh_rows(const int64* ptr, const I* indices, const T* values, const int64* other_ptr,
+                           const I* other_indices, const T* other_values, const int64* rows, int64 width, double* out) {
+    const int64 row = rows[blockIdx.x];
+    double* to = out + (int64)blockIdx.x * width;
+    for (int64 e = ptr[row]; e < ptr[row + 1]; ++e) {
+        const int64 other = (int64)indices[e];
+        const double w = (double)values[e];
+        for (int64 f = other_ptr[other] + threadIdx.x; f < other_ptr[other + 1]; f += blockDim.x)
+            to[(int64)other_indices[f]] += w * (double)other_values[f];
+        __syncthreads();
+    }
+}
+
+#define GATHER(NAME, T, I, C)                                                                                       \
+    extern "C" __global__ void NAME(const I* indices, const T* values, const int64* row, const int64* begin,        \
+                                    const int64* end, const int64* slot, int64 n_tasks, const T* source, int64 lds, \
+                                    int64 k, T* out, int64 ldo, T* partial, int add) {                              \
+        gather<T, I, C>(indices, values, row, begin, end, slot, n_tasks, source, lds, k, out, ldo, partial, add);   \
+    }
+
+#define ROW_DOTS(NAME, T)                                                                                \
+    extern "C" __global__ void NAME(const T* a, int64 lda, const T* b, int64 ldb, int64 n_rows, int64 k, \
+                                    double* out) {                                                       \
+        row_dots<T>(a, lda, b, ldb, n_rows, k, out);                                                     \
+    }
+
+#define COUNT_ROWS(NAME, I)                                                                              \
+    extern "C" __global__ void NAME(const int64* ptr, const I* indices, const int64* other_ptr,          \
+                                    const I* other_indices, const int64* rows, int64 width, int64 piece, \
+                                    unsigned* out) {                                                     \
+        count_rows<I>(ptr, indices, other_ptr, other_indices, rows, width, piece, out);                  \
+    }
+
+#define WEIGH_ROWS(NAME, T, I)                                                                                     \
+    extern "C" __global__ void NAME(const int64* ptr, const I* indices, const T* values, const int64* other_ptr,   \
+                                    const I* other_indices, const T* other_values, const int64* rows, int64 width, \
+                                    double* out) {                                                                 \
+        weigh_rows<T, I>(ptr, indices, values, other_ptr, other_indices, other_values, rows, width, out);          \
+    }
+
+#define FOR_INDEX(F, T, I)          \
+    GATHER(gather_##F##_1, T, I, 1) \
+    GATHER(gather_##F##_2, T, I, 2) \
+    GATHER(gather_##F##_4, T, I, 4) \
+    WEIGH_ROWS(weigh_rows_##F, T, I)
+
+#define FOR_VALUE(F, T)                                                                                             \
+    FOR_INDEX(F##_i32, T, int)                                                                                      \
+    FOR_INDEX(F##_i64, T, int64)                                                                                    \
+    ROW_DOTS(row_dots_##F, T)                                                                                       \
+    extern "C" __global__ void reduce_##F(const int64* rows, const int64* first, int64 n_rows, const T* partial,    \
+                                          int64 k, T* out, int64 ldo, int add) {                                    \
+        reduce<T>(rows, first, n_rows, partial, k, out, ldo, add);                                                  \
+    }                                                                                                               \
+    extern "C" __global__ void column_dots_##F(const T* a, int64 lda, const T* b, int64 ldb, int64 n_rows, int64 k, \
+                                               int64 height, double* out) {                                         \
+        column_dots<T>(a, lda, b, ldb, n_rows, k, height, out);                                                     \
+    }                                                                                                               \
+    extern "C" __global__ void masked_gradient_##F(const T* v, int64 ldv, const T* xv, int64 ldx, const double* n,  \
+                                                   int64 n_rows, int64 k, T* g) {                                   \
+        masked_gradient<T>(v, ldv, xv, ldx, n, n_rows, k, g);                                                       \
+    }                                                                                                               \
+    extern "C" __global__ void residual_##F(const T* q, int64 ldq, const T* xq, int64 ldx, const double* delta,     \
+                                            const double* theta, double scale, int64 n_rows, int64 k, T* out,       \
+                                            int64 ldo) {                                                            \
+        residual<T>(q, ldq, xq, ldx, delta, theta, scale, n_rows, k, out, ldo);                                     \
+    }
+
+FOR_VALUE(f32, float)
+FOR_VALUE(f64, double)
+ROW_DOTS(row_dots_u32, unsigned)
+COUNT_ROWS(count_rows_i32, int)
+COUNT_ROWS(count_rows_i64, int64)

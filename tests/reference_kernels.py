@@ -1,0 +1,48 @@
+"""What the kernels of the CUDA backend compute, in NumPy and SciPy, over `DeviceArray`s."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from device_arrays import DeviceArray
+from movieembed.backends.cuda.likes import Side
+
+
+def matrix_of(side: Side, n_columns: int) -> sp.csr_array:
+    """The matrix that a side holds, float64."""
+    ptr, indices = side.ptr._host, side.indices._host
+    values = np.ones(len(indices)) if side.values is None else side.values._host.astype(np.float64)
+    return sp.csr_array((values, indices, ptr), shape=(len(ptr) - 1, n_columns))
+
+
+class ReferenceKernels:
+    """See :class:`movieembed.backends.cuda.kernels.Kernels`."""
+
+    def gather(self, side: Side, source: DeviceArray, out: DeviceArray, add: bool) -> None:
+        A = matrix_of(side, len(source))
+        if add:
+            out._host[...] += A.astype(out.dtype) @ source._host
+        else:
+            out._host[...] = A.astype(out.dtype) @ source._host
+
+    def row_dots(self, A: DeviceArray, B: DeviceArray) -> DeviceArray:
+        return DeviceArray((A._host.astype(np.float64) * B._host).sum(axis=1))
+
+    def column_dots(self, A: DeviceArray, B: DeviceArray) -> DeviceArray:
+        return DeviceArray((A._host.astype(np.float64) * B._host).sum(axis=0))
+
+    def masked_gradient(self, V: Any, XV: Any, n: Any, VG: Any) -> None:
+        VG._host[...] = 4 * (VG._host - XV._host - n._host[:, None] * V._host)
+
+    def residual(self, Q: Any, XQ: Any, delta: Any, theta: Any, scale: float, out: Any) -> None:
+        shift = delta._host[:, None] - theta._host
+        out._host[...] = scale * (XQ._host + shift * Q._host)
+
+    def gram_rows(self, side: Side, other: Side, rows: Any, longest: int, out: Any) -> None:
+        A = matrix_of(other, out.shape[1])
+        chosen = matrix_of(side, A.shape[0])[rows._host]
+        assert longest >= np.diff(chosen.indptr).max(initial=0)
+        out._host[...] += (chosen @ A).toarray().astype(out.dtype)
