@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 
 from movieembed import _core
 from movieembed._matrix import core_csr, core_pair
+from movieembed.backends.host import HostArrays, rows_contiguous
 
 # Up to this many users their Gram matrix is small: 8 MB.
 FEW_USERS = 1000
-# Rows of a column's dot product that are summed in the array's own precision.
-DOT_ROWS = 2048
 # Rows of VV' that are formed at a time.
 EXACT_ROWS = 256
 
 
-class CpuOperator:
+class CpuOperator(HostArrays):
     """X = L'L - diag(c) on the CPU; see :class:`movieembed.backends.base.Operator`.
 
     Parameters
@@ -106,31 +105,11 @@ class CpuOperator:
         squares, _ = panels.sums()
         return float(squares.sum())
 
-    def asarray(self, host: NDArray[Any]) -> NDArray[Any]:
-        return np.ascontiguousarray(host, dtype=self.dtype)
-
-    def to_host(self, array: NDArray[Any]) -> NDArray[Any]:
-        return array
-
-    def astype(self, A: NDArray[Any]) -> NDArray[Any]:
-        return np.ascontiguousarray(A, dtype=self.dtype)
-
-    def empty(self, k: int) -> NDArray[Any]:
-        return np.empty((self.n_items, k), dtype=self.dtype)
-
     def apply(self, V: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
         if out is None:
             out = self.empty(V.shape[1])
         self._product.apply(rows_contiguous(V), out, n_threads=self.n_threads)
         return out
-
-    def gram(self, A: NDArray[Any], B: NDArray[Any] | None = None) -> NDArray[np.float64]:
-        B = None if B is None else rows_contiguous(B)
-        return _core.tall_gram(rows_contiguous(A), B, n_threads=self.n_threads)
-
-    def weighted_gram(self, A: NDArray[Any], weights: NDArray[Any]) -> NDArray[np.float64]:
-        w = np.ascontiguousarray(weights, dtype=np.float64)
-        return _core.tall_gram(rows_contiguous(A), w=w, n_threads=self.n_threads)
 
     def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
         V = rows_contiguous(V)
@@ -147,84 +126,6 @@ class CpuOperator:
         V = rows_contiguous(V)
         squares = self._product.squared_norm(V, n_threads=self.n_threads)
         return squares - float(self._squares @ self.row_dots(V, V))
-
-    def moments(self, V: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return _core.moments(rows_contiguous(V), n_threads=self.n_threads)
-
-    def scale_rows(self, weights: NDArray[np.float64], A: NDArray[Any]) -> NDArray[Any]:
-        scaled: NDArray[Any] = weights.astype(self.dtype, copy=False)[:, None] * A
-        return scaled
-
-    def scale_columns(self, A: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[Any]:
-        scaled: NDArray[Any] = A * weights.astype(self.dtype, copy=False)
-        return scaled
-
-    def hstack(self, blocks: list[NDArray[Any]]) -> NDArray[Any]:
-        return np.concatenate(blocks, axis=1)
-
-    def matmul(
-        self,
-        A: NDArray[Any],
-        C: NDArray[np.float64],
-        out: NDArray[Any] | None = None,
-        add: bool = False,
-    ) -> NDArray[Any]:
-        if out is None:
-            out = self.empty(C.shape[1])
-        _core.tall_times_small(
-            rows_contiguous(A),
-            np.ascontiguousarray(C, dtype=self.dtype),
-            out,
-            add,
-            n_threads=self.n_threads,
-        )
-        return out
-
-    def residual(
-        self,
-        Q: NDArray[Any],
-        XQ: NDArray[Any],
-        delta: NDArray[Any],
-        theta: NDArray[np.float64],
-        scale: float = 1.0,
-        out: NDArray[Any] | None = None,
-    ) -> NDArray[Any]:
-        if out is None:
-            out = self.empty(Q.shape[1])
-        _core.eigen_residual(
-            rows_contiguous(Q),
-            rows_contiguous(XQ),
-            np.ascontiguousarray(delta, dtype=np.float64),
-            np.ascontiguousarray(theta),
-            scale,
-            out,
-            n_threads=self.n_threads,
-        )
-        return out
-
-    def row_dots(self, A: NDArray[Any], B: NDArray[Any]) -> NDArray[np.float64]:
-        return _core.row_dots(rows_contiguous(A), rows_contiguous(B), n_threads=self.n_threads)
-
-    def column_dots(self, A: NDArray[Any], B: NDArray[Any]) -> NDArray[np.float64]:
-        total = np.zeros(A.shape[1])
-        for start in range(0, len(A), DOT_ROWS):
-            rows = slice(start, start + DOT_ROWS)
-            total += np.einsum("ij,ij->j", A[rows], B[rows])
-        return total
-
-    def masked_gradient(
-        self, V: NDArray[Any], XV: NDArray[Any], G: NDArray[np.float64], n: NDArray[np.float64]
-    ) -> tuple[NDArray[Any], float]:
-        gradient = self.empty(V.shape[1])
-        squares = _core.masked_gradient(
-            rows_contiguous(V),
-            rows_contiguous(XV),
-            np.ascontiguousarray(G, dtype=self.dtype),
-            n,
-            gradient,
-            n_threads=self.n_threads,
-        )
-        return gradient, float(np.sqrt(squares.sum()))
 
     def from_user_vectors(self, U: NDArray[Any]) -> NDArray[Any]:
         out = self.empty(U.shape[1])
@@ -255,13 +156,6 @@ class CpuOperator:
         squares = self.matrix.data.astype(np.float64) ** 2
         np.fill_diagonal(gram, np.add.reduceat(squares, self.matrix.indptr[:-1]))
         return gram
-
-
-def rows_contiguous(A: NDArray[Any]) -> NDArray[Any]:
-    """A itself if its rows are contiguous, perhaps apart from each other, else a copy."""
-    if A.strides[1] == A.itemsize and A.strides[0] >= A.shape[1] * A.itemsize:
-        return A
-    return np.ascontiguousarray(A)
 
 
 def spread(lengths: NDArray[Any], count: int) -> NDArray[np.int64]:

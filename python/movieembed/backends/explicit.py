@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from movieembed import _core
 from movieembed._matrix import core_csr
-from movieembed.backends.cpu import CpuOperator, rows_contiguous
+from movieembed.backends.cpu import CpuOperator
+from movieembed.backends.host import rows_contiguous
 
 BLOCK_ROWS = 512
 
