@@ -19,6 +19,7 @@ from movieembed.cli import app
 PACKAGES = {
     "ann": ("usearch", "hnswlib", "faiss"),
     "cuda": ("cupy",),
+    "dask": ("distributed",),
     "evaluation": ("implicit",),
     "export": ("safetensors",),
     "map": ("openTSNE",),
@@ -28,6 +29,7 @@ FOR_DEVELOPERS = {"cuda-check", "test", "docs", "lint", "bench"}
 FUNCTIONS: list[tuple[str, Callable[[Any, Path], object]]] = [
     ("ann", lambda model, out: me.AnnIndex(model)),
     ("ann", lambda model, out: me.AnnIndex(model, library="usearch")),
+    ("dask", lambda model, out: me.MovieEmbedding(2, backend="dask").fit(model.likes_)),
     ("cuda", lambda model, out: me.MovieEmbedding(2, backend="cuda").fit(model.likes_)),
     ("evaluation", lambda model, out: evaluation.als(me.Likes.from_matrix(model.likes_))),
     ("export", lambda model, out: me.export_safetensors(model, out / "v.safetensors")),

@@ -92,9 +92,10 @@ class Embedding(Recommender):
         memory and finds the optimum to about 1e-5.
     random_state : int, numpy Generator, RandomState or None, default=None
         For the random start. The same seed and thread count give the same bits.
-    backend : {"auto", "cpu", "cuda"}, default="auto"
-        Where the work is done: on this machine's cores, or on an NVIDIA GPU (with the extra
-        ``cuda``). "auto" is where the likes are: "cuda" for a matrix of CuPy, else "cpu".
+    backend : {"auto", "cpu", "cuda", "dask"}, default="auto"
+        Where the work is done: on this machine's cores, on an NVIDIA GPU (with the extra ``cuda``),
+        or on the workers of the current Dask client (with the extra ``dask``). "auto" is where the
+        likes are: "cuda" for a matrix of CuPy, else "cpu".
     n_jobs : int, optional
         Threads; None uses all cores.
     callback : callable, optional

@@ -88,6 +88,23 @@ def on_cuda(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> P
     return Prepared(CudaOperator(matrix, dtype, device, n_threads), scale, column_squares(matrix))
 
 
+def on_dask(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> Prepared:
+    """On the workers of the current Dask client."""
+    from movieembed.backends.dask.cluster import current_client, parts_for
+    from movieembed.backends.dask.operator import DaskOperator
+
+    if weighting.entries is not None:
+        raise ValueError(
+            f"entry_weighting={weighting.entries!r} needs backend='cpu': it forms X, entry by entry"
+        )
+    client = current_client()
+    roots = weighting.user_roots(likes.matrix)
+    scale = weighting.item_scale(likes.matrix, roots)
+    matrix = weighting.scaled(likes.matrix, roots, scale)
+    op = DaskOperator(matrix, dtype, client, parts_for(client), n_threads)
+    return Prepared(op, scale, column_squares(matrix))
+
+
 def column_squares(matrix: sp.csr_array) -> NDArray[np.float64]:
     """The diagonal of L'L."""
     ones = bool((matrix.data == 1).all())
@@ -99,4 +116,4 @@ def column_squares(matrix: sp.csr_array) -> NDArray[np.float64]:
     return squares.astype(np.float64, copy=False)
 
 
-BACKENDS = {"cpu": on_cpu, "cuda": on_cuda}
+BACKENDS = {"cpu": on_cpu, "cuda": on_cuda, "dask": on_dask}
