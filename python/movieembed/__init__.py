@@ -26,9 +26,11 @@ if TYPE_CHECKING:
         cooccurrence_top_k,
     )
     from movieembed.datasets import load_movielens, read_table
+    from movieembed.distributed import DistributedLikes, DistributedSplit
     from movieembed.estimator import MovieEmbedding, load
     from movieembed.exceptions import (
         AmbiguousTitleError,
+        ClusterError,
         DivergenceError,
         DownloadError,
         ItemNotFoundError,
@@ -57,6 +59,9 @@ __version__ = "0.1.0"
 __all__ = [
     "AmbiguousTitleError",
     "AnnIndex",
+    "ClusterError",
+    "DistributedLikes",
+    "DistributedSplit",
     "DivergenceError",
     "DownloadError",
     "ItemIndex",
@@ -100,9 +105,11 @@ _MODULES = {
         "cooccurrence_top_k",
     ),
     "datasets": ("load_movielens", "read_table"),
+    "distributed": ("DistributedLikes", "DistributedSplit"),
     "estimator": ("MovieEmbedding", "load"),
     "exceptions": (
         "AmbiguousTitleError",
+        "ClusterError",
         "DivergenceError",
         "DownloadError",
         "ItemNotFoundError",

@@ -24,6 +24,7 @@ from movieembed._threads import resolve_n_jobs, serial_blas
 from movieembed.backends.base import Operator
 from movieembed.backends.prepare import BACKENDS, backend_of, prepare
 from movieembed.cooccurrence import check_count
+from movieembed.distributed.likes import DistributedLikes, with_items_first
 from movieembed.likes import Likes
 from movieembed.objective import CANCELLED, check_embedding, identity_size
 from movieembed.recommender import Recommender
@@ -94,8 +95,9 @@ class Embedding(Recommender):
         For the random start. The same seed and thread count give the same bits.
     backend : {"auto", "cpu", "cuda", "dask"}, default="auto"
         Where the work is done: on this machine's cores, on an NVIDIA GPU (with the extra ``cuda``),
-        or on the workers of the current Dask client (with the extra ``dask``). "auto" is where the
-        likes are: "cuda" for a matrix of CuPy, else "cpu".
+        or on the workers of a Dask client (with the extra ``dask``): that of DistributedLikes, and
+        for other likes the current one. "auto" is where the likes are: "cuda" for a matrix of CuPy,
+        "dask" for DistributedLikes, else "cpu".
     n_jobs : int, optional
         Threads; None uses all cores.
     callback : callable, optional
@@ -216,7 +218,7 @@ class Embedding(Recommender):
 
         Parameters
         ----------
-        X : Likes, or sparse or dense matrix of shape (n_users, n_items)
+        X : Likes, DistributedLikes, or sparse or dense matrix of shape (n_users, n_items)
             A matrix holds 1 where the user (row) liked the item (column), or real weights. It may
             be on a GPU (CuPy).
         y : None
@@ -286,7 +288,10 @@ class Embedding(Recommender):
             self.embedding_[op.active] = V
             self.cost_ = self._final_cost(op, solution, V)
             self.regularization_ = self._regularization(op, V)
-        self.likes_ = likes.matrix if self.keep_likes else None
+        self.likes_ = None
+        if self.keep_likes:
+            assert isinstance(likes, Likes)
+            self.likes_ = likes.matrix
         for cached in ("_operator_", "_form_"):
             self.__dict__.pop(cached, None)
         self.gap_ = solution.gap
@@ -347,8 +352,11 @@ class Embedding(Recommender):
         again.init, again.backend = self.init, self.backend
         return again
 
-    def _continued(self, X: Any) -> Likes:
+    def _continued(self, X: Any) -> Likes | DistributedLikes:
         """Likes with this model's items first."""
+        if isinstance(X, DistributedLikes):
+            with_items_first(X, self.items_.tolist())
+            return X
         old = self.items_.tolist()
         titles = {} if self.titles_ is None else dict(zip(old, self.titles_, strict=True))
         if isinstance(X, Likes):
@@ -477,9 +485,14 @@ class Embedding(Recommender):
         if self.callback is not None and not callable(self.callback):
             raise TypeError(f"callback must be callable, not {self.callback!r}")
 
-    def _as_likes(self, X: Any) -> Likes:
-        if not isinstance(X, Likes):
+    def _as_likes(self, X: Any) -> Likes | DistributedLikes:
+        if not isinstance(X, Likes | DistributedLikes):
             raise TypeError(f"X must be Likes, not {type(X).__name__}")
+        if isinstance(X, DistributedLikes) and self.keep_likes:
+            raise ValueError(
+                "keep_likes=True would bring the likes of all workers here: leave it out, and "
+                "recommend without refinement"
+            )
         self.__dict__.pop("feature_names_in_", None)
         self.n_features_in_ = X.n_items
         return X

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from movieembed.distributed.likes import DistributedLikes
 from movieembed.embedding import Embedding
 from movieembed.likes import Likes
 
@@ -44,8 +45,8 @@ class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
 
         return model_html(self) if self.__sklearn_is_fitted__() else ""
 
-    def _as_likes(self, X: Any) -> Likes:
-        if isinstance(X, Likes):
+    def _as_likes(self, X: Any) -> Likes | DistributedLikes:
+        if isinstance(X, Likes | DistributedLikes):
             return super()._as_likes(X)
         checked = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
         # The columns of a table are item ids, also the numbers that scikit-learn takes no note of.

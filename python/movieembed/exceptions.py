@@ -11,6 +11,7 @@ from typing import Any
 
 __all__ = [
     "AmbiguousTitleError",
+    "ClusterError",
     "DivergenceError",
     "DownloadError",
     "ItemNotFoundError",
@@ -110,6 +111,17 @@ class DownloadError(MovieEmbedError, OSError):
     ...     except me.DownloadError as error:
     ...         print(type(error).__name__)
     DownloadError
+    """
+
+
+class ClusterError(MovieEmbedError, RuntimeError):
+    """A Dask cluster could not do its part: its scheduler is gone, or it loses worker after worker.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> issubclass(me.ClusterError, RuntimeError)
+    True
     """
 
 

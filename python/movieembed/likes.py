@@ -6,7 +6,7 @@ import math
 import numbers as abstract
 import os
 import warnings
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -185,11 +185,11 @@ class Likes:
         >>> likes, likes.items.tolist(), likes.item_counts.tolist()
         (Likes(2 users x 2 items, 2 likes), ['Emma', 'Ulysses'], [2, 0])
         """
-        _check_option("duplicates", duplicates, ("last", "first", "max", "error"))
-        _check_option("missing", missing, ("raise", "drop"))
-        _check_option("unknown", unknown, ("raise", "drop"))
+        check_option("duplicates", duplicates, ("last", "first", "max", "error"))
+        check_option("missing", missing, ("raise", "drop"))
+        check_option("unknown", unknown, ("raise", "drop"))
         if threshold is not None:
-            threshold = _check_threshold(threshold)
+            threshold = check_threshold(threshold)
         labels = None if items is None else tables.item_labels(items, item_id, title, item)
 
         if sp.issparse(ratings):
@@ -295,23 +295,9 @@ class Likes:
         stacklevel: int = 4,
     ) -> Likes:
         """Likes of checked rows, which are used up: an array as large as they is let go early."""
-        users, columns, values = one_each(rows, duplicates)
-        n_users, n_items = len(rows.user_ids), len(rows.item_ids)
-        starts = np.searchsorted(users, np.arange(n_users + 1, dtype=users.dtype))
-        if values is not None:
-            liked = np.flatnonzero(_reaching(values, threshold, stacklevel))
-            starts, columns = np.searchsorted(liked, starts), columns[liked]
-        largest = max(len(columns), n_users, n_items)
-        index = np.int32 if largest <= np.iinfo(np.int32).max else np.int64
-        matrix = sp.csr_array(
-            (
-                np.ones(len(columns), dtype=np.float32),
-                columns.astype(index, copy=False),
-                starts.astype(index),
-            ),
-            shape=(n_users, n_items),
+        matrix = matrix_of_rows(
+            rows, duplicates, lambda values: _reaching(values, threshold, stacklevel + 2)
         )
-        matrix.has_canonical_format = True
         return object.__new__(cls)._set(
             matrix=matrix,
             users=rows.user_ids,
@@ -437,6 +423,30 @@ class Likes:
         return likes_html(self)
 
 
+def matrix_of_rows(
+    rows: Rows, duplicates: Duplicates, reaching: Callable[[NDArray[Any]], NDArray[np.bool_]]
+) -> sp.csr_array:
+    """The matrix of ones where a rating is reaching, canonical; rows without ratings are likes."""
+    users, columns, values = one_each(rows, duplicates)
+    n_users, n_items = len(rows.user_ids), len(rows.item_ids)
+    starts = np.searchsorted(users, np.arange(n_users + 1, dtype=users.dtype))
+    if values is not None:
+        liked = np.flatnonzero(reaching(values))
+        starts, columns = np.searchsorted(liked, starts), columns[liked]
+    largest = max(len(columns), n_users, n_items)
+    index = np.int32 if largest <= np.iinfo(np.int32).max else np.int64
+    matrix = sp.csr_array(
+        (
+            np.ones(len(columns), dtype=np.float32),
+            columns.astype(index, copy=False),
+            starts.astype(index),
+        ),
+        shape=(n_users, n_items),
+    )
+    matrix.has_canonical_format = True
+    return matrix
+
+
 def movielens_likes(
     source: str | os.PathLike[str],
     threshold: float | None,
@@ -446,10 +456,10 @@ def movielens_likes(
     **where: Any,
 ) -> tuple[Likes, int]:
     """The likes of a MovieLens data set, and how many ratings it has."""
-    _check_option("duplicates", duplicates, ("last", "first", "max", "error"))
-    _check_option("unknown", unknown, ("raise", "drop"))
+    check_option("duplicates", duplicates, ("last", "first", "max", "error"))
+    check_option("unknown", unknown, ("raise", "drop"))
     if threshold is not None:
-        threshold = _check_threshold(threshold)
+        threshold = check_threshold(threshold)
     columns, movies = load_compact(source, **where)
     n_ratings = len(columns["rating"])
     users, user_ids = encode(columns.pop("userId"), "userId", overwrite=True)
@@ -502,12 +512,12 @@ def _check_length(length: int, axis: int, shape: tuple[int, int], argument: str)
     raise ValueError(message)
 
 
-def _check_option(name: str, value: object, allowed: tuple[str, ...]) -> None:
+def check_option(name: str, value: object, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
 
 
-def _check_threshold(threshold: object) -> float:
+def check_threshold(threshold: object) -> float:
     if isinstance(threshold, bool | np.bool_) or not isinstance(threshold, abstract.Real):
         raise TypeError(f"threshold must be a number or None, got {threshold!r}")
     if not math.isfinite(threshold):

@@ -74,11 +74,21 @@ class Weighting:
         """The diagonal of S, or None where it is one."""
         if not self.item_scaling:
             return None
+        return self.scale_of(self.item_squares(matrix, roots))
+
+    def item_squares(
+        self, matrix: sp.csr_array, roots: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """The diagonal of L'WL; that of rows in parts is the sum of the parts'."""
         weights = matrix.data.astype(np.float64)
         if roots is not None:
             weights *= np.repeat(roots, np.diff(matrix.indptr))
         c: NDArray[Any] = np.bincount(matrix.indices, weights=weights**2, minlength=matrix.shape[1])
-        return _power(c, -self.item_scaling / 2)
+        return c
+
+    def scale_of(self, squares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The diagonal of S from that of L'WL."""
+        return _power(squares, -self.item_scaling / 2)
 
     def scaled(
         self,

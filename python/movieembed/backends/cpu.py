@@ -84,26 +84,7 @@ class CpuOperator(HostArrays):
 
     @cached_property
     def frobenius_squared(self) -> float:
-        if not (self.matrix.data == 1).all():
-            users, items = core_pair(self.matrix)
-            squares, _ = _core.cooccurrence_row_sums(
-                users, items, 0, self.n_items, n_threads=self.n_threads
-            )
-            return float(squares.sum())
-        # |L'L|_F = |LL'|_F: the side with the smaller sum of squared row lengths does the work.
-        # What it leaves out is its own diagonal.
-        per_user = np.diff(self.matrix.indptr).astype(np.float64)
-        per_item = np.bincount(self.matrix.indices, minlength=self.n_items).astype(np.float64)
-        of_users, of_items = float(per_user @ per_user), float(per_item @ per_item)
-        if of_items < of_users:
-            return self._off_diagonal_squares(self.matrix.T.tocsr()) + of_users - of_items
-        return self._off_diagonal_squares(self.matrix)
-
-    def _off_diagonal_squares(self, matrix: sp.csr_array) -> float:
-        panels = _core.CooccurrencePanels(core_csr(matrix), 0, n_threads=self.n_threads)
-        panels.add(0, len(panels.work), n_threads=self.n_threads)
-        squares, _ = panels.sums()
-        return float(squares.sum())
+        return sum_of_squares(self.matrix, self.n_threads)
 
     def apply(self, V: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
         if out is None:
@@ -156,6 +137,31 @@ class CpuOperator(HostArrays):
         squares = self.matrix.data.astype(np.float64) ** 2
         np.fill_diagonal(gram, np.add.reduceat(squares, self.matrix.indptr[:-1]))
         return gram
+
+
+def sum_of_squares(matrix: sp.csr_array, n_threads: int) -> float:
+    """|X|_F^2 for a users x items matrix."""
+    if not (matrix.data == 1).all():
+        users, items = core_pair(matrix)
+        squares, _ = _core.cooccurrence_row_sums(
+            users, items, 0, matrix.shape[1], n_threads=n_threads
+        )
+        return float(squares.sum())
+    # |L'L|_F = |LL'|_F: the side with the smaller sum of squared row lengths does the work.
+    # What it leaves out is its own diagonal.
+    per_user = np.diff(matrix.indptr).astype(np.float64)
+    per_item = np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.float64)
+    of_users, of_items = float(per_user @ per_user), float(per_item @ per_item)
+    if of_items < of_users:
+        return _off_diagonal_squares(matrix.T.tocsr(), n_threads) + of_users - of_items
+    return _off_diagonal_squares(matrix, n_threads)
+
+
+def _off_diagonal_squares(matrix: sp.csr_array, n_threads: int) -> float:
+    panels = _core.CooccurrencePanels(core_csr(matrix), 0, n_threads=n_threads)
+    panels.add(0, len(panels.work), n_threads=n_threads)
+    squares, _ = panels.sums()
+    return float(squares.sum())
 
 
 def spread(lengths: NDArray[Any], count: int) -> NDArray[np.int64]:

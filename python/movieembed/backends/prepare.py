@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from movieembed._device import is_on_gpu
 from movieembed.backends.base import Operator
 from movieembed.backends.cpu import CpuOperator
 from movieembed.backends.explicit import ExplicitOperator
+from movieembed.distributed.likes import DistributedLikes
 from movieembed.likes import Likes
 from movieembed.weighting import Weighting
 
@@ -42,7 +44,7 @@ def prepare(backend: str, likes: Any, weighting: Weighting, dtype: Any, n_thread
     ----------
     backend : str
         One of `BACKENDS`.
-    likes : Likes
+    likes : Likes, or DistributedLikes for "dask"
     weighting : Weighting
     dtype : dtype
         float32 or float64.
@@ -53,11 +55,15 @@ def prepare(backend: str, likes: Any, weighting: Weighting, dtype: Any, n_thread
     -------
     Prepared
     """
+    if isinstance(likes, DistributedLikes) and backend != "dask":
+        raise ValueError(f"backend={backend!r} takes Likes; DistributedLikes take backend='dask'")
     return BACKENDS[backend](likes, weighting, dtype, n_threads)
 
 
 def backend_of(X: Any) -> str:
-    """Where likes are: "cuda" for those on a GPU, else "cpu"."""
+    """Where likes are: "dask" for distributed ones, "cuda" for those on a GPU, else "cpu"."""
+    if isinstance(X, DistributedLikes):
+        return "dask"
     return "cuda" if is_on_gpu(X) else "cpu"
 
 
@@ -88,21 +94,20 @@ def on_cuda(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> P
     return Prepared(CudaOperator(matrix, dtype, device, n_threads), scale, column_squares(matrix))
 
 
-def on_dask(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> Prepared:
-    """On the workers of the current Dask client."""
-    from movieembed.backends.dask.cluster import current_client, parts_for
+def on_dask(
+    likes: Likes | DistributedLikes, weighting: Weighting, dtype: Any, n_threads: int
+) -> Prepared:
+    """On the workers of a Dask client: that of distributed likes, else the current one."""
     from movieembed.backends.dask.operator import DaskOperator
 
     if weighting.entries is not None:
         raise ValueError(
             f"entry_weighting={weighting.entries!r} needs backend='cpu': it forms X, entry by entry"
         )
-    client = current_client()
-    roots = weighting.user_roots(likes.matrix)
-    scale = weighting.item_scale(likes.matrix, roots)
-    matrix = weighting.scaled(likes.matrix, roots, scale)
-    op = DaskOperator(matrix, dtype, client, parts_for(client), n_threads)
-    return Prepared(op, scale, column_squares(matrix))
+    if not isinstance(likes, DistributedLikes):
+        likes = DistributedLikes.from_likes(likes)
+    op = DaskOperator(likes, weighting, dtype, n_threads)
+    return Prepared(op, op.item_scale, op.item_squares)
 
 
 def column_squares(matrix: sp.csr_array) -> NDArray[np.float64]:
@@ -116,4 +121,8 @@ def column_squares(matrix: sp.csr_array) -> NDArray[np.float64]:
     return squares.astype(np.float64, copy=False)
 
 
-BACKENDS = {"cpu": on_cpu, "cuda": on_cuda, "dask": on_dask}
+BACKENDS: dict[str, Callable[[Any, Weighting, Any, int], Prepared]] = {
+    "cpu": on_cpu,
+    "cuda": on_cuda,
+    "dask": on_dask,
+}

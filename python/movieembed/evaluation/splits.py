@@ -76,10 +76,9 @@ def split_random(likes: Likes, share: float = 0.2, *, random_state: Any = None) 
     (24, 6)
     """
     _check_share(share)
-    lengths = np.diff(likes.matrix.indptr)
-    counts = np.floor(share * lengths + 0.5).astype(np.int64)
-    held = _drawn(likes.matrix, counts, np.random.default_rng(random_state))
-    return _within_users(likes, held)
+    train, held = held_at_random(likes.matrix, share, np.random.default_rng(random_state))
+    parts = _with_something_held(train, held)
+    return Split(_likes_of(likes, train, likes.users), *parts)
 
 
 def split_last(
@@ -256,6 +255,15 @@ def _selected(matrix: sp.csr_array, kept: NDArray[np.bool_]) -> sp.csr_array:
 
 def _likes_of(likes: Likes, matrix: sp.csr_array, users: NDArray[Any]) -> Likes:
     return Likes.from_matrix(matrix, users=users, items=likes.items, titles=likes.titles)
+
+
+def held_at_random(
+    matrix: sp.csr_array, share: float, rng: np.random.Generator
+) -> tuple[sp.csr_array, sp.csr_array]:
+    """A share of each row, rounded, drawn at random: what is left, and what is held out."""
+    counts = np.floor(share * np.diff(matrix.indptr) + 0.5).astype(np.int64)
+    held = _drawn(matrix, counts, rng)
+    return _selected(matrix, ~held), _selected(matrix, held)
 
 
 def _within_users(likes: Likes, held: NDArray[np.bool_]) -> Split:

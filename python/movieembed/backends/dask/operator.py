@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from functools import cached_property
-from itertools import combinations
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed.backends.cpu import spread, without_idle
-from movieembed.backends.dask import part
+from movieembed.backends.cpu import spread
+from movieembed.backends.dask import part, statistics
 from movieembed.backends.host import HostArrays, rows_contiguous
+from movieembed.distributed.cluster import Cluster, new_key
+from movieembed.distributed.likes import DistributedLikes
+from movieembed.weighting import Weighting
 
 # Rows of VV' that are formed at a time by the exact cost.
 EXACT_ROWS = 256
@@ -25,36 +25,52 @@ class DaskOperator(HostArrays):
 
     Parameters
     ----------
-    matrix : csr_array, shape (n_users, n_items)
-        Canonical likes or weights.
+    likes : DistributedLikes
+    weighting : Weighting
+        Without weights of single entries.
     dtype : dtype
         float32 or float64.
-    client : distributed.Client
-    n_parts : int
     n_threads : int, default=0
         Of this process's kernels.
 
+    Attributes
+    ----------
+    item_scale : ndarray of float64, shape (n_all_items,), or None
+        The diagonal of S, as a model keeps it.
+    item_squares : ndarray of float64, shape (n_all_items,)
+        The diagonal of the scaled L'L.
+
     Notes
     -----
-    A product sends V to the workers that lack it and reduces the parts' terms in a tree of pairs,
-    always the same: for one number of parts the result is the same whatever the workers.
-    A part is a task on the likes that this process holds, so a worker that is lost takes nothing
-    along: its parts are cut again.
+    A product sends V to each worker once and sums the parts' terms in a tree of pairs, always the
+    same: for one cut into parts the result is the same whatever the workers.
     """
 
     def __init__(
-        self, matrix: sp.csr_array, dtype: Any, client: Any, n_parts: int, n_threads: int = 0
+        self, likes: DistributedLikes, weighting: Weighting, dtype: Any, n_threads: int = 0
     ) -> None:
         self.dtype = np.dtype(dtype)
-        self.client = client
         self.n_threads = n_threads
-        self.matrix, self.active = without_idle(matrix)
-        self.n_users, self.n_items = self.matrix.shape
-        self.bounds = part_bounds(self.matrix.indptr, n_parts)
-        self.parts = [
-            client.submit(part.Part, self.matrix[first:last], pure=False)
-            for first, last in zip(self.bounds[:-1], self.bounds[1:], strict=True)
-        ]
+        self.cluster: Cluster = likes.cluster
+        self.item_scale: NDArray[np.float64] | None = None
+        if weighting.item_scaling:
+            c = self.cluster.total("item-squares", part.weighted_squares, likes.parts, weighting)
+            self.item_scale = weighting.scale_of(self.cluster.result(c))
+        # As a task of its own it is sent once, and is there to make a lost part again.
+        scale = None
+        if self.item_scale is not None:
+            key = new_key("item-scale")
+            scale = self.cluster.submit({key: (np.asarray, self.item_scale)}, key)
+        sums = self.cluster.total("reduction", part.reduction, likes.parts, weighting, scale)
+        squares, counts = self.cluster.result(sums)
+        self.item_squares: NDArray[np.float64] = own(squares)
+        self.active: NDArray[np.int64] = np.flatnonzero(counts)
+        key = new_key("active")
+        active = self.cluster.submit({key: (np.asarray, self.active)}, key)
+        self.parts = self.cluster.each("likes", part.reduced, likes.parts, weighting, scale, active)
+        sizes = self.cluster.result(self.cluster.each("users", part.n_users, self.parts))
+        self.bounds: NDArray[np.int64] = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+        self.n_items, self.n_users = len(self.active), int(self.bounds[-1])
         self._other: DaskOperator | None = None
 
     def in_precision(self, dtype: Any) -> DaskOperator:
@@ -66,33 +82,10 @@ class DaskOperator(HostArrays):
             self._other.__dict__.pop("diagonal", None)
         return self._other
 
-    def _reduced(
-        self,
-        task: Callable[..., Any],
-        *arguments: Any,
-        each: list[Any] | None = None,
-        join: Callable[[Any, Any], Any] = part.add,
-    ) -> Any:
-        """The sum over the parts of what a task makes of each."""
-        terms = [
-            self.client.submit(
-                task, held, *([] if each is None else [each[i]]), *arguments, pure=False
-            )
-            for i, held in enumerate(self.parts)
-        ]
-        while len(terms) > 1:
-            pairs = zip(terms[::2], terms[1::2], strict=False)
-            joined = [self.client.submit(join, a, b, pure=False) for a, b in pairs]
-            terms = joined + terms[len(joined) * 2 :]
-        return terms[0].result()
-
-    def _sent(self, V: NDArray[Any]) -> Any:
-        """V where the workers find it, once each; rebuilt from here if one is lost."""
-        return self.client.submit(np.asarray, np.ascontiguousarray(V), pure=False)
-
     @cached_property
     def _squares(self) -> NDArray[np.float64]:
-        return own(self._reduced(part.squares))
+        total = self.cluster.total("item-squares", part.squares, self.parts)
+        return own(self.cluster.result(total))
 
     @cached_property
     def diagonal(self) -> NDArray[Any]:
@@ -100,31 +93,29 @@ class DaskOperator(HostArrays):
 
     @cached_property
     def frobenius_squared(self) -> float:
-        # |X|^2 = |LL'|^2 - |c|^2. With S(p) the squares of LL' off its diagonal over p's users, the
-        # cross terms of two parts are S(p and q) - S(p) - S(q).
-        alone = [self.client.submit(part.user_gram_squares, p, pure=False) for p in self.parts]
-        pairs = [
-            self.client.submit(part.user_gram_squares, p, q, pure=False)
-            for p, q in combinations(self.parts, 2)
-        ]
-        own = self.client.gather(alone)
-        together = self.client.gather(pairs)
-        off = sum(together) - (len(own) - 2) * sum(own)
-        return float(off + self._reduced(part.diagonal_squares) - self._squares @ self._squares)
+        return statistics.frobenius_squared(self.cluster, self.parts)
 
     def apply(self, V: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
-        XV, _ = self._reduced(part.apply, self._sent(V), join=part.add_pairs)
+        XV, _ = self._product(V)
         if out is None:
             return own(XV)
         out[...] = XV
         return out
 
     def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
-        XV, squares = self._reduced(part.apply, self._sent(V), join=part.add_pairs)
+        XV, squares = self._product(V)
         return own(XV), squares - self._diagonal_form(V)
 
+    def _product(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
+        found: tuple[NDArray[Any], float] = self.cluster.sum_with(
+            "product", part.apply, self.parts, np.ascontiguousarray(V)
+        )
+        return found
+
     def quadratic_form(self, V: NDArray[Any]) -> float:
-        squares = self._reduced(part.squared_norm, self._sent(V))
+        squares = self.cluster.sum_with(
+            "squared-norm", part.squared_norm, self.parts, np.ascontiguousarray(V)
+        )
         return float(squares) - self._diagonal_form(V)
 
     def _diagonal_form(self, V: NDArray[Any]) -> float:
@@ -132,26 +123,36 @@ class DaskOperator(HostArrays):
         return float(self._squares @ self.row_dots(V, V))
 
     def from_user_vectors(self, U: NDArray[Any]) -> NDArray[Any]:
-        rows = [
-            self.asarray(U[first:last])
-            for first, last in zip(self.bounds[:-1], self.bounds[1:], strict=True)
-        ]
-        return own(self._reduced(part.to_items, each=rows))
+        rows = [self.asarray(U[a:b]) for a, b in self._ranges()]
+        return own(self.cluster.sum_with("to-items", part.to_items, self.parts, each=rows))
+
+    def _ranges(self) -> list[tuple[int, int]]:
+        return list(zip(self.bounds[:-1].tolist(), self.bounds[1:].tolist(), strict=True))
 
     def exact_cost(self, V: NDArray[Any]) -> float:
         V = V.astype(np.float64, copy=False)
         total = 0.0
         for start in range(0, self.n_items, EXACT_ROWS):
-            rows = slice(start, min(start + EXACT_ROWS, self.n_items))
-            gram = self._reduced(part.gram_rows, rows)
+            rows = np.arange(start, min(start + EXACT_ROWS, self.n_items))
+            gram = self.cluster.result(
+                self.cluster.total("rows-of-x", part.gram_rows, self.parts, rows)
+            )
             residual = V[rows] @ V.T - gram.toarray()
-            residual[np.arange(len(residual)), np.arange(rows.start, rows.stop)] = 0
+            residual[np.arange(len(rows)), rows] = 0
             total += float(np.vdot(residual, residual))
         return total
 
     def some_users(self, count: int) -> NDArray[Any]:
-        rows: NDArray[Any] = self.matrix[spread(np.diff(self.matrix.indptr), count)].toarray()
-        return rows.T
+        lengths = self.cluster.result(self.cluster.each("lengths", part.lengths, self.parts))
+        chosen = spread(np.concatenate(lengths), count)
+        key = new_key("some-users")
+        tasks = {}
+        for p, (first, last) in enumerate(self._ranges()):
+            mine = chosen[(chosen >= first) & (chosen < last)] - first
+            if len(mine):
+                tasks[key, p] = (part.dense_rows, self.parts[p], mine)
+        found = self.cluster.result(self.cluster.submit(tasks, list(tasks)))
+        return np.concatenate(found).T
 
     def user_gram(self) -> None:
         return None
@@ -160,12 +161,3 @@ class DaskOperator(HostArrays):
 def own(array: NDArray[Any]) -> NDArray[Any]:
     """What came over the network as an array to work with: aligned, and not read-only."""
     return np.require(array, requirements=["C", "A", "W"])
-
-
-def part_bounds(indptr: NDArray[Any], n_parts: int) -> NDArray[np.int64]:
-    """Cuts between users that give parts about equal numbers of likes."""
-    n_users = len(indptr) - 1
-    targets = np.linspace(0, float(indptr[-1]), min(n_parts, max(n_users, 1)) + 1)
-    cuts = np.searchsorted(indptr, targets)
-    cuts[0], cuts[-1] = 0, n_users
-    return np.unique(cuts).astype(np.int64)

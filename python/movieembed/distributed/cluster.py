@@ -1,0 +1,222 @@
+"""The workers behind a Dask client: tasks by part, their sums, and one error for what is lost."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, TypeVar
+
+from movieembed._progress import tqdm
+from movieembed.exceptions import ClusterError
+
+__all__ = ["Cluster"]
+
+Result = TypeVar("Result")
+
+# How often a step is tried whose inputs went with a worker.
+ATTEMPTS = 4
+
+
+class Cluster:
+    """A Dask client, and how movieembed uses it.
+
+    Parameters
+    ----------
+    client : distributed.Client, str, distributed.deploy.Cluster, or None
+        A client, the address of a scheduler, a cluster such as a LocalCluster, or None for the
+        client that was made last in this process.
+
+    Raises
+    ------
+    ImportError
+        When Dask is not installed.
+    ValueError
+        When there is no client.
+    ClusterError
+        When no scheduler answers at the address.
+    """
+
+    def __init__(self, client: Any = None) -> None:
+        try:
+            self.distributed: Any = import_module("distributed")
+            self.dask: Any = import_module("dask")
+        except ImportError as error:
+            raise ImportError(
+                "backend='dask' needs distributed: pip install 'movieembed[dask]'"
+            ) from error
+        self.owned = False
+        if client is None:
+            try:
+                client = self.distributed.get_client()
+            except ValueError:
+                raise ValueError(
+                    "backend='dask' needs a Dask client: make one first, as client = "
+                    "distributed.Client(address), or distributed.Client() for workers on this "
+                    "machine"
+                ) from None
+        elif not isinstance(client, self.distributed.Client):
+            where = client
+            try:
+                client = self.distributed.Client(where, set_as_default=False)
+            except OSError as error:
+                raise ClusterError(f"no Dask scheduler answers at {where}: {error}") from error
+            self.owned = True
+        self.client = client
+        self.address: str = client.scheduler.address
+
+    def close(self) -> None:
+        """Close the client if it was made here."""
+        if self.owned:
+            self.client.close()
+
+    def n_workers(self) -> int:
+        """Workers at present, at least 1."""
+        return max(1, len(self.kept(self.client.nthreads)))
+
+    def submit(self, tasks: dict[Any, Any], wanted: Any) -> Any:
+        """Futures of some keys of a graph, whose literals may be large."""
+        # They are sent once, and stay with the scheduler so that what is lost is made again.
+        large = {"distributed.admin.large-graph-warning-threshold": 2**62}
+        with self.dask.config.set(large):
+            return self.kept(lambda: self.client.get(tasks, wanted, sync=False))
+
+    def each(
+        self, name: str, task: Callable[..., Any], parts: Sequence[Any], *arguments: Any
+    ) -> list[Any]:
+        """Futures of a task of each part."""
+        key = new_key(name)
+        tasks = {(key, i): (task, part, *arguments) for i, part in enumerate(parts)}
+        futures: list[Any] = self.submit(tasks, list(tasks))
+        return futures
+
+    def total(
+        self,
+        name: str,
+        task: Callable[..., Any],
+        parts: Sequence[Any],
+        *arguments: Any,
+        each: Sequence[Any] | None = None,
+        join: Callable[[Any, Any], Any] | None = None,
+    ) -> Any:
+        """The future of the sum over the parts, in a tree of pairs that is always the same.
+
+        `each` holds one more argument for each part.
+        """
+        tasks, last = tree(name, task, parts, *arguments, each=each, join=join)
+        return self.submit(tasks, last)
+
+    def sum_with(
+        self,
+        name: str,
+        task: Callable[..., Any],
+        parts: Sequence[Any],
+        array: Any = None,
+        *arguments: Any,
+        each: Sequence[Any] | None = None,
+        each_future: Sequence[Any] | None = None,
+    ) -> Any:
+        """The sum itself, of a task that takes something of this process, sent to all workers.
+
+        Or one array of `each` for every part, sent to one worker, or a future each.
+        """
+
+        def attempt() -> Any:
+            sent = () if array is None else (self.scatter(array, broadcast=True),)
+            own = each_future if each is None else self.scatter(list(each))
+            tasks, last = tree(name, task, parts, *sent, *arguments, each=own)
+            return self.client.get(tasks, last, sync=False).result()
+
+        return self.kept(attempt)
+
+    def scatter(self, data: Any, broadcast: bool = False) -> Any:
+        """Data on the workers; lost with them."""
+        return self.client.scatter(data, broadcast=broadcast, hash=False)
+
+    def result(self, futures: Any) -> Any:
+        """What futures become; of a list, a list."""
+        return self.kept(lambda: self.client.gather(futures))
+
+    def follow(self, futures: Sequence[Any], name: str, progress: bool | None) -> None:
+        """Wait for futures behind a bar; the first that fails raises its error here."""
+        bar = tqdm(
+            total=len(futures),
+            desc=name,
+            unit="part",
+            leave=False,
+            disable=None if progress is None else not progress,
+        )
+        with bar, self.translated():
+            for future in self.distributed.as_completed(futures):
+                future.result()
+                bar.update()
+
+    def kept(self, attempt: Callable[[], Result]) -> Result:
+        """The result of a step that is tried again where its inputs went with a worker."""
+        for left in range(ATTEMPTS, 0, -1):
+            with self.translated(again=left > 1):
+                return attempt()
+        raise AssertionError("the last attempt returns or raises")
+
+    @contextmanager
+    def translated(self, again: bool = False) -> Iterator[None]:
+        """ClusterError for what the cluster does wrong; `again` lets a loss pass."""
+        lost = (CancelledError, TimeoutError, self.distributed.comm.CommClosedError)
+        try:
+            yield
+        except self.distributed.scheduler.KilledWorker as error:
+            raise ClusterError(
+                f"{error.allowed_failures + 1} Dask workers died of the task {error.task}, for "
+                "want of memory perhaps: cut the likes into more parts, or give the workers more"
+            ) from error
+        except lost as error:
+            if self.client.status != "running":
+                raise ClusterError(
+                    f"the Dask scheduler at {self.address} is gone: start it again, make a new "
+                    "client, and repeat"
+                ) from error
+            if not again:
+                raise ClusterError(
+                    f"the workers of the Dask scheduler at {self.address} were lost {ATTEMPTS} "
+                    f"times in one step: {error}"
+                ) from error
+
+
+def new_key(name: str) -> str:
+    """A name for the dashboard with a part of its own."""
+    return f"movieembed-{name}-{uuid.uuid4().hex}"
+
+
+def tree(
+    name: str,
+    task: Callable[..., Any],
+    parts: Sequence[Any],
+    *arguments: Any,
+    each: Sequence[Any] | None = None,
+    join: Callable[[Any, Any], Any] | None = None,
+) -> tuple[dict[Any, Any], Any]:
+    """Tasks that sum over parts by pairs of neighbours, and the key of the sum."""
+    key, joined = new_key(name), new_key(f"{name}-sum")
+    extra = [()] * len(parts) if each is None else [(one,) for one in each]
+    tasks: dict[Any, Any] = {
+        (key, i): (task, part, *extra[i], *arguments) for i, part in enumerate(parts)
+    }
+    level = list(tasks)
+    count = itertools.count()
+    while len(level) > 1:
+        above = []
+        for a, b in zip(level[::2], level[1::2], strict=False):
+            above.append((joined, next(count)))
+            tasks[above[-1]] = (add if join is None else join, a, b)
+        level = above + level[2 * len(above) :]
+    return tasks, level[0]
+
+
+def add(a: Any, b: Any) -> Any:
+    """The sum of two results, or of two tuples of results."""
+    if isinstance(a, tuple):
+        return tuple(x + y for x, y in zip(a, b, strict=True))
+    return a + b

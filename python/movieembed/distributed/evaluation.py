@@ -1,0 +1,278 @@
+"""Splits, metrics and recommendations, each part where it is."""
+
+from __future__ import annotations
+
+import copy
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from movieembed._files import replacing
+from movieembed.cooccurrence import check_count
+from movieembed.distributed.blocks import UserRows
+from movieembed.distributed.cluster import Cluster, new_key
+
+if TYPE_CHECKING:
+    from movieembed.distributed.likes import DistributedLikes
+    from movieembed.recommender import Recommender
+
+__all__ = ["DistributedSplit"]
+
+
+@dataclass(frozen=True)
+class DistributedSplit:
+    """Likes in two parts, where they are; :meth:`movieembed.DistributedLikes.split_random` makes it.
+
+    Attributes
+    ----------
+    train : DistributedLikes
+        To fit on.
+    held : list of distributed.Future
+        What each part's users like besides: a csr_array beside each part of `train`.
+
+    Examples
+    --------
+    >>> import distributed
+    >>> import numpy as np
+    >>> import movieembed as me
+    >>> likes = me.Likes.from_matrix((np.random.default_rng(0).random((40, 12)) < 0.5).astype(float))
+    >>> with distributed.Client(processes=False, dashboard_address=":0"):
+    ...     split = me.DistributedLikes.from_likes(likes).split_random()
+    ...     model = me.MovieEmbedding(2, random_state=0).fit(split.train)
+    ...     found = split.evaluate(model, ks=(5,))
+    >>> 0 < found["recall@5"] < 1, int(found["users"])
+    (True, 40)
+    """
+
+    train: DistributedLikes
+    held: list[Any]
+
+    def evaluate(
+        self, model: Recommender, *, ks: tuple[int, ...] = (20,), **options: Any
+    ) -> pd.Series:
+        """Measure a model's lists on what is held out.
+
+        Parameters
+        ----------
+        model : MovieEmbedding
+            Fitted on `train`.
+        ks : tuple of int, default=(20,)
+            Cut-offs.
+        **options
+            Of :meth:`movieembed.MovieEmbedding.recommend`.
+
+        Returns
+        -------
+        Series
+            The metrics of :func:`movieembed.evaluation.ranking_metrics`, averaged over the users
+            with something held out; their number, "users"; the standard error of the first NDCG;
+            and "coverage" and "popularity" of the longest lists, as
+            :func:`movieembed.evaluation.evaluate` gives them.
+
+        Raises
+        ------
+        ValueError
+            When the items of the model are others.
+
+        Examples
+        --------
+        >>> import distributed
+        >>> import numpy as np
+        >>> import movieembed as me
+        >>> likes = me.Likes.from_matrix(np.ones((9, 10)))
+        >>> with distributed.Client(processes=False, dashboard_address=":0"):
+        ...     split = me.DistributedLikes.from_likes(likes).split_random()
+        ...     model = me.MovieEmbedding(1, random_state=0).fit(split.train)
+        ...     float(split.evaluate(model, ks=(2,))["recall@2"])
+        1.0
+        """
+        check_same_items(self.train, model)
+        train = self.train
+        sums: Tallies = train.cluster.sum_with(
+            "evaluate", evaluated, train.parts, bare(model), ks, options, each_future=self.held
+        )
+        means = {name: float(total / sums.users) for name, total in sums.metrics.items()}
+        first = f"ndcg@{ks[0]}"
+        spread = sums.first_squares - sums.users * means[first] ** 2
+        means["users"] = float(sums.users)
+        means[f"{first}_stderr"] = (
+            float(np.sqrt(max(spread, 0) / (sums.users - 1) / sums.users))
+            if sums.users > 1
+            else np.nan
+        )
+        counts = train.item_counts
+        means["coverage"] = float((sums.shown > 0).sum() / max((counts > 0).sum(), 1))
+        wanted = float(sums.held @ counts) / max(sums.held.sum(), 1)
+        shown = float(sums.shown @ counts) / max(sums.shown.sum(), 1)
+        means["popularity"] = shown / wanted if wanted and sums.shown.any() else np.nan
+        return pd.Series(means)
+
+
+@dataclass
+class Tallies:
+    """Sums over users, to be added."""
+
+    users: int
+    metrics: dict[str, float]
+    first_squares: float
+    shown: NDArray[np.int64]
+    held: NDArray[np.int64]
+
+    def __add__(self, other: Tallies) -> Tallies:
+        return Tallies(
+            self.users + other.users,
+            {name: value + other.metrics[name] for name, value in self.metrics.items()},
+            self.first_squares + other.first_squares,
+            self.shown + other.shown,
+            self.held + other.held,
+        )
+
+
+def check_same_items(likes: DistributedLikes, model: Recommender) -> None:
+    """Raise ValueError unless the model's items are the columns of the likes."""
+    model._check_fitted()
+    if not np.array_equal(likes.items, model.items_):
+        raise ValueError(
+            f"the model has {len(model.items_):,} items and the likes {likes.n_items:,}, or in "
+            "another order: read the likes with items=model.items_"
+        )
+
+
+def bare(model: Recommender) -> Recommender:
+    """A model to be sent: without what belongs to this process."""
+    sent = copy.copy(model)
+    for name in ("_operator_", "_form_"):
+        sent.__dict__.pop(name, None)
+    sent.callback = None  # type: ignore[attr-defined]
+    return sent
+
+
+def split_random(likes: DistributedLikes, share: float, random_state: int) -> DistributedSplit:
+    """See :meth:`movieembed.DistributedLikes.split_random`."""
+    from movieembed.distributed.likes import DistributedLikes
+
+    if not 0 < share < 1:
+        raise ValueError(f"share must be between 0 and 1, not {share}")
+    cluster = likes.cluster
+    key, given, held = new_key("split"), new_key("split-given"), new_key("split-held")
+    tasks: dict[Any, Any] = {}
+    for p, part in enumerate(likes.parts):
+        tasks[key, p] = (halved, part, share, [random_state, p])
+        tasks[given, p] = (first_of, (key, p))
+        tasks[held, p] = (second_of, (key, p))
+    range_of_parts = range(len(likes.parts))
+    parts = cluster.submit(tasks, [(kind, p) for kind in (given, held) for p in range_of_parts])
+    train = DistributedLikes(
+        cluster, parts[: len(likes.parts)], likes.items, likes.titles, likes.item_table
+    )
+    if train.n_likes == likes.n_likes:
+        raise ValueError("nothing is held out: users have too few likes for this split")
+    return DistributedSplit(train, parts[len(likes.parts) :])
+
+
+def halved(rows: UserRows, share: float, seed: list[int]) -> tuple[UserRows, sp.csr_array]:
+    """What is kept and what is held out of a part."""
+    from movieembed.evaluation.splits import held_at_random
+
+    kept, held = held_at_random(rows.matrix, share, np.random.default_rng(seed))
+    return UserRows(kept, rows.users), held
+
+
+def first_of(pair: tuple[UserRows, sp.csr_array]) -> UserRows:
+    """What is kept."""
+    return pair[0]
+
+
+def second_of(pair: tuple[UserRows, sp.csr_array]) -> sp.csr_array:
+    """What is held out."""
+    return pair[1]
+
+
+def evaluated(
+    rows: UserRows,
+    held: sp.csr_array,
+    model: Recommender,
+    ks: tuple[int, ...],
+    options: dict[str, Any],
+) -> Tallies:
+    """The sums of a part's users that have something held out."""
+    from movieembed.evaluation.metrics import ranking_metrics
+
+    asked = np.flatnonzero(np.diff(held.indptr))
+    given, held = rows.matrix[asked], held[asked]
+    n_items = rows.matrix.shape[1]
+    columns, _ = model.recommend(given, max(ks), **options)
+    found = ranking_metrics(columns, held, ks=tuple(ks))
+    return Tallies(
+        len(asked),
+        {name: float(values.sum()) for name, values in found.items()},
+        float((found[f"ndcg@{ks[0]}"] ** 2).sum()),
+        np.bincount(columns[columns >= 0], minlength=n_items),
+        np.bincount(held.indices, minlength=n_items),
+    )
+
+
+def recommended(
+    likes: DistributedLikes,
+    model: Recommender,
+    n: int,
+    folder: str | os.PathLike[str] | None,
+    progress: bool | None,
+    options: dict[str, Any],
+) -> pd.DataFrame | list[str]:
+    """See :meth:`movieembed.DistributedLikes.recommend`."""
+    check_same_items(likes, model)
+    n = check_count(n, "n")
+    cluster: Cluster = likes.cluster
+    where = None
+    if folder is not None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        where = str(Path(folder).absolute())
+
+    def attempt() -> Any:
+        sent = cluster.scatter(bare(model), broadcast=True)
+        key = new_key("recommend")
+        tasks = {
+            (key, p): (best_of, part, sent, n, options, where, p)
+            for p, part in enumerate(likes.parts)
+        }
+        futures = cluster.client.get(tasks, list(tasks), sync=False)
+        cluster.follow(futures, "recommend", progress)
+        return cluster.client.gather(futures)
+
+    found = cluster.kept(attempt)
+    return list(found) if where is not None else pd.concat(found, ignore_index=True)
+
+
+def best_of(
+    rows: UserRows,
+    model: Recommender,
+    n: int,
+    options: dict[str, Any],
+    folder: str | None,
+    part: int,
+) -> pd.DataFrame | str:
+    """The best items for a part's users: a table, or the file that it was written to."""
+    columns, scores = model.recommend(rows.matrix, n, **options)
+    there = columns >= 0
+    user, place = np.nonzero(there)
+    table = pd.DataFrame(
+        {
+            "user": rows.users[user],
+            "item": model.items_[columns[there]],
+            "rank": place + 1,
+            "score": scores[there],
+        }
+    )
+    if folder is None:
+        return table
+    path = Path(folder) / f"part-{part:05d}.parquet"
+    with replacing(path) as temporary:
+        table.to_parquet(temporary, index=False)
+    return str(path)
