@@ -12,12 +12,13 @@ import pytest
 import scipy.sparse as sp
 
 import movieembed as me
-from helpers import random_likes
+from helpers import dense_cooccurrence, random_likes, to_dense
 from movieembed._threads import serial_blas
 from movieembed.backends.cpu import CpuOperator
-from movieembed.backends.dask.operator import DaskOperator, part_bounds
+from movieembed.backends.dask.operator import DaskOperator
+from movieembed.distributed.likes import part_bounds
 from movieembed.likes import Likes
-from movieembed.solvers import solve
+from movieembed.weighting import Weighting
 
 distributed = pytest.importorskip("distributed")
 
@@ -39,15 +40,25 @@ def _blas() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("n_parts", [1, 2, 3, 7])
+def spread_out(L: sp.csr_array, n_parts: int, client: Any) -> me.DistributedLikes:
+    return me.DistributedLikes.from_likes(Likes.from_matrix(L), n_parts, client)
+
+
+@pytest.mark.parametrize("n_parts", [1, 2, 3, 4, 7])
 @pytest.mark.parametrize("weights", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_operator(dtype: Any, weights: bool, n_parts: int, client: Any) -> None:
-    L = random_likes(60, 25, 0.3, seed=1, weights=weights)
-    there, here = DaskOperator(L, dtype, client, n_parts), CpuOperator(L, dtype)
+    L = random_likes(60, 45, 0.06, seed=1, weights=weights)
+    here = CpuOperator(L, dtype)
+    assert here.n_users < 60
+    assert here.n_items < 45
+    there = DaskOperator(spread_out(L, n_parts, client), Weighting(), dtype)
     assert len(there.parts) == n_parts
+    assert (there.n_users, there.n_items) == (here.n_users, here.n_items)
     np.testing.assert_array_equal(there.active, here.active)
     np.testing.assert_allclose(there.diagonal, here.diagonal, rtol=1e-6)
+    assert there.diagonal.dtype == dtype
+    np.testing.assert_allclose(there.item_squares, (to_dense(L) ** 2).sum(axis=0), rtol=1e-12)
     assert there.frobenius_squared == pytest.approx(here.frobenius_squared, rel=1e-12)
     tol = 100 * float(np.finfo(dtype).eps)
     for k in (1, 9):
@@ -57,6 +68,9 @@ def test_the_operator(dtype: Any, weights: bool, n_parts: int, client: Any) -> N
         np.testing.assert_allclose(there.apply(V), here.apply(V), rtol=tol, atol=tol * size * 5)
         XV, form = there.evaluate(V)
         assert XV.tobytes() == there.apply(V).tobytes()
+        out = np.full((here.n_items, k + 2), 7, dtype=dtype)
+        assert there.apply(V, out=out[:, 1:-1]).tobytes() == XV.tobytes()
+        assert (out[:, [0, -1]] == 7).all()
         exact = here.quadratic_form(V)
         assert there.quadratic_form(V) == pytest.approx(exact, rel=1e-12, abs=1e-12 * size)
         assert form == pytest.approx(exact, abs=tol * size * float((V**2).sum()))
@@ -67,15 +81,30 @@ def test_the_operator(dtype: Any, weights: bool, n_parts: int, client: Any) -> N
     np.testing.assert_array_equal(there.some_users(5), here.some_users(5))
 
 
-@pytest.mark.parametrize("n_parts", [2, 4])
-def test_the_optimum(n_parts: int, small_likes: Likes, client: Any) -> None:
-    here = CpuOperator(small_likes.matrix)
-    there = DaskOperator(small_likes.matrix, np.float64, client, n_parts)
-    costs = [
-        solve(op, "eigen", 10, rng=np.random.default_rng(0), tol=1e-8, progress=False).cost
-        for op in (here, there)
-    ]
-    assert costs[1] == pytest.approx(costs[0], rel=1e-7)
+@pytest.mark.parametrize("n_parts", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("shape", [(60, 25), (12, 50)])
+def test_counts_are_exact(shape: tuple[int, int], n_parts: int, client: Any) -> None:
+    """Both sides of the sum of squares, and as many rounds of pairs as there can be."""
+    L = random_likes(*shape, 0.3, seed=2)
+    X = dense_cooccurrence(L)
+    likes = spread_out(L, n_parts, client)
+    assert DaskOperator(likes, Weighting(), np.float64).frobenius_squared == (X**2).sum()
+    squares, totals = likes.cooccurrence_sums()
+    np.testing.assert_array_equal(squares, (X**2).sum(axis=1))
+    np.testing.assert_array_equal(totals, X.sum(axis=1))
+    for k in (1, 7, shape[1] + 3):
+        columns, values = likes.cooccurrence_top_k(range(shape[1] - 1, -1, -1), k)
+        expected = me.cooccurrence_top_k(L, k)
+        np.testing.assert_array_equal(columns[::-1], expected[0])
+        np.testing.assert_array_equal(values[::-1], expected[1])
+
+
+def test_sums_of_weights(client: Any) -> None:
+    L = random_likes(60, 25, 0.3, seed=3, weights=True)
+    X = dense_cooccurrence(L)
+    squares, totals = spread_out(L, 3, client).cooccurrence_sums()
+    np.testing.assert_allclose(squares, (X**2).sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(totals, X.sum(axis=1), atol=1e-12)
 
 
 def test_parts_have_alike_many_likes() -> None:
@@ -87,20 +116,31 @@ def test_parts_have_alike_many_likes() -> None:
     assert sizes.sum() == indptr[-1]
     assert sizes.max() - sizes.min() < 100
     assert part_bounds(np.array([0, 3]), 4).tolist() == [0, 1]
-    assert part_bounds(np.array([0]), 4).tolist() == [0]
+    assert part_bounds(np.array([0]), 4).tolist() == [0, 0]
     one_large = sp.csr_array(np.ones((3, 4))).indptr
     assert part_bounds(one_large, 10).tolist() == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("solver", ["eigen", "als"])
-def test_fits(solver: str, client: Any) -> None:
-    L = random_likes(60, 25, 0.3, seed=1)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"solver": "als"},
+        {"item_scaling": "cosine"},
+        {"user_weighting": 0.5, "item_scaling": 0.5},
+        {"n_components": 30},  # above the rank: cost 0
+    ],
+)
+def test_fits(options: dict[str, Any], client: Any) -> None:
+    L = random_likes(22 if "n_components" in options else 60, 25, 0.3, seed=1)
     there, here = (
-        me.MovieEmbedding(4, random_state=0, solver=solver, backend=backend).fit(L)
+        me.MovieEmbedding(**{"n_components": 4, **options}, random_state=0, backend=backend).fit(L)
         for backend in ("dask", "cpu")
     )
-    assert there.cost_ == pytest.approx(here.cost_, rel=1e-7)
+    assert there.cost_ == pytest.approx(here.cost_, rel=1e-7, abs=1e-9)
+    assert there.stop_reason_ == here.stop_reason_
     assert there.regularization_ == pytest.approx(here.regularization_, rel=1e-3)
+    np.testing.assert_allclose(there.item_squares_, here.item_squares_, rtol=1e-12)
 
 
 def test_a_fit_outlives_a_worker(small_likes: Likes) -> None:

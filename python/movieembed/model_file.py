@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FORMAT = "movieembed-model"
 FORMAT_VERSION = 1
 HISTORY_COLUMNS = ("iteration", "cost", "gradient_norm", "seconds")
-PARAMETERS_NOT_KEPT = ("callback", "init")
+PARAMETERS_NOT_KEPT = ("callback", "checkpoint", "init")
 
 Model = TypeVar("Model", bound="Embedding")
 

@@ -1,4 +1,4 @@
-"""What a worker does with ratings: reads a block, numbers its items, parts and gathers its users."""
+"""What a worker does with ratings: reads blocks, numbers items, parts and gathers users."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Summary:
 
 @dataclass
 class Block:
-    """Ratings as they were read, their items numbered among themselves, and what is known of them."""
+    """Ratings as they were read, items numbered among themselves, and what is known of them."""
 
     rows: Rows
     summary: Summary

@@ -27,7 +27,7 @@ __all__ = ["DistributedSplit"]
 
 @dataclass(frozen=True)
 class DistributedSplit:
-    """Likes in two parts, where they are; :meth:`movieembed.DistributedLikes.split_random` makes it.
+    """Likes in two parts, where they are, from :meth:`movieembed.DistributedLikes.split_random`.
 
     Attributes
     ----------
@@ -41,7 +41,8 @@ class DistributedSplit:
     >>> import distributed
     >>> import numpy as np
     >>> import movieembed as me
-    >>> likes = me.Likes.from_matrix((np.random.default_rng(0).random((40, 12)) < 0.5).astype(float))
+    >>> liked = np.random.default_rng(0).random((40, 12)) < 0.5
+    >>> likes = me.Likes.from_matrix(liked.astype(float))
     >>> with distributed.Client(processes=False, dashboard_address=":0"):
     ...     split = me.DistributedLikes.from_likes(likes).split_random()
     ...     model = me.MovieEmbedding(2, random_state=0).fit(split.train)

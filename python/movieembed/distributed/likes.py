@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -227,7 +228,7 @@ class DistributedLikes:
         bounds = part_bounds(matrix.indptr, n_parts or cluster.n_workers())
         key = new_key("users")
         tasks = {}
-        for p, (first, last) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+        for p, (first, last) in enumerate(itertools.pairwise(bounds)):
             indptr = matrix.indptr[first : last + 1]
             own = slice(int(indptr[0]), int(indptr[-1]))
             tasks[key, p] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import warnings
 from collections.abc import Hashable, Sequence
@@ -33,7 +34,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Sources:
-    """Blocks of ratings: names, the futures of frames (None for files), and a table without rows."""
+    """Blocks of ratings: names, futures of frames (None for files), and a table without rows."""
 
     names: list[str]
     frames: list[Any] | None
@@ -113,7 +114,7 @@ def read_parts(
     Blocks are read where there is room; only their summaries, and the item ids, come here.
     """
     read = new_key("read")
-    frames = sources.frames or [None] * len(sources.names)
+    frames = [None] * len(sources.names) if sources.frames is None else sources.frames
     ids = None
     if given is not None:
         key = new_key("item-ids")
@@ -177,14 +178,14 @@ def planned(summaries: Sequence[blocks.Summary], n_parts: int, exact: bool) -> l
         return n_parts
     try:
         ordered = sorted(there, key=lambda s: s.low)
-        if any(a.high >= b.low for a, b in zip(ordered[:-1], ordered[1:], strict=True)):
+        if any(a.high >= b.low for a, b in itertools.pairwise(ordered)):
             return n_parts
     except TypeError:  # numbers here, strings there
         return n_parts
     upto = np.cumsum([s.n_rows for s in summaries])
     cuts = np.searchsorted(upto, np.linspace(0, upto[-1], n_parts + 1), side="left") + 1
     cuts[0], cuts[-1] = 0, len(summaries)
-    runs = [range(a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True) if a < b]
+    runs = [range(a, b) for a, b in itertools.pairwise(cuts) if a < b]
     return runs if len(runs) == n_parts or not exact else n_parts
 
 
@@ -206,7 +207,7 @@ def gather(
     }
     if isinstance(plan, int):
         split, pick = new_key("split"), new_key("exchange")
-        chosen = []
+        chosen: list[list[Any]] = []
         for b in range(len(held)):
             tasks[split, b] = (blocks.parted, (whole, b), dtype, plan)
         for p in range(plan):

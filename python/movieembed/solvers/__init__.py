@@ -29,6 +29,7 @@ from movieembed.solvers.iterate import in_reach, random_start
 from movieembed.solvers.iteration import (
     Callback,
     HistoryEntry,
+    Keeper,
     Solution,
     run,
 )
@@ -84,6 +85,7 @@ def solve(
     tol: float = 1e-8,
     callback: Callback | None = None,
     progress: bool | None = None,
+    checkpoint: Keeper | None = None,
 ) -> Solution:
     """Minimise the cost with a solver by name.
 
@@ -104,7 +106,7 @@ def solve(
         Step length of the descent solvers.
     decay : float
         Of the velocity of "momentum".
-    max_iter, tol, callback, progress
+    max_iter, tol, callback, progress, checkpoint
         See :func:`movieembed.solvers.iteration.run`.
 
     Returns
@@ -143,4 +145,5 @@ def solve(
         progress=progress,
         name=solver,
         hint=hint,
+        checkpoint=checkpoint,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -30,6 +30,16 @@ class HistoryEntry(NamedTuple):
 
 
 Callback = Callable[[HistoryEntry], Any]
+
+
+class Keeper(Protocol):
+    """Keeps the best embedding of a run beyond it; :class:`movieembed.checkpoint.Checkpoint`."""
+
+    past: list[HistoryEntry]
+
+    def keep(self, op: Operator, best: Step, entry: HistoryEntry) -> None:
+        """Take note of an iteration."""
+        ...
 
 
 @dataclass
@@ -123,6 +133,7 @@ def run(
     progress: bool | None = None,
     name: str = "fit",
     hint: str = "",
+    checkpoint: Keeper | None = None,
 ) -> Solution:
     """Drive a solver to its tolerance, its last iteration, the callback's word or Ctrl-C.
 
@@ -143,6 +154,8 @@ def run(
         True shows a bar, False does not, None shows one where standard error is a terminal.
     name, hint : str
         For the bar, and what to do if the run diverges.
+    checkpoint : Keeper, optional
+        Told of every iteration. Iterations and seconds go on where its past ends.
 
     Raises
     ------
@@ -155,7 +168,9 @@ def run(
     # In float32 the terms of the cost are still summed in float64, and roundings average out.
     eps = float(np.finfo(op.dtype).eps)
     noise = (4 if op.dtype == np.float64 else 0.05) * eps * scale
-    start = time.perf_counter()
+    past = checkpoint.past if checkpoint is not None else []
+    done = past[-1].iteration if past else 0
+    start = time.perf_counter() - (past[-1].seconds if past else 0.0)
     history: list[HistoryEntry] = []
     costs: list[float] = []
     best: Step | None = None
@@ -163,12 +178,13 @@ def run(
     gradient_noise = 50 * 4 * eps * scale**0.75
     # Where every step counts, the last rate too: a run that slows down is not flattered.
     windows = (1, 2) if window == 2 else (window,)
-    checked = -window
+    checked = done - window
     missed = 0.0
     quiet = 0
     reason = "max_iter"
     bar = tqdm(
         total=max_iter,
+        initial=done,
         desc=name,
         unit="it",
         leave=False,
@@ -176,13 +192,13 @@ def run(
     )
     try:
         with bar, np.errstate(over="ignore", invalid="ignore"):
-            for iteration, step in enumerate(steps):
+            for iteration, step in enumerate(steps, start=done):
                 entry = HistoryEntry(
                     iteration, step.cost, step.gradient_norm, time.perf_counter() - start
                 )
                 history.append(entry)
                 costs.append(step.cost)
-                bar.update(int(iteration > 0))
+                bar.update(int(iteration > done))
                 bar.set_postfix_str(f"cost {step.cost:.8g}", refresh=False)
                 ceiling = 1e12 * max(costs[0], scale)
                 if not np.isfinite(step.cost) or step.cost > ceiling:
@@ -193,6 +209,8 @@ def run(
                     )
                 if best is None or step.cost < best.cost:
                     best = step
+                if checkpoint is not None:
+                    checkpoint.keep(op, best, entry)
                 gap = max(estimate_gap(costs, w, noise) for w in windows)
                 if noise < gap < np.inf and step.gradient_norm > gradient_noise:
                     norms = [past.gradient_norm for past in history[-1 - 2 * window :]]

@@ -138,7 +138,7 @@ def to_items(part: Part, U: NDArray[Any]) -> NDArray[Any]:
 def squares(part: Part) -> NDArray[np.float64]:
     """The part's term of the diagonal of L'L."""
     values = part.matrix.data.astype(np.float64) ** 2
-    found: NDArray[np.float64] = np.bincount(
+    found: NDArray[Any] = np.bincount(
         part.matrix.indices, weights=values, minlength=part.matrix.shape[1]
     )
     return found

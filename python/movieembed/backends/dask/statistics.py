@@ -118,7 +118,7 @@ def row_totals(rows: Any) -> NDArray[np.float64]:
     data = L.data.astype(np.float64)
     upto = np.concatenate([[0.0], np.cumsum(data)])
     of_user = np.repeat(upto[L.indptr[1:]] - upto[L.indptr[:-1]], np.diff(L.indptr))
-    found: NDArray[np.float64] = np.bincount(
+    found: NDArray[Any] = np.bincount(
         L.indices, weights=data * (of_user - data), minlength=L.shape[1]
     )
     return found

@@ -1,0 +1,176 @@
+"""A fit's best embedding so far, in a file from which another fit goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from movieembed import __version__
+from movieembed._files import replacing
+from movieembed.model_file import DAMAGE
+from movieembed.solvers.iteration import HistoryEntry
+
+if TYPE_CHECKING:
+    from movieembed.backends.base import Operator
+    from movieembed.distributed.likes import DistributedLikes
+    from movieembed.likes import Likes
+    from movieembed.solvers.step import Step
+    from movieembed.weighting import Weighting
+
+__all__ = ["Checkpoint"]
+
+FORMAT = "movieembed-checkpoint"
+FORMAT_VERSION = 1
+# The next writing waits for so many times as long as the last one took.
+PAUSE = 20.0
+
+
+class Checkpoint:
+    """Written while a fit runs, read by the next one; see `checkpoint` of `MovieEmbedding`.
+
+    Parameters
+    ----------
+    path : path
+        The file; its folder must exist.
+    likes : Likes or DistributedLikes
+    n_components : int
+    weighting : Weighting
+
+    Attributes
+    ----------
+    V : ndarray, shape (n_active, n_components), or None
+        What the file holds, one row an item that the operator keeps.
+    past : list of HistoryEntry
+        How it was reached; empty without a file.
+
+    Raises
+    ------
+    ValueError
+        When the file is damaged, or of other likes or parameters.
+    OSError
+        When it cannot be read, or could not be written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        likes: Likes | DistributedLikes,
+        n_components: int,
+        weighting: Weighting,
+    ) -> None:
+        self.path = Path(path)
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(f"checkpoint: the folder {self.path.parent} does not exist")
+        self.of = {
+            "users": likes.n_users,
+            "items": likes.n_items,
+            "likes": likes.n_likes,
+            "item ids": digest(likes.items),
+            "likes of each item": digest(likes.item_counts),
+            "n_components": int(n_components),
+            "item_scaling": weighting.item_scaling,
+            "user_weighting": weighting.user_weighting,
+            "entry_weighting": weighting.entries,
+        }
+        self.V: NDArray[Any] | None = None
+        self.past: list[HistoryEntry] = []
+        self._history: list[HistoryEntry] = []
+        self._unwritten: tuple[Operator, Step] | None = None
+        self._next = 0.0
+        if self.path.exists():
+            self._read()
+
+    def keep(self, op: Operator, best: Step, entry: HistoryEntry) -> None:
+        """Take note of an iteration; write unless the last time was too short ago."""
+        if self.past and entry.iteration <= self.past[-1].iteration:
+            return  # where the file left off
+        self._history.append(entry)
+        self._unwritten = op, best
+        if time.perf_counter() >= self._next:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was not yet written."""
+        if self._unwritten is None:
+            return
+        start = time.perf_counter()
+        op, best = self._unwritten
+        header = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "version": __version__,
+            "of": self.of,
+        }
+        with replacing(self.path) as temporary, temporary.open("wb") as file:
+            np.savez(
+                file,
+                header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+                embedding=op.to_host(best.V),
+                history=np.array([*self.past, *self._history], dtype=np.float64),
+            )
+        self._unwritten = None
+        end = time.perf_counter()
+        self._next = end + PAUSE * (end - start)
+
+    def done(self, converged: bool) -> None:
+        """The end of a fit: remove the file of one that converged, else bring it up to date."""
+        if converged:
+            self.path.unlink(missing_ok=True)
+        else:
+            self.write()
+
+    def start(self, n_active: int) -> NDArray[Any] | None:
+        """The V to start from, for an operator with so many items."""
+        if self.V is not None and self.V.shape[0] != n_active:
+            raise ValueError(
+                f"{self.path} has {self.V.shape[0]:,} items with likes to share, these likes "
+                f"{n_active:,}: remove it, or name another checkpoint"
+            )
+        return self.V
+
+    def _read(self) -> None:
+        try:
+            with np.load(self.path, allow_pickle=False) as loaded:
+                header = json.loads(loaded["header"].tobytes().decode())
+                V, history = loaded["embedding"], loaded["history"]
+            if not isinstance(header, dict) or header.get("format") != FORMAT:
+                raise ValueError("its header is of another format")
+            if header["format_version"] > FORMAT_VERSION:
+                raise ValueError(f"movieembed {header['version']} wrote it, in a newer format")
+            if V.dtype.name not in ("float32", "float64") or V.ndim != 2:
+                raise ValueError(f"its embedding has dtype {V.dtype} and shape {V.shape}")
+            if history.dtype != np.float64 or history.ndim != 2 or history.shape[1] != 4:
+                raise ValueError(f"its history has dtype {history.dtype} and shape {history.shape}")
+            if not np.isfinite(V).all() or not len(history) or V.shape[1] > self.of["n_components"]:
+                raise ValueError("its arrays do not fit")
+            of = dict(header["of"])
+        except DAMAGE as error:
+            if isinstance(error, OSError) and not isinstance(error, zipfile.BadZipFile):
+                raise
+            raise ValueError(
+                f"{self.path} is not a checkpoint of movieembed, or is damaged: {error}; remove "
+                "it, or name another checkpoint"
+            ) from error
+        differing = [name for name, value in self.of.items() if of.get(name) != value]
+        if differing:
+            raise ValueError(
+                f"{self.path} is the checkpoint of another fit, which differs in "
+                f"{', '.join(differing)}: remove it, or name another checkpoint"
+            )
+        self.V = V
+        self.past = [HistoryEntry(int(row[0]), *map(float, row[1:])) for row in history]
+
+
+def digest(array: NDArray[Any]) -> str:
+    """The same for the same values."""
+    if array.dtype.kind == "O":
+        return hashlib.sha256(repr(array.tolist()).encode()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
