@@ -24,6 +24,11 @@ def parallel_from(work: float) -> Iterator[None]:
         _core.set_parallel_threshold(before)
 
 
+def returned(x: Any) -> Any:
+    """What a worker sends back of what it was sent."""
+    return x
+
+
 def random_likes(
     n_users: int, n_items: int, density: float, seed: int, weights: bool = False
 ) -> sp.csr_array:
