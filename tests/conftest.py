@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 import pytest
 
+from helpers import returned
 from movieembed import _core
 from movieembed.datasets import load_movielens
 from movieembed.likes import Likes
 
+T = TypeVar("T")
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -34,6 +39,14 @@ def ratings_movies(movielens_small: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 def small_likes(ratings_movies: tuple[pd.DataFrame, pd.DataFrame]) -> Likes:
     ratings, movies = ratings_movies
     return Likes.from_ratings(ratings, threshold=4.0, items=movies)
+
+
+@pytest.fixture(scope="session")
+def there_and_back() -> Iterator[Callable[[T], T]]:
+    """To a worker process and back, as joblib and multiprocessing send what they work on."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        yield lambda x: pool.submit(returned, x).result()
 
 
 @pytest.fixture(params=_core.gather_isas())

@@ -24,6 +24,11 @@ def parallel_from(work: float) -> Iterator[None]:
         _core.set_parallel_threshold(before)
 
 
+def returned(x: Any) -> Any:
+    """What a worker sends back of what it was sent."""
+    return x
+
+
 def random_likes(
     n_users: int, n_items: int, density: float, seed: int, weights: bool = False
 ) -> sp.csr_array:
@@ -35,6 +40,24 @@ def random_likes(
     else:
         dense = there.astype(np.float32)
     return sp.csr_array(dense)
+
+
+def operator_cases() -> dict[str, sp.csr_array]:
+    """Shapes and contents that an operator may meet, canonical."""
+    return {
+        "tall": random_likes(60, 20, 0.3, seed=1),
+        "wide": random_likes(12, 50, 0.3, seed=2),
+        "tall weights": random_likes(60, 20, 0.3, seed=3, weights=True),
+        "wide weights": random_likes(12, 50, 0.3, seed=4, weights=True),
+        "sparse": random_likes(60, 80, 0.02, seed=5),
+        "sparse weights": random_likes(60, 80, 0.02, seed=6, weights=True),
+        "all liked": random_likes(5, 7, 1.0, seed=7),
+        "nothing liked": random_likes(5, 7, 0.0, seed=8),
+        "one each": sp.csr_array(np.eye(6)),
+        "no users": random_likes(0, 7, 0.5, seed=9),
+        "no items": random_likes(7, 0, 0.5, seed=10),
+        "one item": random_likes(7, 1, 1.0, seed=11),
+    }
 
 
 def to_dense(L: Any) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from cuda_emulator import Emulator, build, compiler, emulated
 from device_arrays import DeviceArray, DeviceModule, HostDevice
-from helpers import random_likes
+from helpers import operator_cases, random_likes
 from movieembed._threads import serial_blas
 from movieembed.backends.cpu import CpuOperator
 from movieembed.backends.cuda import geometry, kernels
@@ -20,7 +20,7 @@ from movieembed.backends.cuda.kernels import Kernels
 from movieembed.backends.cuda.likes import Chunk, host_chunks
 from movieembed.backends.cuda.operator import CudaOperator
 from reference_kernels import ReferenceKernels
-from test_cuda_operator import assert_same_operator, cases
+from test_cuda_operator import assert_same_operator
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler to emulate CUDA with")
 
@@ -182,13 +182,13 @@ def test_gram_rows(
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("name", operator_cases())
 def test_the_operator_on_emulated_kernels(
     name: str, dtype: Any, pair: tuple[Kernels, Emulator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = geometry.cut_rows
     monkeypatch.setattr(geometry, "cut_rows", lambda ptr: whole(ptr, 5))
-    L = cases()[name]
+    L = operator_cases()[name]
     op = CudaOperator(L, dtype, HostDevice(pair[0]))
     assert_same_operator(op, CpuOperator(L, dtype), dtype, widths=(1, 37))
 

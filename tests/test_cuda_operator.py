@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from device_arrays import DeviceArray, HostDevice
-from helpers import dense_cooccurrence, dense_cost, random_likes, to_dense
+from helpers import dense_cooccurrence, dense_cost, operator_cases, random_likes, to_dense
 from movieembed._threads import serial_blas
 from movieembed.backends.cpu import CpuOperator
 from movieembed.backends.cuda import geometry, kernels, operator
@@ -25,21 +24,6 @@ FLOATS = (np.float32, np.float64)
 def _blas() -> Iterator[None]:
     with serial_blas():
         yield
-
-
-def cases() -> dict[str, sp.csr_array]:
-    return {
-        "tall": random_likes(60, 20, 0.3, seed=1),
-        "wide": random_likes(12, 50, 0.3, seed=2),
-        "tall weights": random_likes(60, 20, 0.3, seed=3, weights=True),
-        "wide weights": random_likes(12, 50, 0.3, seed=4, weights=True),
-        "sparse": random_likes(60, 80, 0.02, seed=5),
-        "all liked": random_likes(5, 7, 1.0, seed=7),
-        "nothing liked": random_likes(5, 7, 0.0, seed=8),
-        "no users": random_likes(0, 7, 0.5, seed=9),
-        "no items": random_likes(7, 0, 0.5, seed=10),
-        "one item": random_likes(7, 1, 1.0, seed=11),
-    }
 
 
 def normal(shape: tuple[int, ...], seed: int, dtype: Any) -> NDArray[Any]:
@@ -150,9 +134,9 @@ def assert_same_operator(
 
 @pytest.mark.parametrize("keep_all", [False, True])
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("name", operator_cases())
 def test_the_same_as_the_cpu(name: str, dtype: Any, keep_all: bool) -> None:
-    L = cases()[name]
+    L = operator_cases()[name]
     op = CudaOperator(L, dtype, HostDevice(ReferenceKernels()), keep_all=keep_all)
     assert op.likes.resident
     assert_same_operator(op, CpuOperator(L, dtype, keep_all=keep_all), dtype)
@@ -162,9 +146,9 @@ def test_the_same_as_the_cpu(name: str, dtype: Any, keep_all: bool) -> None:
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("name", operator_cases())
 def test_streamed_likes_give_the_same(name: str, dtype: Any) -> None:
-    L = cases()[name]
+    L = operator_cases()[name]
     device = HostDevice(ReferenceKernels(), free=0)
     op = CudaOperator(L, dtype, device)
     assert op.likes.resident == (op.n_users == 0)
@@ -206,14 +190,14 @@ def test_blocks_of_the_exact_cost_and_of_grams(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(operator, "GRAM_ROWS", 7)
     for name in ("tall", "tall weights"):
         for dtype in FLOATS:
-            op = CudaOperator(cases()[name], dtype, HostDevice(ReferenceKernels()))
-            assert_same_operator(op, CpuOperator(cases()[name], dtype), dtype)
+            op = CudaOperator(operator_cases()[name], dtype, HostDevice(ReferenceKernels()))
+            assert_same_operator(op, CpuOperator(operator_cases()[name], dtype), dtype)
 
 
 def test_counts_are_exact() -> None:
     """Both ways to the sum of squares: over pairs of items, and over pairs of users."""
     ways = set()
-    for name, L in cases().items():
+    for name, L in operator_cases().items():
         if name.endswith("weights"):
             continue
         per_user, per_item = np.diff(L.indptr), np.bincount(L.indices, minlength=L.shape[1])
@@ -244,7 +228,7 @@ def test_another_precision_shares_the_likes() -> None:
 
 
 def test_mistakes_are_told() -> None:
-    op = CudaOperator(cases()["tall"], np.float32, HostDevice(ReferenceKernels()))
+    op = CudaOperator(operator_cases()["tall"], np.float32, HostDevice(ReferenceKernels()))
     wide = op.xp.zeros((op.n_items, 3), dtype=np.float64)
     narrow = op.empty(3)
     for arrays in ((wide, narrow), (narrow, wide)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import signal
 import warnings
 
@@ -594,6 +593,9 @@ def test_the_unit_of_the_weights_does_not_matter(solver, scale):
         ("max_iter", -1, ValueError),
         ("max_iter", 1.5, TypeError),
         ("max_iter", False, TypeError),
+        ("backend", "gpu", ValueError),
+        ("backend", None, ValueError),
+        ("backend", ["cpu"], ValueError),
         ("dtype", "float16", ValueError),
         ("dtype", int, ValueError),
         ("dtype", "double precision", (ValueError, TypeError)),
@@ -693,9 +695,9 @@ def test_fit_returns_itself_and_changes_no_parameter():
     assert clone(model).fit(L0).cost_ == model.cost_
 
 
-def test_pickle():
+def test_a_model_travels_to_workers(there_and_back):
     model = fit(Likes.from_matrix(L0, titles=[f"Film {i}" for i in range(15)]))
-    again = pickle.loads(pickle.dumps(model))
+    again = there_and_back(model)
     pd.testing.assert_frame_equal(again.similar("Film 3"), model.similar("Film 3"))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -98,6 +99,6 @@ def test_cooccurrence_is_the_function_whatever_was_imported_first() -> None:
         loaded_by(f"import movieembed\n{first}\nassert callable(movieembed.cooccurrence)")
 
 
-def test_classes_pickle_by_name() -> None:
-    assert pickle.loads(pickle.dumps(me.MovieEmbedding)) is me.MovieEmbedding
-    assert pickle.loads(pickle.dumps(me.Likes)) is me.Likes
+def test_classes_travel_to_workers_by_name(there_and_back: Callable[..., Any]) -> None:
+    assert there_and_back(me.MovieEmbedding) is me.MovieEmbedding
+    assert there_and_back(me.Likes) is me.Likes

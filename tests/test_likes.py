@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pickle
 import warnings
 from collections.abc import Callable
 from fractions import Fraction
@@ -817,10 +816,12 @@ def test_repeats_in_a_ratings_matrix_follow_duplicates() -> None:
 # --- the object --------------------------------------------------------------------------------
 
 
-def test_likes_cannot_be_reassigned_and_survive_pickling(small_likes: Likes) -> None:
+def test_likes_cannot_be_reassigned_and_travel_to_workers(
+    small_likes: Likes, there_and_back: Callable[..., Any]
+) -> None:
     with pytest.raises(AttributeError):
         small_likes.users = np.arange(3)  # type: ignore[misc]
-    copy = pickle.loads(pickle.dumps(small_likes))
+    copy = there_and_back(small_likes)
     assert_same(copy, small_likes)
     assert isinstance(copy.item_index(), ItemIndex)
     assert copy != small_likes

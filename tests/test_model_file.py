@@ -193,10 +193,10 @@ def test_loaded_models_are_their_own(tmp_path):
     assert two.n_features_in_ == N_ITEMS
 
 
-def test_loaded_model_can_be_pickled_and_refitted(tmp_path):
+def test_a_loaded_model_travels_to_workers_and_is_refitted(tmp_path, there_and_back):
     model = fit(likes(titles=TITLES))
     model.save(tmp_path / "m.npz")
-    loaded = pickle.loads(pickle.dumps(me.load(tmp_path / "m.npz")))
+    loaded = there_and_back(me.load(tmp_path / "m.npz"))
     assert_same(model, loaded)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -8,7 +8,14 @@ import pytest
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from helpers import dense_cooccurrence, dense_gradient, parallel_from, random_likes, to_dense
+from helpers import (
+    dense_cooccurrence,
+    dense_gradient,
+    operator_cases,
+    parallel_from,
+    random_likes,
+    to_dense,
+)
 from movieembed._threads import serial_blas
 from movieembed.backends import cpu
 from movieembed.backends.cpu import CpuOperator, without_idle
@@ -23,23 +30,6 @@ def _parallel_with_blas() -> Iterator[None]:
         yield
 
 
-def cases() -> dict[str, sp.csr_array]:
-    return {
-        "tall": random_likes(60, 20, 0.3, seed=1),
-        "wide": random_likes(12, 50, 0.3, seed=2),
-        "tall weights": random_likes(60, 20, 0.3, seed=3, weights=True),
-        "wide weights": random_likes(12, 50, 0.3, seed=4, weights=True),
-        "sparse": random_likes(60, 80, 0.02, seed=5),
-        "sparse weights": random_likes(60, 80, 0.02, seed=6, weights=True),
-        "all liked": random_likes(5, 7, 1.0, seed=7),
-        "nothing liked": random_likes(5, 7, 0.0, seed=8),
-        "one each": sp.csr_array(np.eye(6)),
-        "no users": random_likes(0, 7, 0.5, seed=9),
-        "no items": random_likes(7, 0, 0.5, seed=10),
-        "one item": random_likes(7, 1, 1.0, seed=11),
-    }
-
-
 def normal(shape: tuple[int, ...], seed: int, dtype: Any) -> NDArray[Any]:
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
@@ -51,9 +41,9 @@ def eps(dtype: Any, factor: float = 30) -> float:
 # --- the reduction ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("name", operator_cases())
 def test_without_idle_leaves_x_as_it_is(name: str) -> None:
-    L = cases()[name]
+    L = operator_cases()[name]
     dense, X = to_dense(L), dense_cooccurrence(L)
     met = dense_cooccurrence(dense != 0) > 0
     reduced, active = without_idle(L)
@@ -72,9 +62,9 @@ def test_without_idle_leaves_x_as_it_is(name: str) -> None:
         assert (np.diff(row) > 0).all()
 
 
-@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("name", operator_cases())
 def test_without_idle_can_keep_every_item(name: str) -> None:
-    L = cases()[name]
+    L = operator_cases()[name]
     dense = to_dense(L)
     reduced, active = without_idle(L, keep_all=True)
     np.testing.assert_array_equal(active, np.arange(L.shape[1]))
@@ -86,7 +76,7 @@ def test_without_idle_can_keep_every_item(name: str) -> None:
 
 def test_without_idle_touches_nothing() -> None:
     for name in ("sparse weights", "tall"):
-        L = cases()[name]
+        L = operator_cases()[name]
         before = L.copy()
         for array in (L.data, L.indices, L.indptr):
             array.flags.writeable = False
@@ -110,9 +100,9 @@ def test_without_idle_on_an_example() -> None:
 
 @pytest.mark.parametrize("keep_all", [False, True])
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("name", operator_cases())
 def test_operator(name: str, dtype: Any, keep_all: bool) -> None:
-    L = cases()[name]
+    L = operator_cases()[name]
     for n_threads in (1, 3):
         op = CpuOperator(L, dtype, n_threads, keep_all)
         M = to_dense(L)[(to_dense(L) != 0).sum(axis=1) >= 2][:, op.active]
@@ -159,7 +149,7 @@ def test_operator(name: str, dtype: Any, keep_all: bool) -> None:
 def test_counts_are_exact() -> None:
     """Both ways to the sum of squares: over pairs of items, and over pairs of users."""
     ways = set()
-    for name, L in cases().items():
+    for name, L in operator_cases().items():
         if name.endswith("weights"):
             continue
         per_user, per_item = np.diff(L.indptr), np.bincount(L.indices, minlength=L.shape[1])
@@ -265,9 +255,9 @@ def test_another_precision_shares_the_likes() -> None:
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("name", operator_cases())
 def test_user_gram(name: str, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    op = CpuOperator(cases()[name], dtype)
+    op = CpuOperator(operator_cases()[name], dtype)
     M = to_dense(op.matrix)
     gram = op.user_gram()
     assert gram is not None

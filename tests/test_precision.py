@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import movieembed as me
 from helpers import dense_cooccurrence, random_likes
+from movieembed import regularization
 from movieembed.backends.cpu import CpuOperator
 from movieembed.likes import Likes
 from movieembed.precision import PrecisionForm, Preconditioner, refine
@@ -319,6 +320,25 @@ def test_columns_are_refined_each_with_its_own_regularization(likes: sp.csr_arra
     for i, value in enumerate(values):
         alone = refine(op, parts[i], squares, value, X, 2)
         np.testing.assert_allclose(both[:, 4 * i : 4 * i + 4], alone, rtol=1e-10, atol=1e-14)
+
+
+def test_regularization_is_chosen_from_the_error_of_each_value(small_likes: Likes) -> None:
+    op = CpuOperator(small_likes.matrix)
+    squares = op.diagonal.astype(float)
+    V = me.MovieEmbedding(10, random_state=0).fit(small_likes).embedding_[op.active]
+    X = op.asarray(op.some_users(regularization.SAMPLE))
+    values = squares.sum() / op.n_users * np.array(regularization.MULTIPLES)
+    errors = []
+    for value in values:
+        form = PrecisionForm(V, squares, value)
+        P = Preconditioner(op, form, np.arange(op.n_items))
+        y = refine(op, P, squares, value, X, regularization.STEPS)
+        left_out = y / form.diagonal[:, None] / (1 - (X * y).sum(axis=0))
+        errors.append((left_out**2).sum())
+    assert errors[1] < min(errors[0], errors[2])
+    a, b, _ = np.polyfit(np.log(values), np.log(errors), 2)
+    chosen = regularization.choose_regularization(op, V, squares)
+    assert chosen == pytest.approx(np.exp(-b / (2 * a)), rel=1e-6)
 
 
 def test_regularization_of_a_users_choice(likes: sp.csr_array) -> None:

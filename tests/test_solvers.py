@@ -231,6 +231,13 @@ def test_als_first_direction_is_the_least_squares_step():
     )
 
 
+def test_als_goes_along_conjugate_directions(small_likes):
+    """The plain steps need 90 iterations and more."""
+    model = fit(small_likes, 10, solver="als", tol=1e-8)
+    assert model.converged_
+    assert model.n_iter_ < 60
+
+
 # -- The way there
 
 

@@ -38,6 +38,7 @@ OPTIONS = {
     "solver": "--solver",
     "tol": "--tol",
     "dtype": "--dtype",
+    "backend": "--backend",
     "method": "--method",
     "min_likes": "--min-likes",
     "n_neighbors": "--neighbors",

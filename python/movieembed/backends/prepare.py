@@ -72,10 +72,8 @@ def on_cpu(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> Pr
     if weighting.entries is not None:
         X = weighting.explicit(likes.matrix, n_threads)
         return Prepared(ExplicitOperator(X, dtype, n_threads), None, None)
-    roots = weighting.user_roots(likes.matrix)
-    scale = weighting.item_scale(likes.matrix, roots)
-    matrix = weighting.scaled(likes.matrix, roots, scale)
-    return Prepared(CpuOperator(matrix, dtype, n_threads), scale, column_squares(matrix))
+    matrix, scale, squares = scaled(likes, weighting)
+    return Prepared(CpuOperator(matrix, dtype, n_threads), scale, squares)
 
 
 def on_cuda(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> Prepared:
@@ -88,10 +86,8 @@ def on_cuda(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> P
             f"entry_weighting={weighting.entries!r} needs backend='cpu': it forms X, entry by entry"
         )
     device = cuda_device()
-    roots = weighting.user_roots(likes.matrix)
-    scale = weighting.item_scale(likes.matrix, roots)
-    matrix = weighting.scaled(likes.matrix, roots, scale)
-    return Prepared(CudaOperator(matrix, dtype, device, n_threads), scale, column_squares(matrix))
+    matrix, scale, squares = scaled(likes, weighting)
+    return Prepared(CudaOperator(matrix, dtype, device, n_threads), scale, squares)
 
 
 def on_dask(
@@ -110,15 +106,20 @@ def on_dask(
     return Prepared(op, op.item_scale, op.item_squares)
 
 
-def column_squares(matrix: sp.csr_array) -> NDArray[np.float64]:
-    """The diagonal of L'L."""
+def scaled(
+    likes: Likes, weighting: Weighting
+) -> tuple[sp.csr_array, NDArray[np.float64] | None, NDArray[np.float64]]:
+    """W^(1/2) L S, the diagonal of S, and that of the product's Gram matrix."""
+    roots = weighting.user_roots(likes.matrix)
+    scale = weighting.item_scale(likes.matrix, roots)
+    matrix = weighting.scaled(likes.matrix, roots, scale)
     ones = bool((matrix.data == 1).all())
     squares: NDArray[Any] = np.bincount(
         matrix.indices,
         weights=None if ones else matrix.data.astype(np.float64) ** 2,
         minlength=matrix.shape[1],
     )
-    return squares.astype(np.float64, copy=False)
+    return matrix, scale, squares.astype(np.float64, copy=False)
 
 
 BACKENDS: dict[str, Callable[[Any, Weighting, Any, int], Prepared]] = {

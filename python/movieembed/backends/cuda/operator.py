@@ -267,7 +267,7 @@ class CudaOperator:
 
     def masked_gradient(self, V: Any, XV: Any, G: NDArray[np.float64], n: Any) -> tuple[Any, float]:
         V = self._rows(V)
-        gradient = self._contiguous(self.matmul(V, G))
+        gradient = self.xp.ascontiguousarray(self.matmul(V, G))
         self.kernels.masked_gradient(V, self._rows(XV), self._vector(n), gradient)
         squares = self.kernels.row_dots(gradient, gradient).sum()
         return gradient, float(squares) ** 0.5
@@ -322,9 +322,6 @@ class CudaOperator:
     def _rows(self, A: Any) -> Any:
         """A itself if its rows are contiguous, perhaps apart from each other, else a copy."""
         return A if has_rows(A) else self.xp.ascontiguousarray(A)
-
-    def _contiguous(self, A: Any) -> Any:
-        return self.xp.ascontiguousarray(A)
 
     def _vector(self, x: Any) -> Any:
         return self.xp.ascontiguousarray(self.xp.asarray(x), dtype=np.float64)
