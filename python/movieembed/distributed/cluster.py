@@ -114,27 +114,22 @@ class Cluster:
         name: str,
         task: Callable[..., Any],
         parts: Sequence[Any],
-        array: Any = None,
+        value: Any,
         *arguments: Any,
         each: Sequence[Any] | None = None,
-        each_future: Sequence[Any] | None = None,
     ) -> Any:
-        """The sum itself, of a task that takes something of this process, sent to all workers.
+        """The sum itself, of a task that takes something of this process besides."""
+        sent = self.here(f"{name}-input", value)
+        return self.result(self.total(name, task, parts, sent, *arguments, each=each))
 
-        Or one array of `each` for every part, sent to one worker, or a future each.
+    def here(self, name: str, value: Any) -> Any:
+        """The future of something of this process, which outlives the workers.
+
+        It is a task that the scheduler keeps: Dask's own `scatter` waits for ever on a worker that
+        is lost, and what it has scattered is lost with its workers.
         """
-
-        def attempt() -> Any:
-            sent = () if array is None else (self.scatter(array, broadcast=True),)
-            own = each_future if each is None else self.scatter(list(each))
-            tasks, last = tree(name, task, parts, *sent, *arguments, each=own)
-            return self.client.get(tasks, last, sync=False).result()
-
-        return self.kept(attempt)
-
-    def scatter(self, data: Any, broadcast: bool = False) -> Any:
-        """Data on the workers; lost with them."""
-        return self.client.scatter(data, broadcast=broadcast, hash=False)
+        key = new_key(name)
+        return self.submit({key: (itself, value)}, key)
 
     def result(self, futures: Any) -> Any:
         """What futures become; of a list, a list."""
@@ -213,6 +208,11 @@ def tree(
             tasks[above[-1]] = (add if join is None else join, a, b)
         level = above + level[2 * len(above) :]
     return tasks, level[0]
+
+
+def itself(value: Any) -> Any:
+    """What it was given."""
+    return value
 
 
 def add(a: Any, b: Any) -> Any:

@@ -96,7 +96,7 @@ class DistributedSplit:
         check_same_items(self.train, model)
         train = self.train
         sums: Tallies = train.cluster.sum_with(
-            "evaluate", evaluated, train.parts, bare(model), ks, options, each_future=self.held
+            "evaluate", evaluated, train.parts, bare(model), ks, options, each=self.held
         )
         means = {name: float(total / sums.users) for name, total in sums.metrics.items()}
         first = f"ndcg@{ks[0]}"
@@ -236,18 +236,14 @@ def recommended(
         Path(folder).mkdir(parents=True, exist_ok=True)
         where = str(Path(folder).absolute())
 
-    def attempt() -> Any:
-        sent = cluster.scatter(bare(model), broadcast=True)
-        key = new_key("recommend")
-        tasks = {
-            (key, p): (best_of, part, sent, n, options, where, p)
-            for p, part in enumerate(likes.parts)
-        }
-        futures = cluster.client.get(tasks, list(tasks), sync=False)
-        cluster.follow(futures, "recommend", progress)
-        return cluster.client.gather(futures)
-
-    found = cluster.kept(attempt)
+    sent = cluster.here("model", bare(model))
+    key = new_key("recommend")
+    tasks = {
+        (key, p): (best_of, part, sent, n, options, where, p) for p, part in enumerate(likes.parts)
+    }
+    futures = cluster.submit(tasks, list(tasks))
+    cluster.follow(futures, "recommend", progress)
+    found = cluster.result(futures)
     return list(found) if where is not None else pd.concat(found, ignore_index=True)
 
 

@@ -117,8 +117,7 @@ def read_parts(
     frames = [None] * len(sources.names) if sources.frames is None else sources.frames
     ids = None
     if given is not None:
-        key = new_key("item-ids")
-        ids = cluster.submit({key: (np.asarray, given)}, key)
+        ids = cluster.here("item-ids", given)
     tasks: dict[Any, Any] = {
         (read, b): (
             blocks.read_block,
@@ -137,11 +136,12 @@ def read_parts(
     summaries = cluster.result(cluster.each("summary", blocks.summary_of, held))
     item_ids = given
     if ids is None:
-        ids = cluster.total("item-ids", blocks.items_of, held, join=blocks.union)
-        item_ids = cluster.result(ids)
+        item_ids = cluster.result(
+            cluster.total("item-ids", blocks.items_of, held, join=blocks.union)
+        )
+        # Sent back, so that a part that is lost needs no more than its own blocks.
+        ids = cluster.here("item-ids", item_ids)
     assert item_ids is not None
-    # A part that is lost needs them again, and they come of all blocks.
-    cluster.client.replicate([ids])
     threshold = resolved(summaries, options.threshold, has_ratings=len(labels) == 3)
     plan = planned(summaries, n_parts or cluster.n_workers(), n_parts is not None)
     parts = gather(cluster, held, ids, given is not None, summaries, threshold, options, plan)

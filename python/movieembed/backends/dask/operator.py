@@ -56,17 +56,14 @@ class DaskOperator(HostArrays):
         if weighting.item_scaling:
             c = self.cluster.total("item-squares", part.weighted_squares, likes.parts, weighting)
             self.item_scale = weighting.scale_of(self.cluster.result(c))
-        # As a task of its own it is sent once, and is there to make a lost part again.
         scale = None
         if self.item_scale is not None:
-            key = new_key("item-scale")
-            scale = self.cluster.submit({key: (np.asarray, self.item_scale)}, key)
+            scale = self.cluster.here("item-scale", self.item_scale)
         sums = self.cluster.total("reduction", part.reduction, likes.parts, weighting, scale)
         squares, counts = self.cluster.result(sums)
         self.item_squares: NDArray[np.float64] = own(squares)
         self.active: NDArray[np.int64] = np.flatnonzero(counts)
-        key = new_key("active")
-        active = self.cluster.submit({key: (np.asarray, self.active)}, key)
+        active = self.cluster.here("active", self.active)
         self.parts = self.cluster.each("likes", part.reduced, likes.parts, weighting, scale, active)
         sizes = self.cluster.result(self.cluster.each("users", part.n_users, self.parts))
         self.bounds: NDArray[np.int64] = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
@@ -124,7 +121,8 @@ class DaskOperator(HostArrays):
 
     def from_user_vectors(self, U: NDArray[Any]) -> NDArray[Any]:
         rows = [self.asarray(U[a:b]) for a, b in self._ranges()]
-        return own(self.cluster.sum_with("to-items", part.to_items, self.parts, each=rows))
+        total = self.cluster.total("to-items", part.to_items, self.parts, each=rows)
+        return own(self.cluster.result(total))
 
     def _ranges(self) -> list[tuple[int, int]]:
         return list(zip(self.bounds[:-1].tolist(), self.bounds[1:].tolist(), strict=True))
