@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import time
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from movieembed import __version__
 from movieembed._files import replacing
-from movieembed.model_file import DAMAGE
+from movieembed.model_file import DAMAGE, arrays_in
 from movieembed.solvers.iteration import HistoryEntry
 
 if TYPE_CHECKING:
@@ -129,44 +128,48 @@ class Checkpoint:
 
     def start(self, n_active: int) -> NDArray[Any] | None:
         """The V to start from, for an operator with so many items."""
-        if self.V is not None and self.V.shape[0] != n_active:
+        largest = (n_active, self.of["n_components"])
+        V = self.V
+        if V is not None and (V.shape[0] != largest[0] or V.shape[1] > largest[1]):
             raise ValueError(
-                f"{self.path} has {self.V.shape[0]:,} items with likes to share, these likes "
-                f"{n_active:,}: remove it, or name another checkpoint"
+                f"{self.path} has an embedding of shape {V.shape}, which is none of a fit whose "
+                f"likes and n_components are {largest}: remove it, or name another checkpoint"
             )
         return self.V
 
     def _read(self) -> None:
-        try:
-            with np.load(self.path, allow_pickle=False) as loaded:
-                header = json.loads(loaded["header"].tobytes().decode())
-                V, history = loaded["embedding"], loaded["history"]
-            if not isinstance(header, dict) or header.get("format") != FORMAT:
-                raise ValueError("its header is of another format")
-            if header["format_version"] > FORMAT_VERSION:
-                raise ValueError(f"movieembed {header['version']} wrote it, in a newer format")
-            if V.dtype.name not in ("float32", "float64") or V.ndim != 2:
-                raise ValueError(f"its embedding has dtype {V.dtype} and shape {V.shape}")
-            if history.dtype != np.float64 or history.ndim != 2 or history.shape[1] != 4:
-                raise ValueError(f"its history has dtype {history.dtype} and shape {history.shape}")
-            if not np.isfinite(V).all() or not len(history) or V.shape[1] > self.of["n_components"]:
-                raise ValueError("its arrays do not fit")
-            of = dict(header["of"])
-        except DAMAGE as error:
-            if isinstance(error, OSError) and not isinstance(error, zipfile.BadZipFile):
-                raise
-            raise ValueError(
-                f"{self.path} is not a checkpoint of movieembed, or is damaged: {error}; remove "
-                "it, or name another checkpoint"
-            ) from error
+        with self.path.open("rb") as file:
+            try:
+                of = self._take(arrays_in(file))
+            except DAMAGE as error:
+                raise ValueError(
+                    f"{self.path} is not a checkpoint of movieembed, or is damaged: {error}; "
+                    "remove it, or name another checkpoint"
+                ) from error
         differing = [name for name, value in self.of.items() if of.get(name) != value]
         if differing:
             raise ValueError(
                 f"{self.path} is the checkpoint of another fit, which differs in "
                 f"{', '.join(differing)}: remove it, or name another checkpoint"
             )
+
+    def _take(self, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        """Keep what a file holds; return what fit it is of."""
+        header = json.loads(arrays["header"].tobytes().decode())
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
+            raise ValueError("its header is of another format")
+        if header["format_version"] > FORMAT_VERSION:
+            raise ValueError(f"movieembed {header['version']} wrote it, in a newer format")
+        V, history = arrays["embedding"], arrays["history"]
+        if V.dtype.name not in ("float32", "float64") or V.ndim != 2:
+            raise ValueError(f"its embedding has dtype {V.dtype} and shape {V.shape}")
+        if history.dtype != np.float64 or history.ndim != 2 or history.shape[1] != 4:
+            raise ValueError(f"its history has dtype {history.dtype} and shape {history.shape}")
+        if not len(history) or not np.isfinite(V).all() or not np.isfinite(history).all():
+            raise ValueError("it holds numbers that are not finite, or no history")
         self.V = V
         self.past = [HistoryEntry(int(row[0]), *map(float, row[1:])) for row in history]
+        return dict(header["of"])
 
 
 def digest(array: NDArray[Any]) -> str:

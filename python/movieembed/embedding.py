@@ -531,10 +531,11 @@ class Embedding(Recommender):
         except BaseException as error:
             if checkpoint is not None:
                 checkpoint.write()
-                error.add_note(
-                    f"The best embedding so far is in {checkpoint.path}: a fit with the same "
-                    "checkpoint goes on from it."
-                )
+                if checkpoint.path.exists():
+                    error.add_note(
+                        f"The best embedding so far is in {checkpoint.path}: a fit with the same "
+                        "checkpoint goes on from it."
+                    )
             raise
 
     def _nothing_to_learn(self, op: Operator) -> Solution:

@@ -9,7 +9,7 @@ import tokenize
 import zipfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -87,14 +87,18 @@ def read(cls: type[Model], path: str | os.PathLike[str]) -> Model:
         raise FileNotFoundError(f"there is no model file {path}") from None
     with file:
         try:
-            with zipfile.ZipFile(file) as archive:
-                names = archive.namelist()
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as loaded:
-                arrays = {name.removesuffix(".npy"): loaded[name] for name in names}
-            return _build(cls, arrays)
+            return _build(cls, arrays_in(file))
         except DAMAGE as error:
             raise ValueError(f"{path} is not a movieembed model, or is damaged: {error}") from error
+
+
+def arrays_in(file: BinaryIO) -> dict[str, NDArray[Any]]:
+    """The arrays of an npz file by name; what is damaged raises one of `DAMAGE`."""
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as loaded:
+        return {name.removesuffix(".npy"): loaded[name] for name in names}
 
 
 # What zipfile, NumPy's reader and a header of the wrong kind raise on damaged input.
