@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -141,29 +139,6 @@ def test_fits(options: dict[str, Any], client: Any) -> None:
     assert there.stop_reason_ == here.stop_reason_
     assert there.regularization_ == pytest.approx(here.regularization_, rel=1e-3)
     np.testing.assert_allclose(there.item_squares_, here.item_squares_, rtol=1e-12)
-
-
-def test_a_fit_outlives_a_worker(small_likes: Likes) -> None:
-    """One of two is killed after two iterations, and not started again."""
-    here = me.MovieEmbedding(10, random_state=0).fit(small_likes)
-    killed = []
-
-    def kill(entry: Any) -> None:
-        if entry.iteration == 2 and not killed:
-            process = next(iter(cluster.workers.values())).pid
-            os.kill(process, signal.SIGKILL)
-            killed.append(process)
-
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster),
-    ):
-        there = me.MovieEmbedding(10, random_state=0, backend="dask", callback=kill)
-        there.fit(small_likes)
-    assert killed
-    assert there.cost_ == pytest.approx(here.cost_, rel=1e-7)
 
 
 def test_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
