@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ import scipy.sparse as sp
 import movieembed as me
 
 LIKED = 4.0
+N_FILES = 16
 
 
 def cache() -> Path:
@@ -45,6 +47,19 @@ def ratings_folder(args: argparse.Namespace) -> Path:
     folder = cache() / "twin"
     if not (folder / "movies.csv").exists():
         write_movielens(folder, *me.synthetic_movielens())
+    return folder
+
+
+def ratings_files(args: argparse.Namespace) -> Path:
+    """A folder of Parquet files with the ratings in the order of `ratings_folder`'s."""
+    folder = cache() / ("parquet-" + Path(args.data).name if args.data else "twin-parquet")
+    if not (folder / f"{N_FILES - 1:02d}.parquet").exists():
+        ratings = me.load_movielens(args.data)[0] if args.data else me.synthetic_movielens()[0]
+        folder.mkdir(exist_ok=True)
+        bounds = np.linspace(0, len(ratings), N_FILES + 1).astype(int)
+        for i, (first, last) in enumerate(itertools.pairwise(bounds)):
+            rows = ratings.iloc[first:last]
+            replace(folder / f"{i:02d}.parquet", rows.to_parquet)
     return folder
 
 

@@ -1,0 +1,116 @@
+"""Does the model of docs/scaling.md hold on 1, 2 and 4 workers of this machine?
+
+    python bench/dask_model.py [--data FOLDER OF ml-32m]
+
+A product of 16 million likes with 80 columns is timed whole; with a task that returns V instead of
+multiplying, which leaves what is moved; and the kernel alone, on all workers at once.
+
+Prediction: product = kernel + moving. What is moved goes through four hops between this process,
+the scheduler and a worker, and 2 (workers - 1) between workers, half of them V and half the sums;
+on one machine they are one after the other, since each takes two cores. One and two workers give
+the two rates; four check them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import floor
+import movieembed as me
+from harness import parser
+from movieembed.backends.dask.operator import DaskOperator
+from movieembed.weighting import Weighting
+from twin import LIKED, ratings_files
+
+COLUMNS = 80
+RUNS = 7
+
+
+def main() -> None:
+    args = parser(__doc__).parse_args()
+    print(floor.describe()[1] + "\n")
+    print(
+        "| workers | kernel | moving, predicted | measured | product, predicted | measured | ratio |"
+    )
+    print("|---:|---:|---:|---:|---:|---:|---:|")
+    through = between = 0.0
+    for n_workers in (1, 2, 4):
+        product, moving, kernel, size = measured(args, n_workers, 3 if args.quick else RUNS)
+        if n_workers == 1:
+            through = moving / 4
+        elif n_workers == 2:
+            between = (moving - 4 * through) / 2
+        moved = 4 * through + 2 * (n_workers - 1) * between
+        print(
+            f"| {n_workers} | {kernel:.3f} s | {moved:.3f} s | {moving:.3f} s "
+            f"| {kernel + moved:.3f} s | {product:.3f} s | {product / (kernel + moved):.2f} |",
+            flush=True,
+        )
+    print(
+        f"\nV: {size / 1e6:.1f} MB, at {size / through / 1e9:.2f} GB/s through the scheduler and "
+        f"{size / between / 1e9:.2f} GB/s between workers."
+    )
+
+
+def measured(
+    args: argparse.Namespace, n_workers: int, runs: int
+) -> tuple[float, float, float, int]:
+    """Seconds of the product, of moving, and of the slowest part's kernel; bytes of V."""
+    import distributed
+
+    with (
+        distributed.LocalCluster(
+            n_workers=n_workers, threads_per_worker=1, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        likes = me.DistributedLikes.from_ratings(
+            ratings_files(args), threshold=LIKED, n_parts=n_workers, client=client
+        )
+        op = DaskOperator(likes, Weighting(), np.float32)
+        V = np.random.default_rng(0).standard_normal((op.n_items, COLUMNS), dtype=np.float32)
+        times = op.cluster.each("time", timed, op.parts, op.cluster.here("v", V), runs)
+        kernel = max(op.cluster.result(times))
+
+        def moved() -> Any:
+            return op.cluster.sum_with("echo", echo, op.parts, V)
+
+        return (
+            median(lambda: op.apply(V), runs),
+            median(moved, runs),
+            kernel,
+            V.nbytes,
+        )
+
+
+def timed(part: Any, V: Any, runs: int) -> float:
+    """Seconds of a part's kernel, on a worker."""
+    from movieembed.backends.dask.part import apply
+
+    return median(lambda: apply(part, V), runs)
+
+
+def echo(part: Any, V: Any) -> Any:
+    """As much as the kernel returns."""
+    return V
+
+
+def median(run: Callable[[], Any], runs: int) -> float:
+    """Seconds, after a first run that is not counted."""
+    run()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+if __name__ == "__main__":
+    main()
