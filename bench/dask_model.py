@@ -1,6 +1,7 @@
 """Does the model of docs/scaling.md hold on 1, 2 and 4 workers of this machine?
 
     python bench/dask_model.py [--data FOLDER OF ml-32m]
+    python bench/dask_model.py --plan       # the table of docs/scaling.md: arithmetic alone
 
 A product of 16 million likes with 80 columns is timed whole; with a task that returns V instead of
 multiplying, which leaves what is moved; and the kernel alone, on all workers at once.
@@ -14,6 +15,7 @@ the two rates; four check them.
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -32,11 +34,69 @@ COLUMNS = 80
 RUNS = 7
 
 
+# Of the plan: machines with so many cores; seconds a like on one of them while V fits its cache,
+# up to so many bytes, and beyond; bytes a second through Dask, and through the network.
+CORES = 32
+CACHE = 32e6
+NEAR, FAR = 20e-9, 150e-9
+DASK = 1e9
+NETWORKS = (1.25e9, 12.5e9)
+# Bytes a like on a worker, and tall arrays in the process that fits.
+LIKE = 23
+ARRAYS = 13
+
+
 def main() -> None:
-    args = parser(__doc__).parse_args()
+    p = parser(__doc__)
+    p.add_argument("--plan", action="store_true", help="print the plan, and measure nothing")
+    args = p.parse_args()
+    if args.plan:
+        print_plan()
+    else:
+        check(args)
+
+
+def print_plan() -> None:
+    """Bytes and seconds of a product, with V whole on each worker and with its rows shared out."""
+    print(
+        "| likes | items | machines | V | likes a machine | here | kernel | moved, whole | shared |"
+    )
+    print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for likes, items, machines in (
+        (16e6, 68e3, 2),
+        (1e9, 1e7, 16),
+        (1e11, 1e7, 256),
+        (1e11, 1e9, 256),
+    ):
+        V = items * COLUMNS * 4
+        kernel = (NEAR if V <= CACHE else FAR) * likes / machines / CORES
+        hops = 4 + 2 * math.ceil(math.log2(machines))
+        whole = [hops * V / min(rate, DASK) for rate in NETWORKS]
+        shared = [2 * V * (machines - 1) / machines / rate for rate in NETWORKS]
+        cells = [
+            f"{likes:,.0f}",
+            f"{items:,.0f}",
+            str(machines),
+            f"{brief(V / 1e9)} GB",
+            f"{brief(LIKE * likes / machines / 1e9)} GB",
+            f"{brief(ARRAYS * V / 1e9)} GB",
+            f"{brief(kernel)} s",
+            " or ".join(brief(seconds) for seconds in dict.fromkeys(whole)) + " s",
+            " or ".join(map(brief, shared)) + " s",
+        ]
+        print("| " + " | ".join(cells) + " |")
+
+
+def brief(x: float) -> str:
+    """Two digits, without an exponent."""
+    return f"{float(f'{x:.1e}'):,.0f}" if x >= 10 else f"{x:.2g}"
+
+
+def check(args: argparse.Namespace) -> None:
+    """Measure on workers here."""
     print(floor.describe()[1] + "\n")
     print(
-        "| workers | kernel | moving, predicted | measured | product, predicted | measured | ratio |"
+        "| workers | kernel | moving, expected | measured | product, expected | measured | ratio |"
     )
     print("|---:|---:|---:|---:|---:|---:|---:|")
     through = between = 0.0
