@@ -304,6 +304,10 @@ def test_study_from_the_command_line(folder, tmp_path):
         (["fit", "absent.csv", "--out", "m.npz"], "absent.csv does not exist"),
         (["fit", "DATA", "--out", "m.npz", "--components", "0"], "--components"),
         (["fit", "DATA", "--out", "m.npz", "--solver", "magic"], "--solver must be one of"),
+        (
+            ["fit", "DATA", "--out", "m.npz", "--backend", "dask"],
+            "--backend must be one of cpu, cuda",
+        ),
         (["fit", "DATA", "--out", "m.npz", "--learning-rate", "big"], "a number or exact"),
         (
             ["fit", "DATA", "--out", "m.npz", "--learning-rate", "1"],
@@ -441,6 +445,22 @@ def test_an_interrupted_fit_is_saved(folder, tmp_path, monkeypatch):
     assert result.stderr.startswith("movieembed: warning: interrupted after 3 iterations;")
     assert "iterations 3 of gd, interrupted" in result.stdout
     assert me.load(out).stop_reason_ == "interrupted"
+
+
+def test_an_interrupted_fit_goes_on(folder, tmp_path, monkeypatch):
+    def interrupted(*arguments):
+        yield from islice(gradient_descent(*arguments), 4)
+        raise KeyboardInterrupt
+
+    fit = ["fit", folder / "data", "--out", tmp_path / "m.npz", "--checkpoint", tmp_path / "c.npz"]
+    with monkeypatch.context() as patch:
+        patch.setitem(solvers.DESCENT, "gd", interrupted)
+        run(*fit, "--solver", "gd", status=130)
+    other = run(*fit, "--components", "7", status=2)
+    assert f"{tmp_path / 'c.npz'} is the checkpoint of another fit" in other.stderr
+    run(*fit)
+    assert me.load(tmp_path / "m.npz").history_["iteration"].tolist()[:4] == [0, 1, 2, 3]
+    assert not (tmp_path / "c.npz").exists()
 
 
 def test_ctrl_c_elsewhere_ends_in_one_line(folder, monkeypatch):

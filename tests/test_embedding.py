@@ -671,6 +671,7 @@ def test_clone_and_parameters():
             "regularization",
             "refine",
             "keep_likes",
+            "checkpoint",
             "dtype",
             "random_state",
             "backend",

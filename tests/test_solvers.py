@@ -474,6 +474,15 @@ def test_rank_is_recognised(extra, weights, dtype):
     np.testing.assert_allclose(product, X, atol=(1e-10 if dtype == "float64" else 1e-4))
 
 
+@pytest.mark.parametrize("shape", [(6, 25), (40, 8)])
+def test_a_start_does_not_hide_that_the_rank_fits(shape):
+    L = random_likes(*shape, 0.5, 7)
+    init = np.random.default_rng(0).standard_normal((shape[1], 9))
+    model = MovieEmbedding(9, init=init, random_state=0).fit(L)
+    assert (model.stop_reason_, model.n_iter_) == ("exact", 0)
+    assert model.cost_ < 1e-12 * size_of(dense_cooccurrence(L))
+
+
 def test_rank_below_the_number_of_users_is_recognised():
     few = random_likes(6, 25, 0.5, 7)
     L = sp.csr_array(sp.vstack([few] * 5))

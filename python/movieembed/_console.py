@@ -39,6 +39,7 @@ OPTIONS = {
     "tol": "--tol",
     "dtype": "--dtype",
     "backend": "--backend",
+    "checkpoint": "--checkpoint",
     "method": "--method",
     "min_likes": "--min-likes",
     "n_neighbors": "--neighbors",

@@ -135,6 +135,14 @@ def fit(
             autocompletion=lambda: ["cpu", "cuda"],
         ),
     ] = "cpu",
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=DESCENT,
+            metavar="FILE",
+            help="Keep the best embedding so far here, and go on from it; removed at the end.",
+        ),
+    ] = None,
     keep_likes: Annotated[
         bool,
         typer.Option(
@@ -204,7 +212,8 @@ def fit(
         entry_weighting=support.one_of(entry_weighting, ("log1p", "ppmi"), "--entry-weighting"),
         dtype=dtype,
         random_state=seed,
-        backend=backend,
+        backend=support.one_of(backend, ("cpu", "cuda"), "--backend"),
+        checkpoint=checkpoint,
         n_jobs=jobs,
         verbose=None,
     ).fit(likes)

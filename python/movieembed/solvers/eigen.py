@@ -78,7 +78,9 @@ def eigen(
     k = min(d + max(6, d // 5), op.n_items)
     eps = float(np.finfo(fast.dtype).eps)
     first, delta, share = first_basis(fast, k, rng, V0)
-    if V0 is None and share > 1 - 1e-3:
+    # X without an L has no diagonal.
+    has_room = min(op.n_users, op.n_items) <= d and float(op.diagonal.sum(dtype=np.float64)) > 0
+    if has_room or (V0 is None and share > 1 - 1e-3):
         exact = exact_embedding(op, d, rng)
         if exact is not None:
             yield exact
