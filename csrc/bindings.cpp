@@ -519,16 +519,17 @@ public:
     void add(int64_t first, int64_t last, int n_threads) {
         const InUse mine(in_use_);
         check_range(first, last, count_);
-        if (first != next_)
+        if (first < next_)
             throw py::value_error("panels must be added in order: " + std::to_string(next_) + " is next");
         py::gil_scoped_release free;
         panels_->add(first, last, n_threads);
+        added_ += last - first;
         next_ = last;
     }
 
-    py::tuple sums() {
+    py::tuple sums(bool partial) {
         const InUse mine(in_use_);
-        check_all();
+        if (!partial) check_all();
         py::array_t<double> squares(n_items_), totals(n_items_);
         panels_->sums(squares.mutable_data(), totals.mutable_data());
         return py::make_tuple(squares, totals);
@@ -551,12 +552,13 @@ public:
 
 private:
     void check_all() const {
-        if (next_ != count_)
-            throw py::value_error("panels " + std::to_string(next_) + " to " + std::to_string(count_) + " are missing");
+        if (added_ != count_)
+            throw py::value_error(std::to_string(count_ - added_) + " of " + std::to_string(count_) +
+                                  " panels are missing");
     }
 
     std::unique_ptr<CooccurrencePanels> panels_;
-    int64_t n_items_, k_, count_, next_ = 0;
+    int64_t n_items_, k_, count_, next_ = 0, added_ = 0;
     std::atomic_flag in_use_;
 };
 
@@ -851,7 +853,9 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def(py::init<const Csr&, int64_t, int>(), py::arg("l"), py::arg("k"), py::arg("n_threads") = 0)
         .def_property_readonly("work", &Panels::work, "Vector operations of each panel.")
         .def("add", &Panels::add, py::arg("first"), py::arg("last"), py::arg("n_threads") = 0)
-        .def("sums", &Panels::sums, "Row sums of squares and row sums of X.")
+        .def("sums", &Panels::sums,
+             "Row sums of squares of X, of all or what some panels add to them; and row sums of X.",
+             py::arg("partial") = false)
         .def("top_k", &Panels::top_k, py::arg("n_threads") = 0, "The k largest entries of each row of X.");
     m.def("cooccurrence_row_sums", &cooccurrence_row_sums_py, "Row sums of squares and row sums of X.", py::arg("l"),
           py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("n_threads") = 0);

@@ -139,29 +139,43 @@ class CpuOperator(HostArrays):
         return gram
 
 
-def sum_of_squares(matrix: sp.csr_array, n_threads: int) -> float:
-    """|X|_F^2 for a users x items matrix."""
+def sum_of_squares(matrix: sp.csr_array, n_threads: int, half: int | None = None) -> float:
+    """|X|_F^2 for a users x items matrix; with `half` 0 or 1 one of two terms of like work."""
     if not (matrix.data == 1).all():
-        users, items = core_pair(matrix)
-        squares, _ = _core.cooccurrence_row_sums(
-            users, items, 0, matrix.shape[1], n_threads=n_threads
-        )
-        return float(squares.sum())
+        return float(row_squares(matrix, n_threads, half).sum())
     # |L'L|_F = |LL'|_F: the side with the smaller sum of squared row lengths does the work.
     # What it leaves out is its own diagonal.
     per_user = np.diff(matrix.indptr).astype(np.float64)
     per_item = np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.float64)
     of_users, of_items = float(per_user @ per_user), float(per_item @ per_item)
-    if of_items < of_users:
-        return _off_diagonal_squares(matrix.T.tocsr(), n_threads) + of_users - of_items
-    return _off_diagonal_squares(matrix, n_threads)
+    if of_items >= of_users:
+        return float(row_squares(matrix, n_threads, half).sum())
+    squares = float(row_squares(matrix.T.tocsr(), n_threads, half).sum())
+    return squares + (of_users - of_items if half != 1 else 0.0)
 
 
-def _off_diagonal_squares(matrix: sp.csr_array, n_threads: int) -> float:
-    panels = _core.CooccurrencePanels(core_csr(matrix), 0, n_threads=n_threads)
-    panels.add(0, len(panels.work), n_threads=n_threads)
-    squares, _ = panels.sums()
-    return float(squares.sum())
+def row_squares(
+    matrix: sp.csr_array, n_threads: int, half: int | None = None
+) -> NDArray[np.float64]:
+    """Row sums of squares of X; with `half` 0 or 1 one of two terms of like work."""
+    if (matrix.data == 1).all():
+        panels = _core.CooccurrencePanels(core_csr(matrix), 0, n_threads=n_threads)
+        panels.add(*_part_of(panels.work, half), n_threads=n_threads)
+        return panels.sums(partial=half is not None)[0]
+    users, items = core_pair(matrix)
+    squares = np.zeros(matrix.shape[1])
+    first, last = _part_of(np.bincount(matrix.indices, minlength=matrix.shape[1]), half)
+    squares[first:last], _ = _core.cooccurrence_row_sums(
+        users, items, first, last, n_threads=n_threads
+    )
+    return squares
+
+
+def _part_of(work: NDArray[Any], half: int | None) -> tuple[int, int]:
+    """From where to where: all, or the half of the work."""
+    upto = np.cumsum(work)
+    middle = int(np.searchsorted(upto, upto[-1] / 2)) if len(work) else 0
+    return {None: (0, len(work)), 0: (0, middle), 1: (middle, len(work))}[half]
 
 
 def spread(lengths: NDArray[Any], count: int) -> NDArray[np.int64]:

@@ -6,7 +6,8 @@ the kernel gives for the users of both together,
     |X|^2 = sum over p < q of |X_p + X_q|^2 - (P - 2) sum over p of |X_p|^2.
 
 Pairs meet in rounds: in round r part p meets part p + r. Then each part takes part in two pairs,
-every worker has work, and holds one guest for each part of its own.
+every worker has work, and holds one guest for each part of its own. In the last round of an even
+number of parts p and p + r meet twice, for half of the work each.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed.backends.cpu import sum_of_squares
+from movieembed.backends.cpu import row_squares, sum_of_squares
 from movieembed.backends.dask import part
-from movieembed.cooccurrence import cooccurrence_sums
 from movieembed.distributed.blocks import usable
-from movieembed.distributed.cluster import Cluster, add, new_key
+from movieembed.distributed.cluster import Cluster, new_key
 
 # Rows of X that are summed at a time.
 BLOCK_ROWS = 256
@@ -33,35 +33,27 @@ def over_pairs(
 ) -> Iterator[tuple[int, Any]]:
     """(factor, sum) of a quadratic statistic of users, round after round of pairs.
 
-    `task` takes the matrices of one or two parts.
+    `task` takes the matrix of one or two parts, and which half of the work, or None for all.
     """
     n = len(parts)
-    if n == 1:
-        yield 1, cluster.result(cluster.total(name, task, cluster.each("rows", matrix_of, parts)))
-        return
     for shift in range(n // 2 + 1):
-        if shift == 0 and n == 2:
-            continue
-        # A copy with a key of its own is dropped after the round wherever it went.
-        guest, met = new_key("guest"), new_key(name)
-        count = n // 2 if shift and 2 * shift == n else n
-        tasks: dict[Any, Any] = {}
-        for p in range(count):
-            if shift:
-                q = (p + shift) % n
-                tasks[guest, q] = (matrix_of, parts[q])
-                tasks[met, p] = (with_guest, task, parts[p], (guest, q))
-            else:
-                tasks[met, p] = (alone, task, parts[p])
-        level = [(met, p) for p in range(count)]
-        joined = new_key(f"{name}-sum")
-        while len(level) > 1:
-            above = [(joined, len(tasks) + i) for i in range(len(level) // 2)]
-            for key, a, b in zip(above, level[::2], level[1::2], strict=False):
-                tasks[key] = (add, a, b)
-            level = above + level[2 * len(above) :]
-        factor = 1 if shift else 2 - n
-        yield factor, cluster.result(cluster.submit(tasks, level[0]))
+        if shift == 0:
+            if n == 2:
+                continue
+            sums = [cluster.total(name, alone, parts, task)]
+        else:
+            # Copies with keys of their own are dropped after the round wherever they went.
+            guests = cluster.each("guest", matrix_of, parts)
+            met = guests[shift:] + guests[:shift]
+            cuts: list[tuple[slice, int | None]] = [(slice(n), None)]
+            if 2 * shift == n:
+                cuts = [(slice(shift), 0), (slice(shift, n), 1)]
+            sums = [
+                cluster.total(name, with_guest, parts[cut], task, half, each=met[cut])
+                for cut, half in cuts
+            ]
+        for value in cluster.result(sums):
+            yield 1 if shift else 2 - n, value
 
 
 def matrix_of(held: Any) -> sp.csr_array:
@@ -69,19 +61,16 @@ def matrix_of(held: Any) -> sp.csr_array:
     return held.matrix
 
 
-def alone(task: Callable[..., Any], held: Any) -> Any:
+def alone(held: Any, task: Callable[..., Any]) -> Any:
     """A statistic of one part."""
-    return task(held.matrix)
+    return task(held.matrix, None)
 
 
-def with_guest(task: Callable[..., Any], held: Any, guest: sp.csr_array) -> Any:
-    """A statistic of the users of two."""
+def with_guest(held: Any, guest: sp.csr_array, task: Callable[..., Any], half: int | None) -> Any:
+    """A statistic of the users of two, who come in the same order for both halves."""
     arrays = tuple(usable(x) for x in (guest.data, guest.indices, guest.indptr))
-    return task(
-        sp.csr_array(
-            sp.vstack([held.matrix, sp.csr_array(arrays, shape=guest.shape)], format="csr")
-        )
-    )
+    two = [held.matrix, sp.csr_array(arrays, shape=guest.shape)]
+    return task(sp.csr_array(sp.vstack(two[::-1] if half == 1 else two, format="csr")), half)
 
 
 def frobenius_squared(cluster: Cluster, parts: Sequence[Any]) -> float:
@@ -91,9 +80,9 @@ def frobenius_squared(cluster: Cluster, parts: Sequence[Any]) -> float:
     )
 
 
-def squares(matrix: sp.csr_array) -> float:
+def squares(matrix: sp.csr_array, half: int | None) -> float:
     """|X|_F^2 of some users."""
-    return sum_of_squares(matrix, part.threads())
+    return sum_of_squares(matrix, part.threads(), half)
 
 
 def row_sums(
@@ -101,15 +90,15 @@ def row_sums(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Row sums of squares and row sums of X."""
     sums: Any = 0
-    for factor, value in over_pairs(cluster, "row-squares", row_squares, parts):
+    for factor, value in over_pairs(cluster, "row-squares", squares_of_rows, parts):
         sums = sums + factor * value
     totals = cluster.result(cluster.total("row-sums", row_totals, parts))
     return sums, np.array(totals)
 
 
-def row_squares(matrix: sp.csr_array) -> NDArray[np.float64]:
+def squares_of_rows(matrix: sp.csr_array, half: int | None) -> NDArray[np.float64]:
     """Row sums of squares of some users' X."""
-    return cooccurrence_sums(matrix, n_jobs=part.threads(), progress=False)[0]
+    return row_squares(matrix, part.threads(), half)
 
 
 def row_totals(rows: Any) -> NDArray[np.float64]:
