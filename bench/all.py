@@ -20,6 +20,7 @@ SMALL = (
     "bench_start.py",
     "bench_recommend.py",
 )
+LARGE = ("bench_scale.py", "bench_dask.py")
 
 
 def main() -> None:
@@ -28,7 +29,10 @@ def main() -> None:
     p.add_argument("--large", help="folder of ml-32m")
     args = p.parse_args()
     here = Path(__file__).parent
-    for script, data in [(name, args.data) for name in SMALL] + [("bench_scale.py", args.large)]:
+    for script, data in [
+        *((name, args.data) for name in SMALL),
+        *((name, args.large) for name in LARGE),
+    ]:
         print(f"\n## {script}\n", flush=True)
         given = ["--data", data] if data else []
         subprocess.run([sys.executable, str(here / script), *given], check=True)
