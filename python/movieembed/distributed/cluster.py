@@ -35,7 +35,7 @@ class Cluster:
     ImportError
         When Dask is not installed.
     ValueError
-        When there is no client.
+        When there is no client, it is closed, or it is an asynchronous one.
     ClusterError
         When no scheduler answers at the address.
     """
@@ -65,6 +65,10 @@ class Cluster:
             except OSError as error:
                 raise ClusterError(f"no Dask scheduler answers at {where}: {error}") from error
             self.owned = True
+        if client.asynchronous:
+            raise ValueError("the Dask client is asynchronous: make one without asynchronous=True")
+        if client.status == "closed":
+            raise ValueError("the Dask client is closed: make a new one")
         self.client = client
         self.address: str = client.scheduler.address
 
@@ -75,12 +79,14 @@ class Cluster:
 
     def n_workers(self) -> int:
         """Workers at present, at least 1."""
+        self.check_there()
         return max(1, len(self.kept(self.client.nthreads)))
 
     def submit(self, tasks: dict[Any, Any], wanted: Any) -> Any:
         """Futures of some keys of a graph, whose literals may be large."""
         # They are sent once, and stay with the scheduler so that what is lost is made again.
         large = {"distributed.admin.large-graph-warning-threshold": 2**62}
+        self.check_there()
         with self.dask.config.set(large):
             return self.kept(lambda: self.client.get(tasks, wanted, sync=False))
 
@@ -146,8 +152,20 @@ class Cluster:
         )
         with bar, self.translated():
             for future in self.distributed.as_completed(futures):
-                future.result()
+                if future.status in ("error", "cancelled"):
+                    future.result()  # of the others it would bring here what they hold
                 bar.update()
+
+    def check_there(self) -> None:
+        """Raise ClusterError where Dask would wait for a scheduler to come back."""
+        if self.client.status != "running":
+            raise ClusterError(self._gone())
+
+    def _gone(self) -> str:
+        return (
+            f"the Dask scheduler at {self.address} is gone: start it again, make a new client, and "
+            "repeat"
+        )
 
     def kept(self, attempt: Callable[[], Result]) -> Result:
         """The result of a step that is tried again where its inputs went with a worker."""
@@ -168,11 +186,10 @@ class Cluster:
                 "want of memory perhaps: cut the likes into more parts, or give the workers more"
             ) from error
         except lost as error:
-            if self.client.status != "running":
-                raise ClusterError(
-                    f"the Dask scheduler at {self.address} is gone: start it again, make a new "
-                    "client, and repeat"
-                ) from error
+            # A client that found a scheduler again has lost what the last one knew.
+            reason = getattr(error, "reason", None)
+            if self.client.status != "running" or reason == "scheduler-connection-lost":
+                raise ClusterError(self._gone()) from error
             if not again:
                 raise ClusterError(
                     f"the workers of the Dask scheduler at {self.address} were lost {ATTEMPTS} "
