@@ -202,6 +202,8 @@ def union(*several: NDArray[Any]) -> NDArray[Any]:
     if len(there) < 2:
         return there[0] if there else several[0]
     kinds = {ids.dtype.kind for ids in there}
+    if kinds == {"i", "u"} and all(ids.min() >= 0 for ids in there):
+        there, kinds = [ids.astype(np.uint64) for ids in there], {"u"}
     if "O" not in kinds and (len({ids.dtype for ids in there}) == 1 or kinds == {"i", "f"}):
         return tables.unify(np.asarray(pd.unique(np.concatenate(there))))
     distinct = list(dict.fromkeys(id_ for ids in there for id_ in ids.tolist()))
