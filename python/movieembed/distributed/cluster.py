@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -35,9 +36,14 @@ class Cluster:
     ImportError
         When Dask is not installed.
     ValueError
-        When there is no client, it is closed, or it is an asynchronous one.
+        When there is no client, or it is an asynchronous one.
     ClusterError
-        When no scheduler answers at the address.
+        When no scheduler answers at the address, or the client is closed or its scheduler gone.
+
+    Warns
+    -----
+    UserWarning
+        When the cluster has no workers.
     """
 
     def __init__(self, client: Any = None) -> None:
@@ -46,7 +52,7 @@ class Cluster:
             self.dask: Any = import_module("dask")
         except ImportError as error:
             raise ImportError(
-                "backend='dask' needs distributed: pip install 'movieembed[dask]'"
+                "a Dask cluster needs distributed: pip install 'movieembed[dask]'"
             ) from error
         self.owned = False
         if client is None:
@@ -54,7 +60,7 @@ class Cluster:
                 client = self.distributed.get_client()
             except ValueError:
                 raise ValueError(
-                    "backend='dask' needs a Dask client: make one first, as client = "
+                    "a Dask cluster needs a Dask client: make one first, as client = "
                     "distributed.Client(address), or distributed.Client() for workers on this "
                     "machine"
                 ) from None
@@ -68,9 +74,19 @@ class Cluster:
         if client.asynchronous:
             raise ValueError("the Dask client is asynchronous: make one without asynchronous=True")
         if client.status == "closed":
-            raise ValueError("the Dask client is closed: make a new one")
+            raise ClusterError(
+                "the Dask client is closed, or its scheduler is gone: make a new one"
+            )
         self.client = client
         self.address: str = client.scheduler.address
+        self.check_there()
+        if not self.kept(client.nthreads):
+            warnings.warn(
+                f"the Dask scheduler at {self.address} has no workers: what is asked of it waits "
+                "until one comes",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def close(self) -> None:
         """Close the client if it was made here."""
@@ -177,18 +193,32 @@ class Cluster:
     @contextmanager
     def translated(self, again: bool = False) -> Iterator[None]:
         """ClusterError for what the cluster does wrong; `again` lets a loss pass."""
-        lost = (CancelledError, TimeoutError, self.distributed.comm.CommClosedError)
+        scheduler = self.distributed.scheduler
+        lost = (TimeoutError, self.distributed.comm.CommClosedError)
+        # Of later versions, for those who set distributed.scheduler.no-workers-timeout.
+        names = ("NoWorkerError", "NoValidWorkerError")
+        none_came = tuple(getattr(scheduler, name) for name in names if hasattr(scheduler, name))
         try:
             yield
-        except self.distributed.scheduler.KilledWorker as error:
+        except scheduler.KilledWorker as error:
+            count = error.allowed_failures + 1
             raise ClusterError(
-                f"{error.allowed_failures + 1} Dask workers died of the task {error.task}, for "
-                "want of memory perhaps: cut the likes into more parts, or give the workers more"
+                f"{count} Dask worker{'s' * (count > 1)} died of the task {error.task}, for want "
+                "of memory perhaps: cut the likes into more parts, or give the workers more"
             ) from error
-        except lost as error:
+        except none_came as error:
+            raise ClusterError(f"the Dask scheduler at {self.address}: {error}") from error
+        except CancelledError as error:
             # A client that found a scheduler again has lost what the last one knew.
             reason = getattr(error, "reason", None)
             if self.client.status != "running" or reason == "scheduler-connection-lost":
+                raise ClusterError(self._gone()) from error
+            raise ClusterError(
+                f"the Dask scheduler at {self.address} has let go of what it was asked for, as "
+                f"Client.restart and Future.cancel make it: build the likes again ({error})"
+            ) from error
+        except lost as error:
+            if self.client.status != "running":
                 raise ClusterError(self._gone()) from error
             if not again:
                 raise ClusterError(

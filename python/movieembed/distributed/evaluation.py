@@ -257,6 +257,10 @@ def recommended(
     if folder is not None:
         Path(folder).mkdir(parents=True, exist_ok=True)
         where = str(Path(folder).absolute())
+        ours = {file_of_part(p) for p in range(len(likes.parts))}
+        for path in sorted(Path(where).glob("part-*.parquet")):
+            if path.name not in ours:
+                raise ValueError(f"{path} is of likes in another number of parts: remove it first")
 
     sent = cluster.here("model", bare(model))
     key = new_key("recommend")
@@ -267,6 +271,11 @@ def recommended(
     cluster.follow(futures, "recommend", progress)
     found = cluster.result(futures)
     return list(found) if where is not None else pd.concat(found, ignore_index=True)
+
+
+def file_of_part(part: int) -> str:
+    """Its name."""
+    return f"part-{part:05d}.parquet"
 
 
 def best_of(
@@ -291,7 +300,7 @@ def best_of(
     )
     if folder is None:
         return table
-    path = Path(folder) / f"part-{part:05d}.parquet"
+    path = Path(folder) / file_of_part(part)
     with replacing(path) as temporary:
         table.to_parquet(temporary, index=False)
     return str(path)

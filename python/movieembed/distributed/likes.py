@@ -366,8 +366,8 @@ class DistributedLikes:
             Fitted, of these items.
         n : int, default=10
         folder : path, optional
-            Where each part becomes a Parquet file, written by the worker that holds it. Without,
-            the table comes to this process.
+            Where each part becomes a Parquet file, written by the worker that holds it; every
+            worker must see it. Without, the table comes to this process.
         progress : bool, optional
             Show a bar; by default where standard error is a terminal.
         **options
@@ -381,7 +381,8 @@ class DistributedLikes:
         Raises
         ------
         ValueError
-            When the items of the model are others.
+            When the items of the model are others, or the folder has lists of likes in another
+            number of parts.
 
         Examples
         --------
