@@ -23,8 +23,6 @@ distributed = pytest.importorskip("distributed")
 dask = pytest.importorskip("dask")
 dd = pytest.importorskip("dask.dataframe")
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-
 
 @pytest.fixture(scope="module")
 def likes() -> Likes:
@@ -138,26 +136,25 @@ def test_a_cluster_that_is_closed(likes: Likes) -> None:
         tasks = work(likes, there, client)
         cluster.close()
         for task in tasks:
-            with pytest.raises(me.ClusterError, match="scheduler .*is gone"):
+            with pytest.raises(me.ClusterError, match=r"scheduler .*is gone"):
                 task()
 
 
 @pytest.fixture
 def scheduler() -> Iterator[tuple[Any, Any]]:
     """A scheduler in a process of its own, with a worker, and a client of it."""
-    start = [sys.executable, "-m"]
+    common = ["--no-dashboard", "--host=127.0.0.1"]
     quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     scheduler = subprocess.Popen(
-        [*start, "distributed.cli.dask_scheduler", "--port=0", "--no-dashboard"]
-        + ["--host=127.0.0.1"],
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port=0", *common],
         **quiet,
     )
     assert scheduler.stderr is not None
     address = next(line.split()[-1] for line in scheduler.stderr if "Scheduler at:" in line)
     threading.Thread(target=scheduler.stderr.read, daemon=True).start()
+    one = ["--no-nanny", "--nthreads=1", *common]
     worker = subprocess.Popen(
-        [*start, "distributed.cli.dask_worker", address, "--no-nanny", "--no-dashboard"]
-        + ["--nthreads=1"],
+        [sys.executable, "-m", "distributed.cli.dask_worker", address, *one],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -205,7 +202,7 @@ def endless(frame: pd.DataFrame) -> pd.DataFrame:
 # What the scheduler lets go of.
 
 
-def test_a_restart(likes: Likes) -> None:
+def test_futures_that_are_cancelled(likes: Likes) -> None:
     with (
         distributed.LocalCluster(
             n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
@@ -236,7 +233,7 @@ def test_a_task_that_kills_its_workers(tmp_path: Path) -> None:
             n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
-        pytest.raises(me.ClusterError, match="2 Dask workers died of the task .*want of memory"),
+        pytest.raises(me.ClusterError, match=r"2 Dask workers died of the task .*want of memory"),
     ):
         me.DistributedLikes.from_ratings(frame.map_partitions(die, meta=frame._meta), client=client)
 

@@ -225,6 +225,10 @@ class Cluster:
                     f"the workers of the Dask scheduler at {self.address} were lost {ATTEMPTS} "
                     f"times in one step: {error}"
                 ) from error
+        except OSError as error:  # of a file, or of a connection that nobody takes
+            if self.client.status == "running":
+                raise
+            raise ClusterError(self._gone()) from error
 
 
 def new_key(name: str) -> str:
