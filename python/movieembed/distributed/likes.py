@@ -289,9 +289,9 @@ class DistributedLikes:
 
         Notes
         -----
-        The squares need the parts in pairs, since ``|sum of X_p|^2`` has cross terms: each meets each
-        other once, one after the other, so that a worker holds one more part at a time. All told
-        that is as many multiply-adds a part as all the likes in one place take.
+        The squares need the parts in pairs, since ``|sum of X_p|^2`` has cross terms: each meets
+        each other once, one after the other, so that a worker holds one more part at a time. All
+        told that is as many multiply-adds a part as all the likes in one place take.
 
         Examples
         --------
