@@ -571,7 +571,7 @@ def any_frames(draw: Any) -> list[pd.DataFrame]:
 
 @settings(
     deadline=None,
-    max_examples=40,
+    max_examples=25,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
