@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import movieembed as me
 from helpers import random_likes
 from movieembed import evaluation
 from movieembed.distributed import blocks
-from movieembed.distributed.evaluation import Tallies, best_of
+from movieembed.distributed.evaluation import Tallies, bare, best_of
 from movieembed.likes import Likes
 
 distributed = pytest.importorskip("distributed")
@@ -126,14 +127,21 @@ def test_recommend_refined(likes: Likes, client: Any) -> None:
 
 
 def test_models_that_cannot_travel(likes: Likes, client: Any) -> None:
-    """A callback belongs to the process that fits."""
-    seen: list[Any] = []
-    model = me.MovieEmbedding(2, random_state=0, callback=lambda entry: seen.append(entry))
-    there = spread(likes, client)
-    model.fit(there)
-    assert seen
-    assert len(there.recommend(model, 1)) == N_USERS - 2
-    assert model.callback is not None
+    """A callback belongs to the process that fits, and may hold what cannot be sent."""
+    lock = threading.Lock()
+
+    def callback(entry: Any) -> None:
+        with lock:
+            pass
+
+    model = me.MovieEmbedding(2, random_state=0, callback=callback).fit(likes)
+    dumps, loads = distributed.protocol.pickle.dumps, distributed.protocol.pickle.loads
+    with pytest.raises(TypeError, match="lock"):
+        dumps(model)
+    sent = loads(dumps(bare(model)))
+    assert sent.embedding_.tobytes() == model.embedding_.tobytes()
+    assert len(spread(likes, client).recommend(model, 1)) == N_USERS - 2
+    assert model.callback is callback
 
 
 def test_arrays_from_the_network(likes: Likes, model: Any, client: Any) -> None:
