@@ -104,6 +104,7 @@ def test_parts_have_alike_many_likes() -> None:
     assert len(sizes) == 4
     assert sizes.sum() == indptr[-1]
     assert sizes.max() - sizes.min() < 100
+    assert part_bounds(np.array([0, 2, 5]), 2).tolist() == [0, 1, 2]
     assert part_bounds(np.array([0, 3]), 4).tolist() == [0, 1]
     assert part_bounds(np.array([0]), 4).tolist() == [0, 0]
     one_large = sp.csr_array(np.ones((3, 4))).indptr

@@ -217,6 +217,13 @@ def test_futures_that_are_cancelled(likes: Likes) -> None:
         assert again.cooccurrence_sums()[1].sum() > 0
 
 
+def test_a_scheduler_that_was_started_again(client: Any) -> None:
+    """The client is connected, to one that knows nothing of its futures."""
+    lost = distributed.client.FutureCancelledError("key", "scheduler-connection-lost")
+    with pytest.raises(me.ClusterError, match="is gone"), Cluster(client).translated(again=True):
+        raise lost
+
+
 # Workers that die.
 
 
