@@ -21,17 +21,6 @@ from movieembed.weighting import Weighting
 distributed = pytest.importorskip("distributed")
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
-
-
 @pytest.fixture(autouse=True)
 def _blas() -> Iterator[None]:
     with serial_blas():
@@ -113,6 +102,7 @@ def test_parts_have_alike_many_likes() -> None:
     assert len(sizes) == 4
     assert sizes.sum() == indptr[-1]
     assert sizes.max() - sizes.min() < 100
+    assert part_bounds(np.array([0, 2, 5]), 2).tolist() == [0, 1, 2]
     assert part_bounds(np.array([0, 3]), 4).tolist() == [0, 1]
     assert part_bounds(np.array([0]), 4).tolist() == [0, 0]
     one_large = sp.csr_array(np.ones((3, 4))).indptr

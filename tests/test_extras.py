@@ -30,6 +30,8 @@ FUNCTIONS: list[tuple[str, Callable[[Any, Path], object]]] = [
     ("ann", lambda model, out: me.AnnIndex(model)),
     ("ann", lambda model, out: me.AnnIndex(model, library="usearch")),
     ("dask", lambda model, out: me.MovieEmbedding(2, backend="dask").fit(model.likes_)),
+    ("dask", lambda model, out: me.DistributedLikes.from_likes(me.Likes.from_matrix(model.likes_))),
+    ("dask", lambda model, out: me.DistributedLikes.from_ratings(out)),
     ("cuda", lambda model, out: me.MovieEmbedding(2, backend="cuda").fit(model.likes_)),
     ("evaluation", lambda model, out: evaluation.als(me.Likes.from_matrix(model.likes_))),
     ("export", lambda model, out: me.export_safetensors(model, out / "v.safetensors")),

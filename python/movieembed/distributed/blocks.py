@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ class Summary:
 
     Attributes
     ----------
-    n_rows : int
+    n_rows, n_users : int
+        A user whose rows were all dropped still counts.
     low, high : Any
         The first and last user id in their order; None where they have none.
     dtype : numpy.dtype
@@ -35,6 +37,7 @@ class Summary:
     """
 
     n_rows: int
+    n_users: int
     low: Any
     high: Any
     dtype: np.dtype[Any]
@@ -68,6 +71,10 @@ class UserRows:
     matrix: sp.csr_array
     users: NDArray[Any]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        m = self.matrix
+        return from_arrays, (m.data, m.indices, m.indptr, m.shape[1], self.users)
+
     def __sizeof__(self) -> int:
         m = self.matrix
         return int(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes + self.users.nbytes)
@@ -99,7 +106,10 @@ def named(source: str) -> Iterator[None]:
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error
     except OSError as error:
-        raise OSError(f"{source}: {error}") from error
+        if error.errno is None:
+            raise OSError(f"{source}: {error}") from error
+        # Python makes a FileNotFoundError, or what else the number stands for, of it.
+        raise OSError(error.errno, f"{source}: {error.strerror}") from error
 
 
 def read_block(
@@ -120,15 +130,31 @@ def read_block(
         if frame is None:
             import pyarrow.parquet as pq
 
-            with pq.ParquetFile(source, memory_map=True) as file:
+            with pq.ParquetFile(source) as file:
+                check_no_rating(file.schema_arrow.names, labels)
                 frame = file.read(columns=[str(label) for label in labels])
-        else:
-            frame = frame[list(labels)]
         rating = labels[2] if len(labels) == 3 else None
         rows = rows_of_table(frame, labels[0], labels[1], rating, missing)
         if ids is not None:
             match_items(rows, ids, unknown)
     return Block(*summed_up(rows, threshold))
+
+
+def check_no_rating(names: Sequence[str], labels: tuple[Hashable, ...]) -> None:
+    """Raise ValueError where a file has ratings and the first had none."""
+    if len(labels) == 3:
+        return
+    rating = tables.find_column(
+        names,
+        None,
+        tables.RATING_ALIASES,
+        argument="ratings",
+        role="rating",
+        taken=labels,
+        required=False,
+    )
+    if rating is not None:
+        raise ValueError(f"it has ratings, in column {rating!r}, where the first file has none")
 
 
 def summed_up(rows: Rows, threshold: float | None) -> tuple[Rows, Summary]:
@@ -137,14 +163,18 @@ def summed_up(rows: Rows, threshold: float | None) -> tuple[Rows, Summary]:
     low = high = None
     if len(users) and is_sorted_kind(users):
         low, high = users[0], users[-1]
-    binary, highest = True, -np.inf
-    if values is not None and len(values):
-        binary = bool(((values == 0) | (values == 1)).all())
-        highest = float(values.max())
-        if threshold is not None:
-            rows.ratings = (values >= threshold).astype(np.int8)
-    summary = Summary(len(rows), low, high, users.dtype, binary, highest)
+    binary, highest = spread_of(values)
+    if values is not None and threshold is not None:
+        rows.ratings = (values >= threshold).astype(np.int8)
+    summary = Summary(len(rows), len(users), low, high, users.dtype, binary, highest)
     return rows, summary
+
+
+def spread_of(ratings: NDArray[Any] | None) -> tuple[bool, float]:
+    """Whether all are 0 or 1, and the highest."""
+    if ratings is None or not len(ratings):
+        return True, -np.inf
+    return bool(((ratings == 0) | (ratings == 1)).all()), float(ratings.max())
 
 
 def is_sorted_kind(ids: NDArray[Any]) -> bool:
@@ -158,21 +188,34 @@ def summary_of(block: Block) -> Summary:
 
 
 def items_of(block: Block) -> NDArray[Any]:
-    """The ids of a block's items."""
-    return block.rows.item_ids
+    """The ids of a block's items by first appearance, which counts where ids have no order."""
+    rows = block.rows
+    first = np.full(len(rows.item_ids), len(rows), dtype=np.int64)
+    first[rows.items[::-1]] = np.arange(len(rows))[::-1]
+    found: NDArray[Any] = rows.item_ids[np.argsort(first, kind="stable")]
+    return found
 
 
-def union(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    """Distinct ids of both, in their order; where they have none, in that of first appearance."""
-    if not len(a) or not len(b):
-        return a if len(a) else b
-    if a.dtype.kind != "O" and (a.dtype == b.dtype or {a.dtype.kind, b.dtype.kind} == {"i", "f"}):
-        return tables.unify(np.union1d(a, b))
-    both = list(dict.fromkeys([*a.tolist(), *b.tolist()]))
-    joined = np.empty(len(both), dtype=object)
-    joined[:] = both
-    joined = tables.unify(joined)
-    return joined[tables.in_order(joined)]
+def union(*several: NDArray[Any]) -> NDArray[Any]:
+    """Distinct ids of all, by first appearance."""
+    there = [ids for ids in several if len(ids)]
+    if len(there) < 2:
+        return there[0] if there else several[0]
+    kinds = {ids.dtype.kind for ids in there}
+    if kinds == {"i", "u"} and all(ids.min() >= 0 for ids in there):
+        there, kinds = [ids.astype(np.uint64) for ids in there], {"u"}
+    if "O" not in kinds and (len({ids.dtype for ids in there}) == 1 or kinds == {"i", "f"}):
+        return tables.unify(np.asarray(pd.unique(np.concatenate(there))))
+    distinct = list(dict.fromkeys(id_ for ids in there for id_ in ids.tolist()))
+    joined = np.empty(len(distinct), dtype=object)
+    joined[:] = distinct
+    return tables.unify(joined)
+
+
+def ordered(ids: NDArray[Any]) -> NDArray[Any]:
+    """Ids in their order, or as they are where they have none."""
+    found: NDArray[Any] = ids[tables.in_order(ids)]
+    return found
 
 
 def places_in(ids: NDArray[Any], some: NDArray[Any]) -> NDArray[Any]:
@@ -194,8 +237,7 @@ def renumbered(block: Block, ids: NDArray[Any], known: bool) -> Piece:
 def parted(piece: Piece, dtype: np.dtype[Any], n_parts: int) -> list[Piece]:
     """A piece for each part, its users those whose ids, as `dtype`, hash to it."""
     rows = piece.rows
-    hashes = pd.util.hash_array(rows.user_ids.astype(dtype), categorize=False)
-    part_of = (hashes % np.uint64(n_parts)).astype(np.int64)
+    part_of = (hashes(rows.user_ids.astype(dtype)) % np.uint64(n_parts)).astype(np.int64)
     place = np.empty(len(part_of), dtype=rows.users.dtype)
     of_row = part_of[rows.users]
     pieces = []
@@ -217,6 +259,28 @@ def parted(piece: Piece, dtype: np.dtype[Any], n_parts: int) -> list[Piece]:
     return pieces
 
 
+def hashes(ids: NDArray[Any]) -> NDArray[np.uint64]:
+    """Of ids, the same in every process and for ids that are equal."""
+    if ids.dtype.kind == "O":
+        texts = np.empty(len(ids), dtype=object)
+        texts[:] = [text_of(id_) for id_ in ids.tolist()]
+        ids = texts
+    return pd.util.hash_array(ids, categorize=False)
+
+
+def text_of(id_: Any) -> str:
+    """The same text for equal ids: 1, 1.0 and Decimal(1) are equal."""
+    if isinstance(id_, str):
+        return id_
+    if isinstance(id_, numbers.Number):
+        return str(hash(id_))  # of numbers alone it does not change with the process
+    if isinstance(id_, tuple):
+        return f"({','.join(map(text_of, id_))})"
+    if isinstance(id_, frozenset):
+        return f"{{{','.join(sorted(map(text_of, id_)))}}}"
+    return str(id_)
+
+
 def pick(pieces: list[Piece], part: int) -> Piece:
     """One of them: a key of its own, so that no worker is sent the others."""
     return pieces[part]
@@ -228,12 +292,15 @@ def gathered(
     dtype: np.dtype[Any],
     threshold: float,
     duplicates: Duplicates,
-) -> UserRows:
-    """The likes of a part out of its pieces, in the order of their blocks."""
+) -> tuple[UserRows, tuple[bool, float]]:
+    """The likes of a part out of its pieces, in the order of their blocks, and `spread_of`.
+
+    The latter is of the ratings that count: one for a user and an item.
+    """
     each = [piece.rows for piece in pieces if len(piece.rows.user_ids)]
     users = np.empty(0, dtype=dtype)
-    for rows in each:
-        users = union(users, rows.user_ids.astype(dtype))
+    if each:
+        users = ordered(union(*(rows.user_ids.astype(dtype) for rows in each)))
     codes = [places_in(users, rows.user_ids.astype(dtype))[rows.users] for rows in each]
     ratings = [rows.ratings for rows in each if rows.ratings is not None]
     joined = Rows(
@@ -243,7 +310,15 @@ def gathered(
         users,
         ids,
     )
-    return UserRows(matrix_of_rows(joined, duplicates, lambda x: x >= threshold), users)
+    known = spread_of(None)
+
+    def reaching(values: NDArray[Any]) -> NDArray[np.bool_]:
+        nonlocal known
+        known = spread_of(values)
+        liked: NDArray[np.bool_] = values >= threshold
+        return liked
+
+    return UserRows(matrix_of_rows(joined, duplicates, reaching), users), known
 
 
 def _joined(arrays: Sequence[NDArray[Any]], empty: Any) -> NDArray[Any]:
@@ -267,6 +342,16 @@ def from_arrays(
 def usable(x: NDArray[Any]) -> NDArray[Any]:
     """An array as the kernels take it: contiguous, and aligned as what arrives need not be."""
     return np.require(x, requirements=["C", "A"])
+
+
+def first_of(pair: tuple[Any, Any]) -> Any:
+    """A result of two, with a key of its own."""
+    return pair[0]
+
+
+def second_of(pair: tuple[Any, Any]) -> Any:
+    """The other."""
+    return pair[1]
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -35,9 +36,14 @@ class Cluster:
     ImportError
         When Dask is not installed.
     ValueError
-        When there is no client.
+        When there is no client, or it is an asynchronous one.
     ClusterError
-        When no scheduler answers at the address.
+        When no scheduler answers at the address, or the client is closed or its scheduler gone.
+
+    Warns
+    -----
+    UserWarning
+        When the cluster has no workers.
     """
 
     def __init__(self, client: Any = None) -> None:
@@ -46,7 +52,7 @@ class Cluster:
             self.dask: Any = import_module("dask")
         except ImportError as error:
             raise ImportError(
-                "backend='dask' needs distributed: pip install 'movieembed[dask]'"
+                "a Dask cluster needs distributed: pip install 'movieembed[dask]'"
             ) from error
         self.owned = False
         if client is None:
@@ -54,7 +60,7 @@ class Cluster:
                 client = self.distributed.get_client()
             except ValueError:
                 raise ValueError(
-                    "backend='dask' needs a Dask client: make one first, as client = "
+                    "a Dask cluster needs a Dask client: make one first, as client = "
                     "distributed.Client(address), or distributed.Client() for workers on this "
                     "machine"
                 ) from None
@@ -65,8 +71,22 @@ class Cluster:
             except OSError as error:
                 raise ClusterError(f"no Dask scheduler answers at {where}: {error}") from error
             self.owned = True
+        if client.asynchronous:
+            raise ValueError("the Dask client is asynchronous: make one without asynchronous=True")
+        if client.status == "closed":
+            raise ClusterError(
+                "the Dask client is closed, or its scheduler is gone: make a new one"
+            )
         self.client = client
         self.address: str = client.scheduler.address
+        self.check_there()
+        if not self.kept(client.nthreads):
+            warnings.warn(
+                f"the Dask scheduler at {self.address} has no workers: what is asked of it waits "
+                "until one comes",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def close(self) -> None:
         """Close the client if it was made here."""
@@ -75,12 +95,14 @@ class Cluster:
 
     def n_workers(self) -> int:
         """Workers at present, at least 1."""
+        self.check_there()
         return max(1, len(self.kept(self.client.nthreads)))
 
     def submit(self, tasks: dict[Any, Any], wanted: Any) -> Any:
         """Futures of some keys of a graph, whose literals may be large."""
         # They are sent once, and stay with the scheduler so that what is lost is made again.
         large = {"distributed.admin.large-graph-warning-threshold": 2**62}
+        self.check_there()
         with self.dask.config.set(large):
             return self.kept(lambda: self.client.get(tasks, wanted, sync=False))
 
@@ -146,8 +168,20 @@ class Cluster:
         )
         with bar, self.translated():
             for future in self.distributed.as_completed(futures):
-                future.result()
+                if future.status in ("error", "cancelled"):
+                    future.result()  # of the others it would bring here what they hold
                 bar.update()
+
+    def check_there(self) -> None:
+        """Raise ClusterError where Dask would wait for a scheduler to come back."""
+        if self.client.status != "running":
+            raise ClusterError(self._gone())
+
+    def _gone(self) -> str:
+        return (
+            f"the Dask scheduler at {self.address} is gone: start it again, make a new client, and "
+            "repeat"
+        )
 
     def kept(self, attempt: Callable[[], Result]) -> Result:
         """The result of a step that is tried again where its inputs went with a worker."""
@@ -159,25 +193,42 @@ class Cluster:
     @contextmanager
     def translated(self, again: bool = False) -> Iterator[None]:
         """ClusterError for what the cluster does wrong; `again` lets a loss pass."""
-        lost = (CancelledError, TimeoutError, self.distributed.comm.CommClosedError)
+        scheduler = self.distributed.scheduler
+        lost = (TimeoutError, self.distributed.comm.CommClosedError)
+        # Of later versions, for those who set distributed.scheduler.no-workers-timeout.
+        names = ("NoWorkerError", "NoValidWorkerError")
+        none_came = tuple(getattr(scheduler, name) for name in names if hasattr(scheduler, name))
         try:
             yield
-        except self.distributed.scheduler.KilledWorker as error:
+        except scheduler.KilledWorker as error:
+            count = error.allowed_failures + 1
             raise ClusterError(
-                f"{error.allowed_failures + 1} Dask workers died of the task {error.task}, for "
-                "want of memory perhaps: cut the likes into more parts, or give the workers more"
+                f"{count} Dask worker{'s' * (count > 1)} died of the task {error.task}, for want "
+                "of memory perhaps: cut the likes into more parts, or give the workers more"
+            ) from error
+        except none_came as error:
+            raise ClusterError(f"the Dask scheduler at {self.address}: {error}") from error
+        except CancelledError as error:
+            # A client that found a scheduler again has lost what the last one knew.
+            reason = getattr(error, "reason", None)
+            if self.client.status != "running" or reason == "scheduler-connection-lost":
+                raise ClusterError(self._gone()) from error
+            raise ClusterError(
+                f"the Dask scheduler at {self.address} has let go of what it was asked for, as "
+                f"Client.restart and Future.cancel make it: build the likes again ({error})"
             ) from error
         except lost as error:
             if self.client.status != "running":
-                raise ClusterError(
-                    f"the Dask scheduler at {self.address} is gone: start it again, make a new "
-                    "client, and repeat"
-                ) from error
+                raise ClusterError(self._gone()) from error
             if not again:
                 raise ClusterError(
                     f"the workers of the Dask scheduler at {self.address} were lost {ATTEMPTS} "
                     f"times in one step: {error}"
                 ) from error
+        except OSError as error:  # of a file, or of a connection that nobody takes
+            if self.client.status == "running":
+                raise
+            raise ClusterError(self._gone()) from error
 
 
 def new_key(name: str) -> str:

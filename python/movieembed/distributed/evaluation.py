@@ -13,8 +13,10 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._checks import check_integer
 from movieembed._files import replacing
 from movieembed.cooccurrence import check_count
+from movieembed.distributed import blocks
 from movieembed.distributed.blocks import UserRows
 from movieembed.distributed.cluster import Cluster, new_key
 
@@ -47,8 +49,8 @@ class DistributedSplit:
     ...     split = me.DistributedLikes.from_likes(likes).split_random()
     ...     model = me.MovieEmbedding(2, random_state=0).fit(split.train)
     ...     found = split.evaluate(model, ks=(5,))
-    >>> 0 < found["recall@5"] < 1, int(found["users"])
-    (True, 40)
+    >>> bool(0 < found["recall@5"] < 1), int(found["users"])
+    (True, 39)
     """
 
     train: DistributedLikes
@@ -78,8 +80,8 @@ class DistributedSplit:
 
         Raises
         ------
-        ValueError
-            When the items of the model are others.
+        TypeError, ValueError
+            When the items of the model are others, or a cut-off is not a positive integer.
 
         Examples
         --------
@@ -94,16 +96,18 @@ class DistributedSplit:
         1.0
         """
         check_same_items(self.train, model)
+        ks = tuple(check_count(k, "ks") for k in ks)
+        if not ks:
+            raise ValueError("ks is empty: name at least one cut-off")
         train = self.train
         sums: Tallies = train.cluster.sum_with(
             "evaluate", evaluated, train.parts, bare(model), ks, options, each=self.held
         )
         means = {name: float(total / sums.users) for name, total in sums.metrics.items()}
         first = f"ndcg@{ks[0]}"
-        spread = sums.first_squares - sums.users * means[first] ** 2
         means["users"] = float(sums.users)
         means[f"{first}_stderr"] = (
-            float(np.sqrt(max(spread, 0) / (sums.users - 1) / sums.users))
+            float(np.sqrt(sums.squares / (sums.users - 1) / sums.users))
             if sums.users > 1
             else np.nan
         )
@@ -117,19 +121,34 @@ class DistributedSplit:
 
 @dataclass
 class Tallies:
-    """Sums over users, to be added."""
+    """Sums over users, to be added.
+
+    Attributes
+    ----------
+    users : int
+    metrics : dict of float
+    mean, squares : float
+        Of the first NDCG, and of its distances from that mean.
+    shown, held : ndarray of int64, shape (n_items,)
+        How often each item is.
+    """
 
     users: int
     metrics: dict[str, float]
-    first_squares: float
+    mean: float
+    squares: float
     shown: NDArray[np.int64]
     held: NDArray[np.int64]
 
     def __add__(self, other: Tallies) -> Tallies:
+        users = max(self.users + other.users, 1)
+        gap = other.mean - self.mean
         return Tallies(
             self.users + other.users,
             {name: value + other.metrics[name] for name, value in self.metrics.items()},
-            self.first_squares + other.first_squares,
+            self.mean + gap * other.users / users,
+            # Chan, Golub & LeVeque 1979: a difference of sums of squares would lose digits.
+            self.squares + other.squares + gap**2 * self.users * other.users / users,
             self.shown + other.shown,
             self.held + other.held,
         )
@@ -154,19 +173,29 @@ def bare(model: Recommender) -> Recommender:
     return sent
 
 
+def in_a_task(model: Recommender) -> Recommender:
+    """A model with this task's share of the worker's threads, and nothing to share with others."""
+    from movieembed.backends.dask.part import threads
+
+    own = copy.copy(model)
+    own.n_jobs = threads()
+    return own
+
+
 def split_random(likes: DistributedLikes, share: float, random_state: int) -> DistributedSplit:
     """See :meth:`movieembed.DistributedLikes.split_random`."""
     from movieembed.distributed.likes import DistributedLikes
 
     if not 0 < share < 1:
         raise ValueError(f"share must be between 0 and 1, not {share}")
+    seed = check_integer(random_state, "random_state")
     cluster = likes.cluster
     key, given, held = new_key("split"), new_key("split-given"), new_key("split-held")
     tasks: dict[Any, Any] = {}
     for p, part in enumerate(likes.parts):
-        tasks[key, p] = (halved, part, share, [random_state, p])
-        tasks[given, p] = (first_of, (key, p))
-        tasks[held, p] = (second_of, (key, p))
+        tasks[key, p] = (halved, part, share, [seed, p])
+        tasks[given, p] = (blocks.first_of, (key, p))
+        tasks[held, p] = (blocks.second_of, (key, p))
     range_of_parts = range(len(likes.parts))
     parts = cluster.submit(tasks, [(kind, p) for kind in (given, held) for p in range_of_parts])
     train = DistributedLikes(
@@ -185,16 +214,6 @@ def halved(rows: UserRows, share: float, seed: list[int]) -> tuple[UserRows, sp.
     return UserRows(kept, rows.users), held
 
 
-def first_of(pair: tuple[UserRows, sp.csr_array]) -> UserRows:
-    """What is kept."""
-    return pair[0]
-
-
-def second_of(pair: tuple[UserRows, sp.csr_array]) -> sp.csr_array:
-    """What is held out."""
-    return pair[1]
-
-
 def evaluated(
     rows: UserRows,
     held: sp.csr_array,
@@ -208,12 +227,15 @@ def evaluated(
     asked = np.flatnonzero(np.diff(held.indptr))
     given, held = rows.matrix[asked], held[asked]
     n_items = rows.matrix.shape[1]
-    columns, _ = model.recommend(given, max(ks), **options)
-    found = ranking_metrics(columns, held, ks=tuple(ks))
+    columns, _ = in_a_task(model).recommend(given, max(ks), **options)
+    found = ranking_metrics(columns, held, ks=ks)
+    first = found[f"ndcg@{ks[0]}"]
+    mean = float(first.mean()) if len(first) else 0.0
     return Tallies(
         len(asked),
         {name: float(values.sum()) for name, values in found.items()},
-        float((found[f"ndcg@{ks[0]}"] ** 2).sum()),
+        mean,
+        float(((first - mean) ** 2).sum()),
         np.bincount(columns[columns >= 0], minlength=n_items),
         np.bincount(held.indices, minlength=n_items),
     )
@@ -235,6 +257,10 @@ def recommended(
     if folder is not None:
         Path(folder).mkdir(parents=True, exist_ok=True)
         where = str(Path(folder).absolute())
+        ours = {file_of_part(p) for p in range(len(likes.parts))}
+        for path in sorted(Path(where).glob("part-*.parquet")):
+            if path.name not in ours:
+                raise ValueError(f"{path} is of likes in another number of parts: remove it first")
 
     sent = cluster.here("model", bare(model))
     key = new_key("recommend")
@@ -247,6 +273,11 @@ def recommended(
     return list(found) if where is not None else pd.concat(found, ignore_index=True)
 
 
+def file_of_part(part: int) -> str:
+    """Its name."""
+    return f"part-{part:05d}.parquet"
+
+
 def best_of(
     rows: UserRows,
     model: Recommender,
@@ -256,7 +287,7 @@ def best_of(
     part: int,
 ) -> pd.DataFrame | str:
     """The best items for a part's users: a table, or the file that it was written to."""
-    columns, scores = model.recommend(rows.matrix, n, **options)
+    columns, scores = in_a_task(model).recommend(rows.matrix, n, **options)
     there = columns >= 0
     user, place = np.nonzero(there)
     table = pd.DataFrame(
@@ -269,7 +300,7 @@ def best_of(
     )
     if folder is None:
         return table
-    path = Path(folder) / f"part-{part:05d}.parquet"
+    path = Path(folder) / file_of_part(part)
     with replacing(path) as temporary:
         table.to_parquet(temporary, index=False)
     return str(path)

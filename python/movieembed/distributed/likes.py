@@ -113,13 +113,14 @@ class DistributedLikes:
         Parameters
         ----------
         ratings : Dask dataframe, path, or list of paths
-            A row a rating. A path is a folder of Parquet files, read in the order of their names,
-            or one file; every worker must see it.
+            A row a rating. A path is one Parquet file, or a folder of them and of folders with
+            more, in the order of their names with numbers in them by value; every worker must see
+            it. Names that begin with "." or "_" are left out.
         threshold, user, item, rating, items, item_id, title, duplicates, missing, unknown
             As :meth:`movieembed.Likes.from_ratings`. Rows are in the order of the files or
             partitions.
         n_parts : int, optional
-            By default one a worker.
+            By default one a worker, or fewer where the files are.
         client : distributed.Client, address, cluster, or None
             None takes the client that was made last in this process.
         progress : bool, optional
@@ -175,7 +176,7 @@ class DistributedLikes:
             given, titles, table = tables.item_labels(items, item_id, title, item)
         cluster = Cluster(client)
         sources = reading.find_sources(ratings, cluster)
-        labels = reading.find_labels(sources.empty, user, item, rating)
+        labels = reading.find_labels(sources, user, item, rating)
         if threshold is not None and len(labels) == 2:
             raise ValueError(
                 f"threshold={threshold} needs ratings, but no column looks like the rating; "
@@ -288,9 +289,9 @@ class DistributedLikes:
 
         Notes
         -----
-        The squares need the parts in pairs, since |sum of X_p|^2 has cross terms: each meets each
-        other once, one after the other, so that a worker holds one more part at a time. All told
-        that is as many multiply-adds a part as all the likes in one place take.
+        The squares need the parts in pairs, since ``|sum of X_p|^2`` has cross terms: each meets
+        each other once, one after the other, so that a worker holds one more part at a time. All
+        told that is as many multiply-adds a part as all the likes in one place take.
 
         Examples
         --------
@@ -365,8 +366,8 @@ class DistributedLikes:
             Fitted, of these items.
         n : int, default=10
         folder : path, optional
-            Where each part becomes a Parquet file, written by the worker that holds it. Without,
-            the table comes to this process.
+            Where each part becomes a Parquet file, written by the worker that holds it; every
+            worker must see it. Without, the table comes to this process.
         progress : bool, optional
             Show a bar; by default where standard error is a terminal.
         **options
@@ -380,7 +381,8 @@ class DistributedLikes:
         Raises
         ------
         ValueError
-            When the items of the model are others.
+            When the items of the model are others, or the folder has lists of likes in another
+            number of parts.
 
         Examples
         --------
@@ -439,6 +441,8 @@ def part_bounds(indptr: NDArray[Any], n_parts: int) -> NDArray[np.int64]:
     n_users = len(indptr) - 1
     targets = np.linspace(0, float(indptr[-1]), max(1, min(n_parts, n_users)) + 1)
     cuts = np.searchsorted(indptr, targets)
+    # The nearer end of the user whom a target falls into.
+    cuts -= (cuts > 0) & (targets - indptr[cuts - 1] < indptr[cuts] - targets)
     cuts[0], cuts[-1] = 0, n_users
     inner = np.unique(cuts[1:-1]).astype(np.int64)
     return np.array([0, *inner[(inner > 0) & (inner < n_users)], n_users], dtype=np.int64)
