@@ -131,6 +131,25 @@ def test_fits(options: dict[str, Any], client: Any) -> None:
     np.testing.assert_allclose(there.item_squares_, here.item_squares_, rtol=1e-12)
 
 
+def test_the_same_bits_whatever_the_workers(client: Any) -> None:
+    """Three parts on two workers of a thread, and on one of four."""
+    L = random_likes(400, 80, 0.2, seed=1)
+    options = {"n_components": 8, "random_state": 0, "dtype": "float32"}
+    first = me.MovieEmbedding(**options).fit(spread_out(L, 3, client))
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=4, processes=False, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as other,
+    ):
+        again = me.MovieEmbedding(**options).fit(spread_out(L, 3, other))
+    assert first.n_iter_ > 2
+    assert first.embedding_.tobytes() == again.embedding_.tobytes()
+    assert first.history_["cost"].tolist() == again.history_["cost"].tolist()
+    parted = me.MovieEmbedding(**options).fit(spread_out(L, 4, client))
+    assert parted.cost_ == pytest.approx(first.cost_, rel=1e-5)
+
+
 def test_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
     def none() -> None:
         raise ValueError("No clients found")
