@@ -108,6 +108,7 @@ def test_every_kernel_is_in_the_list(nvrtc: Nvrtc) -> None:
     assert set(re.findall(r"\b(?:atom|red)\.[\w.]+", ptx.decode())) <= {
         "atom.global.add.u32",
         "red.global.add.u32",
+        "atom.shared.add.u32",
     }
 
 
