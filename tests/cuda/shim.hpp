@@ -20,6 +20,7 @@
 #define __global__
 #define __device__ static inline
 #define __shared__ static
+#define __launch_bounds__(threads)
 
 struct Dim {
     unsigned x = 1, y = 1, z = 1;

@@ -310,14 +310,17 @@ __device__ void top_k(const T* a, int64 width, const int64* diagonal, int64 k, i
         weigh_rows<T, I>(ptr, indices, values, other_ptr, other_indices, other_values, rows, width, out);          \
     }
 
-#define ROW_SUMS(NAME, T)                                                                                              \
-    extern "C" __global__ void NAME(const T* a, int64 width, const int64* diagonal, double* squares, double* totals) { \
-        row_sums<T>(a, width, diagonal, squares, totals);                                                              \
+// Blocks of up to so many threads (geometry.ROW_THREADS): the compiler keeps their registers in bounds.
+#define ROW_KERNEL extern "C" __global__ void __launch_bounds__(512)
+
+#define ROW_SUMS(NAME, T)                                                                              \
+    ROW_KERNEL NAME(const T* a, int64 width, const int64* diagonal, double* squares, double* totals) { \
+        row_sums<T>(a, width, diagonal, squares, totals);                                              \
     }
 
 #define TOP_K(NAME, T, K)                                                                                            \
-    extern "C" __global__ void NAME(const T* a, int64 width, const int64* diagonal, int64 k, int bits, int64 padded, \
-                                    int64* columns, T* values) {                                                     \
+    ROW_KERNEL NAME(const T* a, int64 width, const int64* diagonal, int64 k, int bits, int64 padded, int64* columns, \
+                    T* values) {                                                                                     \
         top_k<T, K>(a, width, diagonal, k, bits, padded, columns, values);                                           \
     }
 
