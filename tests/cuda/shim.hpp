@@ -105,7 +105,8 @@ inline void run_block(bool with_barriers) {
     }
     for (bool left = true; left;) {
         left = false;
-        for (unsigned t = 0; t < n; ++t) {
+        for (unsigned turn = 0; turn < n; ++turn) {
+            const unsigned t = blockIdx.x % 2 ? n - 1 - turn : turn;  // so that a missing barrier is found out
             Fiber& f = fibers[t];
             if (f.done) continue;
             left = true;
