@@ -19,7 +19,7 @@ from movieembed.backends.cuda.kernels import Kernels
 SHIM = Path(__file__).parent / "cuda" / "shim.hpp"
 KINDS = {"f": np.float32, "d": np.float64, "i": np.int32, "x": np.int64, "u": np.uint32}
 # Kernels with shuffles or barriers.
-COOPERATIVE = ("row_dots", "weigh_rows")
+COOPERATIVE = ("row_dots", "row_sums", "top_k", "weigh_rows")
 
 
 def compiler() -> str | None:

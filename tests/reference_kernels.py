@@ -18,6 +18,14 @@ def matrix_of(side: Side, n_columns: int) -> sp.csr_array:
     return sp.csr_array((values, indices, ptr), shape=(len(ptr) - 1, n_columns))
 
 
+def off_diagonal(A: DeviceArray, diagonal: DeviceArray | None) -> Any:
+    """A in float64, with 0 in the given column of each row."""
+    off = A._host.astype(np.float64)
+    if diagonal is not None:
+        off[np.arange(len(off)), diagonal._host] = 0
+    return off
+
+
 class ReferenceKernels:
     """See :class:`movieembed.backends.cuda.kernels.Kernels`."""
 
@@ -41,8 +49,27 @@ class ReferenceKernels:
         shift = delta._host[:, None] - theta._host
         out._host[...] = scale * (XQ._host + shift * Q._host)
 
+    def row_sums(self, A: Any, diagonal: Any = None) -> tuple[DeviceArray, DeviceArray]:
+        off = off_diagonal(A, diagonal)
+        return DeviceArray((off**2).sum(axis=1)), DeviceArray(off.sum(axis=1))
+
+    def top_k(self, A: Any, diagonal: Any, k: int, largest: int) -> tuple[DeviceArray, DeviceArray]:
+        off = off_diagonal(A, diagonal)
+        assert A.dtype.kind == "f" or off.max(initial=0) <= largest
+        columns = np.full((len(A), k), -1)
+        values = np.zeros((len(A), k), dtype=A.dtype)
+        for row, x in enumerate(off):
+            there = np.flatnonzero((x != 0) | ~np.signbit(x) & (A.dtype.kind == "f"))
+            there = there[there != diagonal._host[row]]
+            best = there[np.argsort(-x[there], kind="stable")][:k]
+            columns[row, : len(best)] = best
+            values[row, : len(best)] = x[best]
+        return DeviceArray(columns), DeviceArray(values)
+
     def gram_rows(self, side: Side, other: Side, rows: Any, longest: int, out: Any) -> None:
         A = matrix_of(other, out.shape[1])
         chosen = matrix_of(side, A.shape[0])[rows._host]
         assert longest >= np.diff(chosen.indptr).max(initial=0)
-        out._host[...] += (chosen @ A).toarray().astype(out.dtype)
+        there = (chosen.astype(bool) @ A.astype(bool)).toarray()
+        product = (chosen @ A).toarray().astype(out.dtype)
+        out._host[there] += product[there]

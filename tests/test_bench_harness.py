@@ -5,10 +5,17 @@ import importlib
 import itertools
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from device_arrays import DeviceArray, DeviceModule, HostDevice
+from helpers import random_likes
+from movieembed.backends.cuda import device as device_module
+from movieembed.likes import Likes
+from reference_kernels import ReferenceKernels
 
 BENCH = Path(__file__).resolve().parent.parent / "bench"
 
@@ -177,3 +184,128 @@ def test_data_folder_from_the_environment(harness, tmp_path, monkeypatch):
 def test_missing_packages_are_named(harness):
     assert harness.available("numpy") == ""
     assert harness.available("no_such_package_here") == "no_such_package_here"
+
+
+# --- the GPU's --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bench_gpu(harness):
+    return importlib.import_module("bench_gpu")
+
+
+@pytest.mark.parametrize("error", [ImportError("no CuPy"), RuntimeError("no driver")])
+def test_without_a_gpu_it_says_so_in_a_line(bench_gpu, error, monkeypatch):
+    def none():
+        raise error
+
+    monkeypatch.setattr(bench_gpu, "cuda_device", none)
+    monkeypatch.setattr(bench_gpu, "large_likes", lambda args: pytest.fail("loaded the likes"))
+    monkeypatch.setattr(sys, "argv", ["bench_gpu.py"])
+    with pytest.raises(SystemExit) as caught:
+        bench_gpu.main()
+    # Python prints a text that a program exits with, and ends with status 1.
+    assert caught.value.code == f"No GPU to measure: {error}"
+
+
+class FakeCuda:
+    """Events that take a millisecond each."""
+
+    now = 0
+
+    class Event:
+        def record(self):
+            FakeCuda.now += 1
+            self.at = FakeCuda.now
+
+        def synchronize(self):
+            pass
+
+    def get_elapsed_time(self, start, end):
+        return float(end.at - start.at)
+
+    def get_current_stream(self):
+        return types.SimpleNamespace(synchronize=lambda: None)
+
+    runtime = types.SimpleNamespace(
+        getDevice=lambda: 0,
+        getDeviceProperties=lambda number: {"name": b"a fake"},
+        runtimeGetVersion=lambda: 12090,
+        driverGetVersion=lambda: 13000,
+    )
+
+
+class FakePool:
+    """One that a fit leaves with 7 MB more."""
+
+    def __init__(self):
+        self.total = itertools.count(0, 7_000_000)
+
+    def total_bytes(self):
+        return next(self.total)
+
+    def free_all_blocks(self):
+        pass
+
+
+class FakeCupy(DeviceModule):
+    cuda = FakeCuda()
+
+    @staticmethod
+    def get_default_memory_pool():
+        return FakePool()
+
+
+@pytest.fixture
+def fake_gpu(monkeypatch):
+    device = HostDevice(ReferenceKernels())
+    device.xp = FakeCupy()
+    monkeypatch.setattr(device_module, "cuda_device", lambda: device)
+    return device
+
+
+def test_rates_of_a_gpu(bench_gpu, fake_gpu):
+    assert bench_gpu.copy_rate(fake_gpu.xp, size=4_000) == 8_000 / 1e-3
+    op = bench_gpu.CudaOperator(random_likes(30, 20, 0.4, seed=1), np.float32, fake_gpu)
+    d, nnz = 10, op.matrix.nnz
+    assert bench_gpu.least_bytes(op, d) == 8 * nnz + 4 * d * (2 * 20 + 2 * 30)
+
+
+def test_the_gpu_s_questions(bench_gpu, harness, fake_gpu, monkeypatch, capsys):
+    monkeypatch.setattr(harness, "SETTLE", 0.0)
+    monkeypatch.setattr(harness.floor, "measure", lambda: harness.floor.Rates(1e9, 1e9, 1e9, 1e9))
+    monkeypatch.setattr(bench_gpu, "DIMENSIONS", (3, 32))
+    monkeypatch.setattr(bench_gpu, "COPY_BYTES", 4_000)
+    monkeypatch.setattr(bench_gpu, "implicit_gpu", lambda: "implicit with CUDA")
+    args = harness.parser("").parse_args(["--quick"])
+    L = Likes.from_matrix(random_likes(120, 60, 0.2, seed=1)).matrix
+    bench_gpu.run(args, L, fake_gpu)
+    out = capsys.readouterr().out
+    assert out.startswith("GPU: a fake, CUDA 12090, driver 13000; copying")
+    rows = [line for line in out.splitlines() if line.startswith("| ")][1:]
+    assert sum("| movieembed, GPU |" in row for row in rows) == 5
+    assert sum("| movieembed, 2 cores |" in row for row in rows) == 5
+    assert "1 ms by events" in rows[0]
+    assert "skipped: no implicit with CUDA" in out
+    assert out.count(" iterations, 7 MB of the device") == 2
+    bench_gpu.rows_of_x(L, fake_gpu)
+    fake_gpu.free = 100
+    with pytest.raises(RuntimeError, match="do not fit"):
+        bench_gpu.rows_of_x(L, fake_gpu).contenders[0].run()
+
+
+def test_the_gpu_s_results_are_checked(bench_gpu, fake_gpu):
+    L = Likes.from_matrix(random_likes(40, 30, 0.3, seed=1)).matrix
+    for question, wrong in (
+        (bench_gpu.product(L, 3, fake_gpu, 1e9), lambda x: DeviceArray(x._host + 0.1)),
+        (bench_gpu.rows_of_x(L, fake_gpu), lambda x: x._replace(totals=x.totals + 1)),
+        (
+            bench_gpu.fit(L, 3, fake_gpu, {}),
+            lambda x: types.SimpleNamespace(cost_=x.cost_ * 1.01),
+        ),
+    ):
+        results = {c.name: c.run() for c in question.contenders if not c.missing}
+        question.check(results)
+        results[bench_gpu.GPU] = wrong(results[bench_gpu.GPU])
+        with pytest.raises(RuntimeError, match=r"off by|differ|above the optimum"):
+            question.check(results)

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from movieembed.backends.cuda import kernels
+from movieembed.backends.cuda import geometry, kernels
 from movieembed.backends.cuda.device import OPTIONS
 
+# What CuPy 14 adds to them.
+CUPY_OPTIONS = ("-ftz=true", "--device-as-default-execution-space")
 # .ci/run sets it, so that these tests cannot go unrun there.
 REQUIRED = "MOVIEEMBED_REQUIRE_NVRTC"
 PACKAGE = "nvidia.cuda_nvrtc"
@@ -59,7 +61,9 @@ class Nvrtc:
             None,
             None,
         )
-        options = [option.encode() for option in (*OPTIONS, f"--gpu-architecture={target}")]
+        options = [
+            option.encode() for option in (*OPTIONS, *CUPY_OPTIONS, f"--gpu-architecture={target}")
+        ]
         status = self._library.nvrtcCompileProgram(
             program, len(options), (ctypes.c_char_p * len(options))(*options)
         )
@@ -104,10 +108,18 @@ def test_every_kernel_is_in_the_list(nvrtc: Nvrtc) -> None:
     assert (compiled, log) == (True, "")
     entries = re.findall(r"\.entry (\w+)\(", ptx.decode())
     assert sorted(entries) == sorted(kernels.names())
+    # A block of the kernels that take a row of X is as large as they were compiled for.
+    bounded = re.findall(r"\.entry (\w+)\([^{]*\.maxntid (\d+)", ptx.decode())
+    assert dict(bounded) == {
+        f"{kernel}_{entry}": str(geometry.ROW_THREADS)
+        for kernel in ("row_sums", "top_k")
+        for entry in ("u32", "f64")
+    }
     # The order of sums is fixed: no atomic addition but of counts.
     assert set(re.findall(r"\b(?:atom|red)\.[\w.]+", ptx.decode())) <= {
         "atom.global.add.u32",
         "red.global.add.u32",
+        "atom.shared.add.u32",
     }
 
 

@@ -240,8 +240,8 @@ class Event:
         self.log.append(("record", stream.non_blocking, self))
 
 
-def fake_cupy(emulator: Emulator, free: int, log: list[Any]) -> tuple[Any, Any]:
-    """CuPy and cupyx as far as the package knows them, over the emulated kernels."""
+def fake_cupy(emulator: Emulator, free: int, log: list[Any]) -> Any:
+    """CuPy as far as the package knows it, over the emulated kernels."""
 
     class RawModule:
         def __init__(self, code: str, options: tuple[str, ...]) -> None:
@@ -265,15 +265,15 @@ def fake_cupy(emulator: Emulator, free: int, log: list[Any]) -> tuple[Any, Any]:
         get_current_stream=lambda: current,
         Stream=lambda non_blocking: Stream(log, non_blocking),
         Event=lambda disable_timing: Event(log),
+        PinnedMemory=bytearray,
+        PinnedMemoryPointer=lambda memory, offset: memoryview(memory)[offset:],
         runtime=SimpleNamespace(
             getDeviceCount=lambda: 1,
             CUDARuntimeError=CUDARuntimeError,
             memGetInfo=lambda: (free - free // 2, 2 * free),
         ),
     )
-    cupyx = ModuleType("cupyx")
-    cupyx.empty_pinned = lambda shape, dtype: np.empty(shape, dtype=dtype)
-    return cupy, cupyx
+    return cupy
 
 
 @pytest.mark.usefixtures("fresh_device")
@@ -288,9 +288,7 @@ def test_a_fit_through_cupys_names(
     emulator = Emulator(build(tmp_path_factory.mktemp("kernels")))
     for free in (1 << 30, 20_000):
         log: list[Any] = []
-        cupy, cupyx = fake_cupy(emulator, free, log)
-        monkeypatch.setitem(sys.modules, "cupy", cupy)
-        monkeypatch.setitem(sys.modules, "cupyx", cupyx)
+        monkeypatch.setitem(sys.modules, "cupy", fake_cupy(emulator, free, log))
         device_module.cuda_device.cache_clear()
         assert device_module.cuda_device().free_bytes() == free
         model = me.MovieEmbedding(4, random_state=0, backend="cuda").fit(L)

@@ -136,3 +136,19 @@ def test_chunks_of_likes_are_the_matrix(weights: bool) -> None:
                     1 if side.values is None else side.values[entries]
                 )
             np.testing.assert_array_equal(made, expected)
+
+
+def test_powers_of_two_and_digits() -> None:
+    assert [geometry.padded(k) for k in (0, 1, 2, 3, 4, 5, 1024, 1025)] == [
+        1,
+        1,
+        2,
+        4,
+        4,
+        8,
+        1024,
+        2048,
+    ]
+    largest = (0, 1, 255, 256, 65_535, 65_536, 2**24, 2**32 - 1)
+    assert [geometry.digit_bits(n) for n in largest] == [8, 8, 8, 16, 16, 24, 32, 32]
+    assert geometry.ROW_THREADS % geometry.WARP == 0

@@ -177,8 +177,6 @@ def test_gram_rows(
             close(out, expected, np.float64)
         else:
             np.testing.assert_array_equal(out._host, expected._host)
-        squares = pair[0].row_dots(out, out)
-        close(squares, (out._host.astype(float) ** 2).sum(axis=1), np.float64, 1e5)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

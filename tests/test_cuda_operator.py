@@ -186,7 +186,7 @@ def test_chunks_and_slabs_change_little(dtype: Any, monkeypatch: pytest.MonkeyPa
 
 
 def test_blocks_of_the_exact_cost_and_of_grams(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operator, "BLOCK_BYTES", 16 * 20 * 3)
+    monkeypatch.setattr(geometry, "BLOCK_BYTES", 16 * 20 * 3)
     monkeypatch.setattr(operator, "GRAM_ROWS", 7)
     for name in ("tall", "tall weights"):
         for dtype in FLOATS:

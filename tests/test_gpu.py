@@ -13,6 +13,7 @@ import movieembed as me
 from helpers import random_likes
 from movieembed._threads import serial_blas
 from movieembed.backends.cpu import CpuOperator
+from movieembed.backends.cuda import geometry
 from movieembed.backends.cuda.device import CudaDevice, cuda_device
 from movieembed.backends.cuda.operator import CudaOperator
 from movieembed.likes import Likes
@@ -93,6 +94,25 @@ def test_solvers(solver: str, dtype: str, small_likes: Likes, gpu: CudaDevice) -
         for backend in ("cuda", "cpu")
     ]
     assert costs[0] == pytest.approx(costs[1], rel=1e-6 if dtype == "float64" else 1e-5)
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_sums_and_top_k(weights: bool, gpu: CudaDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    cupyx_sparse = pytest.importorskip("cupyx.scipy.sparse")
+    for block in (1 << 28, 100_000):
+        monkeypatch.setattr(geometry, "BLOCK_BYTES", block)
+        for L in (long_rows(weights), random_likes(60, 20, 0.3, seed=1, weights=weights)):
+            there = cupyx_sparse.csr_matrix(sp.csr_matrix(L))
+            for k in (1, 10, 100, L.shape[1] + 1):
+                for x, y in zip(
+                    me.cooccurrence_top_k(there, k, return_sums=True),
+                    me.cooccurrence_top_k(L, k, return_sums=True),
+                    strict=True,
+                ):
+                    if weights and x.dtype == np.float64:
+                        np.testing.assert_allclose(x, y, rtol=1e-10, atol=1e-10)
+                    elif not weights:
+                        np.testing.assert_array_equal(x, y)
 
 
 def test_likes_on_the_gpu_stay_there(gpu: CudaDevice) -> None:

@@ -11,11 +11,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed import _core
+from movieembed._device import is_on_gpu
 from movieembed._matrix import core_csr, core_pair, likes_matrix
 from movieembed._progress import tqdm
 from movieembed._threads import resolve_n_jobs
 
 if TYPE_CHECKING:
+    from movieembed.backends.cuda.statistics import RowStatistics
     from movieembed.likes import Likes
 
 __all__ = [
@@ -132,6 +134,8 @@ def cooccurrence_sums(
     Exact for 0/1 likes, and then of half the sum over users of (number of likes)^2 multiply-adds,
     many of them a vector operation; memory is some 20 bytes a like and 64 bytes an item and thread.
     Weights take twice as many multiply-adds, one by one, and one row of n_items numbers a thread.
+    A matrix on a GPU (CuPy) is worked on there, where it fits twice into half of the free memory;
+    `n_jobs` is then not used. The results are NumPy's, and for 0/1 likes the same.
 
     Examples
     --------
@@ -141,6 +145,8 @@ def cooccurrence_sums(
     """
     matrix = likes_matrix(likes)
     threads = resolve_n_jobs(n_jobs)
+    if (there := _on_device(likes, matrix, 0, progress)) is not None:
+        return there.sum_squares, there.totals
     if _counts(matrix):
         return _panels(matrix, 0, threads, progress, "row sums").sums()
     L, Lt = core_pair(matrix)
@@ -211,8 +217,8 @@ def cooccurrence_top_k(
 
     Notes
     -----
-    Time and memory are those of :func:`cooccurrence_sums`; for 0/1 likes, 16 k bytes an item more
-    while the best are sought, beside the result's own 16 k.
+    Time, memory and place are those of :func:`cooccurrence_sums`; for 0/1 likes, 16 k bytes an item
+    more while the best are sought, beside the result's own 16 k.
 
     Examples
     --------
@@ -229,6 +235,8 @@ def cooccurrence_top_k(
     n_items = matrix.shape[1]
     inner = min(k, n_items)
     threads = resolve_n_jobs(n_jobs)
+    if (there := _on_device(likes, matrix, k, progress)) is not None:
+        return tuple(there) if return_sums else (there.columns, there.values)
     if _counts(matrix) and n_items:
         panels = _panels(matrix, inner, threads, progress, "top k")
         columns, values = panels.top_k(n_threads=threads)
@@ -299,6 +307,18 @@ def check_count(value: Any, name: str) -> int:
     if value < 1:
         raise ValueError(f"{name} must be at least 1, not {value}")
     return int(value)
+
+
+def _on_device(
+    likes: Any, matrix: sp.csr_array, k: int, progress: bool | None
+) -> RowStatistics | None:
+    """Sums and the k largest of the rows of X, if the likes are on a GPU and fit there."""
+    if not is_on_gpu(likes):
+        return None
+    from movieembed.backends.cuda.device import cuda_device
+    from movieembed.backends.cuda.statistics import row_statistics
+
+    return row_statistics(matrix, k, cuda_device(), progress)
 
 
 def _counts(matrix: sp.csr_array) -> bool:

@@ -19,6 +19,8 @@
 
 #define __global__
 #define __device__ static inline
+#define __shared__ static
+#define __launch_bounds__(threads)
 
 struct Dim {
     unsigned x = 1, y = 1, z = 1;
@@ -103,7 +105,8 @@ inline void run_block(bool with_barriers) {
     }
     for (bool left = true; left;) {
         left = false;
-        for (unsigned t = 0; t < n; ++t) {
+        for (unsigned turn = 0; turn < n; ++turn) {
+            const unsigned t = blockIdx.x % 2 ? n - 1 - turn : turn;  // so that a missing barrier is found out
             Fiber& f = fibers[t];
             if (f.done) continue;
             left = true;
@@ -188,21 +191,47 @@ static inline void __syncthreads() {
         0, static_cast<int>(shim::fibers.size()), wanted, [](const shim::Fiber& f) { return f.barriers; }, true);
 }
 
-static inline double __shfl_down_sync(unsigned mask, double value, int offset, int width) {
-    if (shim::current < 0) shim::fail("a shuffle in a kernel that was said to need none");
-    if (mask != 0xffffffffu) shim::fail("a shuffle of part of a warp");
-    shim::Fiber& me = shim::fibers[static_cast<std::size_t>(shim::current)];
-    const int first = shim::current / shim::kWarp * shim::kWarp;
-    const int lane = shim::current % shim::kWarp;
-    const auto arrived = [](const shim::Fiber& f) { return f.shuffles; };
+namespace shim {
+
+// Hands `value` to the warp, and `take` what it was handed, all of it at once.
+template <class Take>
+auto exchange(unsigned mask, double value, Take take) {
+    if (current < 0) fail("a shuffle in a kernel that was said to need none");
+    if (mask != 0xffffffffu) fail("a shuffle of part of a warp");
+    Fiber& me = fibers[static_cast<std::size_t>(current)];
+    const int first = current / kWarp * kWarp;
+    const int lane = current % kWarp;
+    const auto arrived = [](const Fiber& f) { return f.shuffles; };
     me.given = value;
     const long before = ++me.shuffles;
-    shim::wait_for(first, first + shim::kWarp, before, arrived, true);
-    double taken = value;
-    if (lane % width + offset < width) taken = shim::fibers[static_cast<std::size_t>(shim::current + offset)].given;
+    wait_for(first, first + kWarp, before, arrived, true);
+    const auto taken = take(lane, [=](int other) { return fibers[static_cast<std::size_t>(first + other)].given; });
     const long after = ++me.shuffles;
-    shim::wait_for(first, first + shim::kWarp, after, arrived, true);
+    wait_for(first, first + kWarp, after, arrived, true);
     return taken;
+}
+
+}  // namespace shim
+
+static inline double __shfl_down_sync(unsigned mask, double value, int offset, int width) {
+    return shim::exchange(
+        mask, value, [=](int lane, auto given) { return given(lane % width + offset < width ? lane + offset : lane); });
+}
+
+static inline unsigned __ballot_sync(unsigned mask, int predicate) {
+    return shim::exchange(mask, predicate != 0, [](int, auto given) {
+        unsigned all = 0;
+        for (int lane = 0; lane < shim::kWarp; ++lane) all |= static_cast<unsigned>(given(lane) != 0) << lane;
+        return all;
+    });
+}
+
+static inline int __popc(unsigned x) { return __builtin_popcount(x); }
+
+static inline long long __double_as_longlong(double x) {
+    long long bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    return bits;
 }
 
 static inline unsigned atomicAdd(unsigned* to, unsigned value) {

@@ -10,6 +10,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from movieembed.backends.cuda.geometry import BUFFERS, Launch
 from movieembed.backends.cuda.kernels import Kernels, source
 
@@ -54,14 +56,17 @@ class CudaStager:
     """Copies to the device on a stream of their own; see :class:`likes.Stager`."""
 
     def __init__(self, cupy: Any) -> None:
-        self._empty_pinned = import_module("cupyx").empty_pinned
+        self._cuda = cupy.cuda
         self._compute = cupy.cuda.get_current_stream
         self._copies = cupy.cuda.Stream(non_blocking=True)
         self._copied = [cupy.cuda.Event(disable_timing=True) for _ in range(BUFFERS)]
         self._used = [cupy.cuda.Event(disable_timing=True) for _ in range(BUFFERS)]
 
     def pin(self, array: Any) -> Any:
-        pinned = self._empty_pinned(array.shape, dtype=array.dtype)
+        # CuPy's pool would round the size up to a power of two, and keep the memory for ever.
+        memory = self._cuda.PinnedMemory(max(1, array.nbytes))
+        buffer = self._cuda.PinnedMemoryPointer(memory, 0)
+        pinned = np.ndarray(array.shape, dtype=array.dtype, buffer=buffer)
         pinned[...] = array
         return pinned
 

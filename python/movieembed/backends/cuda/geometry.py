@@ -16,8 +16,10 @@ Ints = NDArray[np.int64]
 SEGMENT = 512
 # Threads of a block.
 THREADS = 256
-# Threads of a warp, the most that share a row.
+# Threads of a warp, the most that share a row of a tall array.
 WARP = 32
+# Threads that share a row of X, a multiple of a warp's and at most 1,024.
+ROW_THREADS = 512
 # Most columns of a thread in a gather.
 COLUMNS = 4
 # Rows of a chunk of `column_dots`, and entries of a row that a block of `count_rows` takes.
@@ -28,6 +30,8 @@ CHUNK_USERS = 1 << 18
 CHUNK_ENTRIES = 1 << 28
 # Bytes of LV and of the partial sums; more columns are done in slabs.
 WORKSPACE = 1 << 29
+# Bytes of rows of X, and of float64 copies, at a time.
+BLOCK_BYTES = 1 << 28
 # Shares of the free memory that L may take to stay on the device, and the buffers it streams by.
 RESIDENT_SHARE = 0.5
 STREAM_SHARE = 0.2
@@ -93,7 +97,7 @@ def cut_rows(ptr: Ints, segment: int = SEGMENT) -> Tasks:
 
 def lanes(k: int) -> int:
     """Threads side by side for k columns: the least power of two from k on, at most a warp."""
-    return min(WARP, 1 << max(k - 1, 0).bit_length())
+    return min(WARP, padded(k))
 
 
 def columns_per_thread(k: int) -> int:
@@ -181,3 +185,13 @@ def chunks(ptr: Ints, most_entries: int, most_users: int) -> Ints:
 def index_dtype(*sizes: int) -> np.dtype[Any]:
     """int32 where it can number all of so many, else int64."""
     return np.dtype(np.int32 if max(sizes, default=0) <= np.iinfo(np.int32).max else np.int64)
+
+
+def padded(k: int) -> int:
+    """The least power of two from k on."""
+    return 1 << max(k - 1, 0).bit_length()
+
+
+def digit_bits(largest: int) -> int:
+    """Bits of the 8-bit digits that numbers up to `largest` have; at least one digit's."""
+    return 8 * max(1, -(-largest.bit_length() // 8))

@@ -2,11 +2,13 @@
 //
 // Tall arrays are row-major with a leading dimension; k is their number of columns. Every sum has a
 // fixed order, whatever the device: no floating-point number is added to by two threads. Offsets
-// are 64-bit throughout, for rows times columns outgrow 31 bits long before memory does.
+// are 64-bit throughout, for rows times columns outgrow 31 bits long before memory does. Where a warp
+// works together, blockDim.x * blockDim.y is a multiple of its 32 threads, and none leaves early.
 //
 // The functions at the end have C names, one a combination of types; see kernels.py.
 
 typedef long long int64;
+typedef unsigned long long uint64;
 
 // out[row] = sum over the entries of a task, w_e * source[index_e].
 //
@@ -137,6 +139,150 @@ __device__ void weigh_rows(const int64* ptr, const I* indices, const T* values, 
     }
 }
 
+// squares[r] and totals[r], the sums of a_rj^2 and a_rj over the columns j other than diagonal[r], or
+// all where diagonal is null. A block has a row.
+template <class T>
+__device__ void row_sums(const T* a, int64 width, const int64* diagonal, double* squares, double* totals) {
+    __shared__ double of_warps[2][32];
+    const T* from = a + (int64)blockIdx.x * width;
+    const int64 own = diagonal ? diagonal[blockIdx.x] : -1;
+    double square = 0, total = 0;
+    for (int64 j = threadIdx.x; j < width; j += blockDim.x) {
+        const double x = j == own ? 0.0 : (double)from[j];
+        square += x * x;
+        total += x;
+    }
+    for (int offset = 16; offset > 0; offset /= 2) {
+        square += __shfl_down_sync(0xffffffffu, square, offset, 32);
+        total += __shfl_down_sync(0xffffffffu, total, offset, 32);
+    }
+    if (threadIdx.x % 32 == 0) {
+        of_warps[0][threadIdx.x / 32] = square;
+        of_warps[1][threadIdx.x / 32] = total;
+    }
+    __syncthreads();
+    if (threadIdx.x != 0) return;
+    for (unsigned w = 1; w < blockDim.x / 32; ++w) {
+        square += of_warps[0][w];
+        total += of_warps[1][w];
+    }
+    squares[blockIdx.x] = square;
+    totals[blockIdx.x] = total;
+}
+
+// The order of numbers as that of unsigned keys; 0 where X has no entry. That is a count of 0, and a
+// sum of -0.0, as which it starts: weights that cancel make +0.0.
+__device__ unsigned key_of(unsigned count) { return count; }
+
+__device__ uint64 key_of(double sum) {
+    const uint64 sign = (uint64)1 << 63;
+    const uint64 bits = (uint64)__double_as_longlong(sum);
+    if (bits == sign) return 0;
+    return bits & sign ? ~bits : bits | sign;
+}
+
+template <class T>
+__device__ bool precedes(T x, int64 column, T y, int64 other) {
+    return column >= 0 && (other < 0 || x > y || (x == y && column < other));
+}
+
+// The k largest entries of each row of a (width columns, at least k), but for column diagonal[r], by
+// falling value, equal ones by rising column; then columns of -1. Rows of the results are `padded`
+// long, the least power of two from k on, and their first k count. No key has more than `bits` bits.
+//
+// A block has a row. It finds the k-th largest key from its digits, the highest first, by a histogram
+// of each; collects what is larger, in any order, and as many of the equal ones as are left, the first
+// by column; and sorts them by Batcher's bitonic network.
+template <class T, class K>
+__device__ void top_k(const T* a, int64 width, const int64* diagonal, int64 k, int bits, int64 padded, int64* columns,
+                      T* values) {
+    __shared__ unsigned histogram[256];
+    __shared__ unsigned digit_found, taken;
+    __shared__ int64 left, equals[32];
+    const T* from = a + (int64)blockIdx.x * width;
+    columns += (int64)blockIdx.x * padded;
+    values += (int64)blockIdx.x * padded;
+    const int64 own = diagonal[blockIdx.x];
+
+    K bar = 0, seen = 0;  // the digits of the k-th largest key so far, and where they are
+    int64 wanted = k;     // of the keys with these digits
+    for (int shift = bits - 8; shift >= 0; shift -= 8) {
+        for (unsigned d = threadIdx.x; d < 256; d += blockDim.x) histogram[d] = 0;
+        if (threadIdx.x == 0) taken = 0;
+        __syncthreads();
+        for (int64 j = threadIdx.x; j < width; j += blockDim.x) {
+            const K key = j == own ? 0 : key_of(from[j]);
+            const unsigned digit = (unsigned)(key >> shift) & 255u;
+            // Most digits are 0. All that are not counted are.
+            if (digit && (key & seen) == bar) atomicAdd(&histogram[digit], 1u);
+        }
+        __syncthreads();
+        if (threadIdx.x == 0) {
+            unsigned digit = 255;
+            int64 rest = wanted;
+            while (digit > 0 && rest > histogram[digit]) rest -= histogram[digit--];
+            digit_found = digit;
+            left = rest;
+        }
+        __syncthreads();
+        bar |= (K)digit_found << shift;
+        seen |= (K)255 << shift;
+        wanted = left;
+    }
+
+    // A warp has a run of columns, so that the equal keys of a run are numbered from those before it.
+    const int64 warps = blockDim.x / 32, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const int64 run = (width + 32 * warps - 1) / (32 * warps) * 32;
+    const int64 begin = warp * run, end = begin + run < width ? begin + run : width;
+    int64 equal = 0;
+    for (int64 at = begin; at < end; at += 32) {
+        const int64 j = at + lane;
+        const K key = j >= end || j == own ? 0 : key_of(from[j]);
+        if (key > bar) {
+            const unsigned place = atomicAdd(&taken, 1u);
+            columns[place] = j;
+            values[place] = from[j];
+        }
+        equal += __popc(__ballot_sync(0xffffffffu, bar && key == bar));
+    }
+    if (lane == 0) equals[warp] = equal;
+    __syncthreads();
+    int64 before = 0;
+    for (int64 w = 0; w < warp; ++w) before += equals[w];
+    for (int64 at = begin; bar && at < end && before < wanted; at += 32) {
+        const int64 j = at + lane;
+        const bool is_equal = j < end && j != own && key_of(from[j]) == bar;
+        const unsigned all = __ballot_sync(0xffffffffu, is_equal);
+        const int64 place = before + __popc(all & ((1u << lane) - 1u));
+        if (is_equal && place < wanted) {
+            columns[k - wanted + place] = j;
+            values[k - wanted + place] = from[j];
+        }
+        before += __popc(all);
+    }
+    for (int64 place = (bar ? k : taken) + threadIdx.x; place < padded; place += blockDim.x) {
+        columns[place] = -1;
+        values[place] = 0;
+    }
+
+    for (int64 size = 2; size <= padded; size *= 2)
+        for (int64 stride = size / 2; stride > 0; stride /= 2) {
+            __syncthreads();
+            for (int64 pair = threadIdx.x; pair < padded / 2; pair += blockDim.x) {
+                const int64 i = 2 * pair - (pair & (stride - 1)), j = i + stride;
+                const T x = values[i], y = values[j];
+                const int64 column = columns[i], other = columns[j];
+                const bool falling = (i & size) == 0;
+                if (falling ? precedes(y, other, x, column) : precedes(x, column, y, other)) {
+                    values[i] = y;
+                    values[j] = x;
+                    columns[i] = other;
+                    columns[j] = column;
+                }
+            }
+        }
+}
+
 #define GATHER(NAME, T, I, C)                                                                                       \
     extern "C" __global__ void NAME(const I* indices, const T* values, const int64* row, const int64* begin,        \
                                     const int64* end, const int64* slot, int64 n_tasks, const T* source, int64 lds, \
@@ -162,6 +308,20 @@ __device__ void weigh_rows(const int64* ptr, const I* indices, const T* values, 
                                     const I* other_indices, const T* other_values, const int64* rows, int64 width, \
                                     double* out) {                                                                 \
         weigh_rows<T, I>(ptr, indices, values, other_ptr, other_indices, other_values, rows, width, out);          \
+    }
+
+// Blocks of up to so many threads (geometry.ROW_THREADS): the compiler keeps their registers in bounds.
+#define ROW_KERNEL extern "C" __global__ void __launch_bounds__(512)
+
+#define ROW_SUMS(NAME, T)                                                                              \
+    ROW_KERNEL NAME(const T* a, int64 width, const int64* diagonal, double* squares, double* totals) { \
+        row_sums<T>(a, width, diagonal, squares, totals);                                              \
+    }
+
+#define TOP_K(NAME, T, K)                                                                                            \
+    ROW_KERNEL NAME(const T* a, int64 width, const int64* diagonal, int64 k, int bits, int64 padded, int64* columns, \
+                    T* values) {                                                                                     \
+        top_k<T, K>(a, width, diagonal, k, bits, padded, columns, values);                                           \
     }
 
 #define FOR_INDEX(F, T, I)          \
@@ -194,6 +354,9 @@ __device__ void weigh_rows(const int64* ptr, const I* indices, const T* values, 
 
 FOR_VALUE(f32, float)
 FOR_VALUE(f64, double)
-ROW_DOTS(row_dots_u32, unsigned)
 COUNT_ROWS(count_rows_i32, int)
 COUNT_ROWS(count_rows_i64, int64)
+ROW_SUMS(row_sums_u32, unsigned)
+ROW_SUMS(row_sums_f64, double)
+TOP_K(top_k_u32, unsigned, unsigned)
+TOP_K(top_k_f64, double, uint64)

@@ -46,7 +46,9 @@ def names() -> Iterator[str]:
             yield f"{kernel}_{value}"
     for index in INDICES:
         yield f"count_rows_{index}"
-    yield "row_dots_u32"
+    for entry in ("u32", "f64"):
+        yield f"row_sums_{entry}"
+        yield f"top_k_{entry}"
 
 
 class Kernels:
@@ -229,6 +231,73 @@ class Kernels:
                     contiguous(out),
                 ),
             )
+
+    def row_sums(self, A: Any, diagonal: Any = None) -> tuple[Any, Any]:
+        """Sums of squares and sums of the rows of A, float64 of shape (n,).
+
+        Parameters
+        ----------
+        A : uint32 or float64 array, shape (n, width)
+            Contiguous.
+        diagonal : int64 array, shape (n,), optional
+            A column a row that is left out.
+        """
+        n_rows, width = A.shape
+        squares = self.xp.zeros(n_rows, dtype=np.float64)
+        totals = self.xp.zeros(n_rows, dtype=np.float64)
+        if n_rows and width:
+            self._launch(
+                f"row_sums_{common(A)}",
+                Launch((n_rows, 1), (geometry.ROW_THREADS, 1)),
+                (
+                    contiguous(A),
+                    np.int64(width),
+                    NULL if diagonal is None else contiguous(diagonal),
+                    squares,
+                    totals,
+                ),
+            )
+        return squares, totals
+
+    def top_k(self, A: Any, diagonal: Any, k: int, largest: int) -> tuple[Any, Any]:
+        """Columns and values of the k largest entries of the rows of A, by falling value.
+
+        Parameters
+        ----------
+        A : uint32 or float64 array, shape (n, width)
+            Contiguous; 0 or, in float64, -0.0 where there is no entry.
+        diagonal : int64 array, shape (n,)
+            A column a row that is left out.
+        k : int
+            1 to width.
+        largest : int
+            At least as large as every number of a uint32 array.
+
+        Returns
+        -------
+        columns, values : int64 array and array like A, shape (n, k)
+            Columns of -1, and 0, where a row has fewer entries.
+        """
+        n_rows, width = A.shape
+        padded = geometry.padded(k)
+        columns = self.xp.empty((n_rows, padded), dtype=np.int64)
+        values = self.xp.empty((n_rows, padded), dtype=A.dtype)
+        if n_rows:
+            self._launch(
+                f"top_k_{common(A)}",
+                Launch((n_rows, 1), (geometry.ROW_THREADS, 1)),
+                (
+                    contiguous(A),
+                    np.int64(width),
+                    contiguous(diagonal),
+                    np.int64(k),
+                    np.int32(geometry.digit_bits(largest) if A.dtype.kind == "u" else 64),
+                    np.int64(padded),
+                    columns,
+                    values,
+                ),
+            )
+        return columns[:, :k], values[:, :k]
 
 
 def common(*arrays: Any) -> str:

@@ -130,6 +130,15 @@ def _side(matrix: Any, index: Any, ones: bool) -> Side:
     return Side(ptr, matrix.indices.astype(index, copy=False), values, tasks, tasks.n_slots)
 
 
+def plan_of(matrix: sp.csr_array, free: int, widest: int) -> geometry.Plan:
+    """How a canonical matrix is cut; see :class:`DeviceLikes` for the arguments."""
+    index = geometry.index_dtype(*matrix.shape).itemsize
+    ones = bool((matrix.data == 1).all())
+    # Streamed weights have buffers of indices for each precision.
+    entry = index if ones else 2 * index + widest
+    return geometry.plan(matrix.indptr, matrix.shape[1], entry, free)
+
+
 class DeviceLikes:
     """The chunks of L, ready for the kernels.
 
@@ -150,11 +159,8 @@ class DeviceLikes:
     def __init__(self, matrix: sp.csr_array, xp: Any, stager: Any, free: int, widest: int) -> None:
         self._xp = xp
         index = geometry.index_dtype(*matrix.shape)
-        ones = bool((matrix.data == 1).all())
-        # Streamed weights have buffers of indices for each precision.
-        entry = index.itemsize if ones else 2 * index.itemsize + widest
-        bounds, self.resident = geometry.plan(matrix.indptr, matrix.shape[1], entry, free)
-        self._ones = ones
+        bounds, self.resident = plan_of(matrix, free, widest)
+        self._ones = bool((matrix.data == 1).all())
         chunks = host_chunks(matrix, bounds, index)
         self._chunks: list[Chunk]
         if self.resident:

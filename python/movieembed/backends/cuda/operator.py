@@ -12,13 +12,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed.backends.cpu import FEW_USERS, CpuOperator, spread, without_idle
+from movieembed.backends.cuda import geometry
+from movieembed.backends.cuda.gram import GramRows, gram_rows
 from movieembed.backends.cuda.kernels import Kernels, has_rows
 from movieembed.backends.cuda.likes import Chunk, DeviceLikes, Side
 
 # Rows of a tall float32 product that are summed in float32, before their sums in float64.
 GRAM_ROWS = 2048
-# Bytes of float64 copies, and of rows of X, at a time.
-BLOCK_BYTES = 1 << 28
 
 
 class Device(Protocol):
@@ -112,9 +112,8 @@ class CudaOperator:
             return self._on_host.frobenius_squared
         total = self.xp.zeros((), dtype=np.float64)
         if not self._ones:
-            for rows, block in self._gram_rows(self._sides(), self.n_items):
-                block[self.xp.arange(len(rows)), rows] = 0
-                total = total + self.kernels.row_dots(block, block).sum()
+            for _, rows, _, block in self._gram_rows(self._sides(), self.n_items):
+                total = total + self.kernels.row_sums(block, rows)[0].sum()
             return float(total)
         # |L'L|_F = |LL'|_F: the side with the smaller sum of squared row lengths does the work.
         per_user = np.diff(self.matrix.indptr).astype(np.float64)
@@ -123,8 +122,8 @@ class CudaOperator:
         over, width = sides, self.n_items
         if len(sides) == 1 and float(per_item @ per_item) < float(per_user @ per_user):
             over, width = [(users, items) for items, users in sides], self.n_users
-        for _, block in self._gram_rows(over, width):
-            total = total + self.kernels.row_dots(block, block).sum()
+        for _, _, _, block in self._gram_rows(over, width):
+            total = total + self.kernels.row_sums(block)[0].sum()
         return float(total) - float(per_item @ per_item)
 
     def asarray(self, host: Any) -> Any:
@@ -214,7 +213,7 @@ class CudaOperator:
         V = self._rows(V)
         k = V.shape[1]
         G = self.xp.zeros((k, k), dtype=np.float64)
-        height = max(1, BLOCK_BYTES // (8 * max(1, k)))
+        height = max(1, geometry.BLOCK_BYTES // (8 * max(1, k)))
         for first in range(0, len(V), height):
             wide = V[first : first + height].astype(np.float64)
             G += wide.T @ wide
@@ -277,10 +276,10 @@ class CudaOperator:
             return self._on_host.exact_cost(V)
         wide = self.xp.asarray(np.ascontiguousarray(V, dtype=np.float64))
         total = self.xp.zeros((), dtype=np.float64)
-        for rows, X in self._gram_rows(self._sides(), self.n_items):
-            block = wide[rows] @ wide.T - X.astype(np.float64)
-            block[self.xp.arange(len(rows)), rows] = 0
-            total = total + self.kernels.row_dots(block, block).sum()
+        for _, rows, _, X in self._gram_rows(self._sides(), self.n_items):
+            block = self.xp.ascontiguousarray(wide[rows] @ wide.T)
+            block -= X
+            total = total + self.kernels.row_sums(block, rows)[0].sum()
         return float(total)
 
     def some_users(self, count: int) -> NDArray[Any]:
@@ -298,26 +297,9 @@ class CudaOperator:
         chunks: list[Chunk] = list(self.likes.chunks(np.float64))
         return [(chunk.items, chunk.users) for chunk in chunks]
 
-    def _gram_rows(self, sides: list[tuple[Side, Side]], width: int) -> Iterator[tuple[Any, Any]]:
-        """Rows of A'A by blocks, with their numbers; A's columns and rows are `sides`, in chunks.
-
-        uint32 for a matrix of ones, else float64. Rows come by falling length, so that those of a
-        block take alike long.
-        """
-        lengths = np.zeros(width, dtype=np.int64)
-        for side, _ in sides:
-            lengths += np.diff(self.to_host(side.ptr))
-        order = np.argsort(-lengths, kind="stable")
-        dtype = np.dtype(np.uint32 if self._ones else np.float64)
-        # The squares of both operands of a block in float64, too.
-        height = max(1, BLOCK_BYTES // (16 * max(1, width)))
-        for first in range(0, len(order), height):
-            chosen = order[first : first + height]
-            rows = self.xp.asarray(chosen)
-            block = self.xp.zeros((len(chosen), width), dtype=dtype)
-            for side, other in sides:
-                self.kernels.gram_rows(side, other, rows, int(lengths[chosen].max()), block)
-            yield rows, block
+    def _gram_rows(self, sides: list[tuple[Side, Side]], width: int) -> Iterator[GramRows]:
+        """Rows of A'A, with room for a second float64 array of their size."""
+        return gram_rows(self.xp, self.kernels, sides, width, more_bytes=8 * width)
 
     def _rows(self, A: Any) -> Any:
         """A itself if its rows are contiguous, perhaps apart from each other, else a copy."""
