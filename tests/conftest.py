@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pandas as pd
 import pytest
 
-from helpers import returned
+from helpers import dask_client, returned
 from movieembed import _core
 from movieembed.datasets import load_movielens
 from movieembed.likes import Likes
@@ -52,13 +52,7 @@ def there_and_back() -> Iterator[Callable[[T], T]]:
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
     """A Dask client with two workers in this process."""
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    with dask_client(2) as client:
         yield client
 
 

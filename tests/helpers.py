@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
@@ -88,3 +89,19 @@ def dense_gradient(X: NDArray[np.float64], V: NDArray[Any]) -> NDArray[np.float6
     mask = 1.0 - np.eye(len(V))
     gradient: NDArray[np.float64] = 4 * ((V @ V.T - X) * mask) @ V
     return gradient
+
+
+@contextlib.contextmanager
+def dask_client(n_workers: int, *, processes: bool = False, threads: int = 1) -> Iterator[Any]:
+    """A Dask client with workers here, its `cluster`; skips the test where Dask is missing."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=threads,
+            processes=processes,
+            dashboard_address=":0",
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client

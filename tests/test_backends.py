@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import movieembed as me
+from helpers import dask_client
 from movieembed.backends.cuda.device import cuda_device
 from movieembed.likes import Likes
 
@@ -46,13 +47,7 @@ def ratings(
 
 @contextmanager
 def on_workers(folder: Path, n_workers: int) -> Iterator[me.DistributedLikes]:
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster),
-    ):
+    with dask_client(n_workers, processes=True):
         yield me.DistributedLikes.from_ratings(folder, threshold=4.0)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import movieembed as me
+from helpers import dask_client
 from movieembed.likes import Likes
 
 distributed = pytest.importorskip("distributed")
@@ -27,15 +28,10 @@ def test_a_fit_outlives_a_worker(small_likes: Likes) -> None:
 
     def kill(entry: Any) -> None:
         if entry.iteration == 2 and not killed:
-            killed.append(next(iter(cluster.workers.values())).pid)
+            killed.append(next(iter(client.cluster.workers.values())).pid)
             os.kill(killed[0], signal.SIGKILL)
 
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster),
-    ):
+    with dask_client(2, processes=True) as client:
         there = me.MovieEmbedding(10, random_state=0, backend="dask", callback=kill)
         there.fit(small_likes)
     assert killed
@@ -60,11 +56,13 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
         )
     ]
     try:
-        for _ in range(600):
-            if file.exists():
-                break
-            time.sleep(0.1)
-        yield json.loads(file.read_text())["address"], processes[0].kill
+        while not file.exists():
+            assert processes[0].poll() is None
+            time.sleep(0.05)
+        address = json.loads(file.read_text())["address"]
+        with distributed.Client(address, set_as_default=False) as client:
+            client.wait_for_workers(1, timeout=120)
+        yield address, processes[0].kill
     finally:
         for process in processes:
             process.kill()

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 import movieembed as me
-from helpers import dense_cooccurrence, random_likes, to_dense
+from helpers import dask_client, dense_cooccurrence, random_likes, to_dense
 from movieembed._threads import serial_blas
 from movieembed.backends.cpu import CpuOperator
 from movieembed.backends.dask.operator import DaskOperator
@@ -136,12 +136,7 @@ def test_the_same_bits_whatever_the_workers(client: Any) -> None:
     L = random_likes(400, 80, 0.2, seed=1)
     options = {"n_components": 8, "random_state": 0, "dtype": "float32"}
     first = me.MovieEmbedding(**options).fit(spread_out(L, 3, client))
-    with (
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=4, processes=False, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as other,
-    ):
+    with dask_client(1, threads=4) as other:
         again = me.MovieEmbedding(**options).fit(spread_out(L, 3, other))
     assert first.n_iter_ > 2
     assert first.embedding_.tobytes() == again.embedding_.tobytes()

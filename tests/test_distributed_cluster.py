@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 import movieembed as me
+from helpers import dask_client
 from movieembed.distributed.cluster import Cluster, add, tree
 from movieembed.likes import Likes
 
@@ -106,13 +107,8 @@ def test_nobody_answers(likes: Likes) -> None:
 
 def test_no_workers(likes: Likes) -> None:
     """Dask waits for some to come, so that clusters may grow: it is said, and then they do."""
-    with (
-        distributed.LocalCluster(
-            n_workers=0, threads_per_worker=1, processes=False, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        timer = threading.Timer(0.3, cluster.scale, [1])
+    with dask_client(0) as client:
+        timer = threading.Timer(0.3, client.cluster.scale, [1])
         with pytest.warns(UserWarning, match="has no workers: what is asked of it waits"):
             assert Cluster(client).n_workers() == 1
         timer.start()
@@ -126,15 +122,10 @@ def test_no_workers(likes: Likes) -> None:
 
 
 def test_a_cluster_that_is_closed(likes: Likes) -> None:
-    with (
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    with dask_client(1) as client:
         there = me.DistributedLikes.from_likes(likes, 2, client)
         tasks = work(likes, there, client)
-        cluster.close()
+        client.cluster.close()
         for task in tasks:
             with pytest.raises(me.ClusterError, match=r"scheduler .*is gone"):
                 task()
@@ -203,12 +194,7 @@ def endless(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_futures_that_are_cancelled(likes: Likes) -> None:
-    with (
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    with dask_client(1) as client:
         there = me.DistributedLikes.from_likes(likes, 2, client)
         client.cancel(there.parts)
         with pytest.raises(me.ClusterError, match="has let go of what it was asked for"):
@@ -236,10 +222,7 @@ def test_a_task_that_kills_its_workers(tmp_path: Path) -> None:
     frame = dd.from_pandas(pd.DataFrame({"user": [1, 2], "item": [1, 2]}), npartitions=1)
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 1}),
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster) as client,
+        dask_client(1, processes=True) as client,
         pytest.raises(me.ClusterError, match=r"2 Dask workers died of the task .*want of memory"),
     ):
         me.DistributedLikes.from_ratings(frame.map_partitions(die, meta=frame._meta), client=client)

@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import movieembed as me
+from helpers import dask_client
 from movieembed.distributed import blocks, reading
 
 distributed = pytest.importorskip("distributed")
@@ -659,12 +660,7 @@ def test_parts_lost_with_a_worker_are_made_again(tmp_path: Path) -> None:
     frames = cut(ratings(400, 40, 20), 4)
     folder = written(frames, tmp_path)
     here = me.MovieEmbedding(3, random_state=0).fit(me.Likes.from_ratings(pd.concat(frames)))
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    with dask_client(2, processes=True) as client:
         likes = me.DistributedLikes.from_ratings(folder, client=client, n_parts=4)
         kill_workers(client)
         there = me.MovieEmbedding(3, random_state=0).fit(likes)
