@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,12 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
         )
     ]
     try:
-        while not file.exists():
+        address = None
+        while address is None:
             assert processes[0].poll() is None
             time.sleep(0.05)
-        address = json.loads(file.read_text())["address"]
+            with suppress(FileNotFoundError, json.JSONDecodeError):  # not there, or not whole yet
+                address = json.loads(file.read_text())["address"]
         with distributed.Client(address, set_as_default=False) as client:
             client.wait_for_workers(1, timeout=120)
         yield address, processes[0].kill
