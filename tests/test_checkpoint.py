@@ -112,6 +112,35 @@ def test_ctrl_c_and_errors_keep_it(tmp_path: Path) -> None:
         assert again.history_["cost"][:5].tolist() == stopped.history_["cost"].tolist()
 
 
+@pytest.mark.parametrize("ends", ["callback", "interrupted", "converged"])
+def test_an_end_that_fails_keeps_it(
+    ends: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last iteration the cost is measured, for which a cluster may be lost too."""
+
+    def end(entry: Any) -> bool:
+        if ends == "interrupted" and entry.iteration == 4:
+            raise KeyboardInterrupt
+        return ends == "callback" and entry.iteration == 4
+
+    def lost(*_: Any) -> float:
+        raise me.ClusterError("lost")
+
+    monkeypatch.setattr(checkpoints, "PAUSE", 1e9)  # only the first iteration is written
+    path = tmp_path / "fit.npz"
+    model = me.MovieEmbedding(5, random_state=0, checkpoint=path, callback=end)
+    with monkeypatch.context() as patch:
+        patch.setattr(me.MovieEmbedding, "_final_cost", lost)
+        with pytest.raises(me.ClusterError) as raised:
+            model.fit(L)
+    assert str(path) in "".join(raised.value.__notes__)
+    assert not hasattr(model, "embedding_")
+    went_on = []
+    again = me.MovieEmbedding(5, random_state=0, checkpoint=path, callback=went_on.append).fit(L)
+    first = went_on[0].iteration if went_on else again.n_iter_ - 1  # the last is not called back
+    assert first >= 4
+
+
 def test_no_promise_without_a_file(tmp_path: Path) -> None:
     def fail(entry: Any) -> None:
         raise ZeroDivisionError

@@ -65,6 +65,27 @@ def test_clients(likes: Likes, client: Any) -> None:
     assert client.status == "running"
 
 
+def test_likes_with_a_client_of_their_own(
+    likes: Likes, tmp_path: Path, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bars too need no client but that."""
+    pd.DataFrame({"user": [1, 1, 2, 2], "item": [1, 2, 1, 2]}).to_parquet(tmp_path / "x.parquet")
+
+    def none() -> None:
+        raise ValueError("No clients found")
+
+    monkeypatch.setattr(distributed.client, "default_client", none)
+    there = me.DistributedLikes.from_ratings(tmp_path, client=client.scheduler.address)
+    try:
+        assert len(there.recommend(me.MovieEmbedding(1).fit(likes_of_two()), n=1)) == 0
+    finally:
+        there.cluster.close()
+
+
+def likes_of_two() -> Likes:
+    return Likes.from_matrix(np.ones((2, 2)), items=[1, 2])
+
+
 def test_no_client(likes: Likes, monkeypatch: pytest.MonkeyPatch) -> None:
     def none() -> None:
         raise ValueError("No clients found")
@@ -112,8 +133,9 @@ def test_no_workers(likes: Likes) -> None:
         with pytest.warns(UserWarning, match="has no workers: what is asked of it waits"):
             assert Cluster(client).n_workers() == 1
         timer.start()
-        with pytest.warns(UserWarning, match="has no workers"):
+        with pytest.warns(UserWarning, match="has no workers") as warned:
             there = me.DistributedLikes.from_likes(likes, 2, client)
+        assert {w.filename for w in warned} == {__file__}
         timer.join()
         assert there.n_likes == likes.n_likes
 

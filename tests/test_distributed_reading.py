@@ -460,6 +460,9 @@ def spoil(path: Path, how: str) -> None:
         path.mkdir()
     elif how == "gone":
         path.unlink()
+    elif how == "a link to nothing":
+        path.unlink()
+        path.symlink_to("nowhere")
 
 
 @pytest.mark.parametrize("place", [0, 2])
@@ -474,13 +477,22 @@ def test_files_that_cannot_be_read(how: str, place: int, tmp_path: Path, client:
     assert isinstance(error.value, FileNotFoundError) == (how == "gone")
 
 
+def test_a_link_to_nothing_is_not_left_out(tmp_path: Path, client: Any) -> None:
+    """A folder whose disk is away must not read as fewer ratings."""
+    files = sorted(written(cut(ratings(2000, 100, 50), 4), tmp_path).iterdir())
+    spoil(files[2], "a link to nothing")
+    with pytest.raises(FileNotFoundError, match="all must see the files") as error:
+        me.DistributedLikes.from_ratings(tmp_path, client=client)
+    assert error.value.filename == str(files[2])
+
+
 def test_sources_of_no_kind(tmp_path: Path, client: Any) -> None:
     def read(source: Any) -> None:
         me.DistributedLikes.from_ratings(source, client=client)
 
     with pytest.raises(ValueError, match=r"the folder .* has no \.parquet files"):
         read(tmp_path)
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"No such file.*all must see.*nowhere"):
         read(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="empty list"):
         read([])

@@ -89,7 +89,7 @@ class Cluster:
                 f"the Dask scheduler at {self.address} has no workers: what is asked of it waits "
                 "until one comes",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
 
     def close(self) -> None:
@@ -183,8 +183,8 @@ class Cluster:
 
     def _gone(self) -> str:
         return (
-            f"the Dask client of {self.address} is closed, or the scheduler there is gone: make a "
-            "new client, of a scheduler that runs, and build the likes again"
+            f"the Dask scheduler at {self.address} is gone, or the client was closed: make a new "
+            "client, of a scheduler that runs, and build the likes again"
         )
 
     def kept(self, attempt: Callable[[], Result]) -> Result:
