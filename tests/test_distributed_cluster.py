@@ -140,6 +140,23 @@ def test_no_workers(likes: Likes) -> None:
         assert there.n_likes == likes.n_likes
 
 
+def hold_on() -> None:
+    distributed.Event("movieembed-hold-on").wait(timeout="20s")
+
+
+def divide(a: int, b: int) -> float:
+    return a / b
+
+
+def test_the_first_failure_ends_the_waiting(client: Any) -> None:
+    slow, broken = client.submit(hold_on), client.submit(divide, 1, 0)
+    with pytest.raises(ZeroDivisionError):
+        Cluster(client).follow([slow, broken], "halves", False)
+    assert slow.status == "pending"
+    distributed.Event("movieembed-hold-on", client).set()
+    slow.result()
+
+
 # Schedulers that go.
 
 
