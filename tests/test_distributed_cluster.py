@@ -140,6 +140,24 @@ def test_no_workers(likes: Likes) -> None:
         assert there.n_likes == likes.n_likes
 
 
+@pytest.mark.parametrize("losses", [1, 3, 4])
+def test_a_step_that_loses_its_inputs_is_tried_again(losses: int, client: Any) -> None:
+    left = [distributed.comm.CommClosedError, TimeoutError] * (losses // 2 + 1)
+
+    def attempt() -> str:
+        nonlocal losses
+        losses -= 1
+        if losses >= 0:
+            raise left.pop()("the worker went")
+        return "done"
+
+    if losses == 4:
+        with pytest.raises(me.ClusterError, match=r"lost 4 times in one step: the worker went"):
+            Cluster(client).kept(attempt)
+    else:
+        assert Cluster(client).kept(attempt) == "done"
+
+
 def hold_on() -> None:
     distributed.Event("movieembed-hold-on").wait(timeout="20s")
 
