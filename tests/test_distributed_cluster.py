@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import signal
 import subprocess
@@ -58,7 +59,8 @@ def test_clients(likes: Likes, client: Any) -> None:
             assert cluster.client is not client
             assert cluster.address == other.scheduler_address
             assert cluster.n_workers() == 1
-            assert Cluster().client is client
+            # Outside of the client's `with`, which sets it for this context.
+            assert contextvars.Context().run(Cluster).client is client
             cluster.close()
             assert cluster.client.status == "closed"
     Cluster(client).close()
