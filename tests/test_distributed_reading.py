@@ -294,6 +294,9 @@ def test_users_whose_ratings_are_all_dropped(n_parts: int, tmp_path: Path, clien
     options: dict[str, Any] = {"items": [11, 10], "unknown": "drop"}
     likes = check(frames, written(frames, tmp_path), client, n_parts, **options)
     assert likes.n_users == 5
+    apart = [frames[0], pd.DataFrame({"user": [8, 9], "item": [99, 98], "rating": [5.0, 5.0]})]
+    likes = check(apart, written(apart, tmp_path / "apart"), client, 1, **options)
+    assert likes.users_of_part == [4]
     check(frames[1:2], [tmp_path / "001.parquet"], client, n_parts, **options)
 
 
