@@ -18,6 +18,9 @@ import movieembed as me
 from helpers import random_likes
 from movieembed import checkpoint as checkpoints
 from movieembed.likes import Likes
+from movieembed.solvers.iteration import HistoryEntry
+from movieembed.solvers.step import Step
+from movieembed.weighting import Weighting
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 L = random_likes(200, 60, 0.2, seed=1)
@@ -88,6 +91,30 @@ def test_iterations_of_before_count(tmp_path: Path) -> None:
     again = me.MovieEmbedding(**options, max_iter=5).fit(L)
     assert again.n_iter_ == 5
     assert me.MovieEmbedding(**options, max_iter=8).fit(L).n_iter_ == 8
+
+
+def test_the_third_fit_knows_of_the_first(tmp_path: Path) -> None:
+    options = {"n_components": 5, "random_state": 0, "checkpoint": tmp_path / "fit.npz"}
+    fits = [me.MovieEmbedding(**options, callback=until(stop)).fit(L) for stop in (2, 4, 99)]
+    assert fits[2].converged_
+    for fit in fits:
+        assert fit.history_["iteration"].tolist() == list(range(fit.n_iter_ + 1))
+    assert fits[2].history_["cost"][:3].tolist() == fits[0].history_["cost"].tolist()
+
+
+def test_what_is_on_a_device_is_brought_here(tmp_path: Path) -> None:
+    class Device:
+        @staticmethod
+        def to_host(V: Any) -> Any:
+            return V["there"]
+
+    of: Any = (tmp_path / "fit.npz", Likes.from_matrix(L), 5, Weighting())
+    best = Step({"there": np.ones((60, 5))}, 2.0, 1.0)
+    checkpoints.Checkpoint(*of).keep(Device(), best, HistoryEntry(0, 2.0, 1.0, 0.1))  # type: ignore[arg-type]
+    again = checkpoints.Checkpoint(*of)
+    assert again.V is not None
+    assert (again.V == 1).all()
+    assert again.past == [HistoryEntry(0, 2.0, 1.0, 0.1)]
 
 
 def test_ctrl_c_and_errors_keep_it(tmp_path: Path) -> None:

@@ -300,6 +300,24 @@ def test_users_whose_ratings_are_all_dropped(n_parts: int, tmp_path: Path, clien
     check(frames[1:2], [tmp_path / "001.parquet"], client, n_parts, **options)
 
 
+def test_no_more_parts_than_users(tmp_path: Path, client: Any) -> None:
+    frames = [pd.DataFrame({"user": [7, 7], "item": [1, 2]})]
+    assert len(check(frames, written(frames, tmp_path), client).parts) == 1
+
+
+def test_why_there_are_no_likes(tmp_path: Path, client: Any) -> None:
+    frames = cut(pd.DataFrame({"user": [1, 2, 1], "item": [1, 2, 1], "rating": [4.5, 3, 2]}), 2)
+    folder = written(frames, tmp_path)
+    for options, message in (
+        ({"threshold": 9}, "no likes: the highest rating is 4.5 and the threshold 9"),
+        ({"threshold": 4}, "no likes: ratings from 4 on gave way to others of their user and item"),
+        ({}, "no likes: the highest rating is 3 and the threshold 4"),
+    ):
+        with pytest.warns(UserWarning, match="no likes") as warned:
+            me.DistributedLikes.from_ratings(folder, client=client, **options)
+        assert [(str(w.message), w.filename) for w in warned] == [(message, __file__)]
+
+
 def test_strangers(tmp_path: Path, client: Any) -> None:
     frames = cut(ratings(), 3)
     error = check(frames, written(frames, tmp_path), client, items=[0, 7])
