@@ -18,6 +18,9 @@ import movieembed as me
 from helpers import random_likes
 from movieembed import checkpoint as checkpoints
 from movieembed.likes import Likes
+from movieembed.solvers.iteration import HistoryEntry
+from movieembed.solvers.step import Step
+from movieembed.weighting import Weighting
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 L = random_likes(200, 60, 0.2, seed=1)
@@ -90,6 +93,30 @@ def test_iterations_of_before_count(tmp_path: Path) -> None:
     assert me.MovieEmbedding(**options, max_iter=8).fit(L).n_iter_ == 8
 
 
+def test_the_third_fit_knows_of_the_first(tmp_path: Path) -> None:
+    options = {"n_components": 5, "random_state": 0, "checkpoint": tmp_path / "fit.npz"}
+    fits = [me.MovieEmbedding(**options, callback=until(stop)).fit(L) for stop in (2, 4, 99)]
+    assert fits[2].converged_
+    for fit in fits:
+        assert fit.history_["iteration"].tolist() == list(range(fit.n_iter_ + 1))
+    assert fits[2].history_["cost"][:3].tolist() == fits[0].history_["cost"].tolist()
+
+
+def test_what_is_on_a_device_is_brought_here(tmp_path: Path) -> None:
+    class Device:
+        @staticmethod
+        def to_host(V: Any) -> Any:
+            return V["there"]
+
+    of: Any = (tmp_path / "fit.npz", Likes.from_matrix(L), 5, Weighting())
+    best = Step({"there": np.ones((60, 5))}, 2.0, 1.0)
+    checkpoints.Checkpoint(*of).keep(Device(), best, HistoryEntry(0, 2.0, 1.0, 0.1))  # type: ignore[arg-type]
+    again = checkpoints.Checkpoint(*of)
+    assert again.V is not None
+    assert (again.V == 1).all()
+    assert again.past == [HistoryEntry(0, 2.0, 1.0, 0.1)]
+
+
 def test_ctrl_c_and_errors_keep_it(tmp_path: Path) -> None:
     def interrupt(entry: Any) -> None:
         if entry.iteration == 4:
@@ -110,6 +137,35 @@ def test_ctrl_c_and_errors_keep_it(tmp_path: Path) -> None:
         again = me.MovieEmbedding(**options, checkpoint=path).fit(L)
         assert again.n_iter_ == 9
         assert again.history_["cost"][:5].tolist() == stopped.history_["cost"].tolist()
+
+
+@pytest.mark.parametrize("ends", ["callback", "interrupted", "converged"])
+def test_an_end_that_fails_keeps_it(
+    ends: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last iteration the cost is measured, for which a cluster may be lost too."""
+
+    def end(entry: Any) -> bool:
+        if ends == "interrupted" and entry.iteration == 4:
+            raise KeyboardInterrupt
+        return ends == "callback" and entry.iteration == 4
+
+    def lost(*_: Any) -> float:
+        raise me.ClusterError("lost")
+
+    monkeypatch.setattr(checkpoints, "PAUSE", 1e9)  # only the first iteration is written
+    path = tmp_path / "fit.npz"
+    model = me.MovieEmbedding(5, random_state=0, checkpoint=path, callback=end)
+    with monkeypatch.context() as patch:
+        patch.setattr(me.MovieEmbedding, "_final_cost", lost)
+        with pytest.raises(me.ClusterError) as raised:
+            model.fit(L)
+    assert str(path) in "".join(raised.value.__notes__)
+    assert not hasattr(model, "embedding_")
+    went_on = []
+    again = me.MovieEmbedding(5, random_state=0, checkpoint=path, callback=went_on.append).fit(L)
+    first = went_on[0].iteration if went_on else again.n_iter_ - 1  # the last is not called back
+    assert first >= 4
 
 
 def test_no_promise_without_a_file(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -98,3 +99,42 @@ def test_the_scheduler_is_killed_and_another_process_goes_on(
     whole = me.MovieEmbedding(10, random_state=0).fit(small_likes)
     assert here.cost_ == pytest.approx(whole.cost_, rel=1e-7)
     assert not path.exists()
+
+
+def test_ctrl_c_goes_past_workers_of_this_process(tmp_path: Path) -> None:
+    """A terminal, and a notebook, sends it to all of a process group."""
+    script = tmp_path / "fit.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import os, signal
+            import distributed, numpy as np
+            import movieembed as me
+
+            def press(entry):
+                if entry.iteration == 1:
+                    os.killpg(0, signal.SIGINT)
+
+            if __name__ == "__main__":
+                liked = np.random.default_rng(0).random((50, 30)) < 0.3
+                likes = me.Likes.from_matrix(liked.astype(float))
+                with distributed.Client(
+                    n_workers=2, threads_per_worker=1, dashboard_address=":0"
+                ) as client:
+                    there = me.DistributedLikes.from_likes(likes, 2)
+                    before = set(client.nthreads())
+                    model = me.MovieEmbedding(3, random_state=0, callback=press).fit(there)
+                    assert set(client.nthreads()) == before
+                    print(model.stop_reason_, there.cooccurrence_sums()[0].sum() > 0)
+            """
+        )
+    )
+    ended = subprocess.run(
+        [sys.executable, str(script)],
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout == "interrupted True\n", ended.stderr

@@ -13,7 +13,9 @@ import movieembed as me
 from helpers import dask_client, dense_cooccurrence, random_likes, to_dense
 from movieembed._threads import serial_blas
 from movieembed.backends.cpu import CpuOperator
+from movieembed.backends.dask import part
 from movieembed.backends.dask.operator import DaskOperator
+from movieembed.distributed.evaluation import in_a_task
 from movieembed.distributed.likes import part_bounds
 from movieembed.likes import Likes
 from movieembed.weighting import Weighting
@@ -152,3 +154,22 @@ def test_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distributed, "get_client", none)
     with pytest.raises(ValueError, match="needs a Dask client"):
         me.MovieEmbedding(2, backend="dask").fit([[1, 1], [1, 1]])
+
+
+def test_each_precision_has_its_own_diagonal(client: Any) -> None:
+    likes = me.DistributedLikes.from_likes(likes_of_two(), 1, client)
+    op = DaskOperator(likes, Weighting(), np.float64)
+    assert op.diagonal.dtype == np.float64
+    assert op.in_precision(np.float32).diagonal.dtype == np.float32
+
+
+def likes_of_two() -> Likes:
+    return Likes.from_matrix(np.ones((2, 3)))
+
+
+def test_a_task_has_the_threads_of_its_worker() -> None:
+    """Those that no other task is using; a model that is sent takes no others either."""
+    model = me.MovieEmbedding(1, n_jobs=1, random_state=0).fit(likes_of_two())
+    with dask_client(1, threads=4) as client:
+        assert client.submit(part.threads).result() == 4
+        assert client.submit(lambda sent: in_a_task(sent).n_jobs, model).result() == 4

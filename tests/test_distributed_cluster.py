@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import signal
 import subprocess
@@ -58,11 +59,33 @@ def test_clients(likes: Likes, client: Any) -> None:
             assert cluster.client is not client
             assert cluster.address == other.scheduler_address
             assert cluster.n_workers() == 1
-            assert Cluster().client is client
+            # Outside of the client's `with`, which sets it for this context.
+            assert contextvars.Context().run(Cluster).client is client
             cluster.close()
             assert cluster.client.status == "closed"
     Cluster(client).close()
     assert client.status == "running"
+
+
+def test_likes_with_a_client_of_their_own(
+    likes: Likes, tmp_path: Path, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bars too need no client but that."""
+    pd.DataFrame({"user": [1, 1, 2, 2], "item": [1, 2, 1, 2]}).to_parquet(tmp_path / "x.parquet")
+
+    def none() -> None:
+        raise ValueError("No clients found")
+
+    monkeypatch.setattr(distributed.client, "default_client", none)
+    there = me.DistributedLikes.from_ratings(tmp_path, client=client.scheduler.address)
+    try:
+        assert len(there.recommend(me.MovieEmbedding(1).fit(likes_of_two()), n=1)) == 0
+    finally:
+        there.cluster.close()
+
+
+def likes_of_two() -> Likes:
+    return Likes.from_matrix(np.ones((2, 2)), items=[1, 2])
 
 
 def test_no_client(likes: Likes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,10 +135,46 @@ def test_no_workers(likes: Likes) -> None:
         with pytest.warns(UserWarning, match="has no workers: what is asked of it waits"):
             assert Cluster(client).n_workers() == 1
         timer.start()
-        with pytest.warns(UserWarning, match="has no workers"):
+        with pytest.warns(UserWarning, match="has no workers") as warned:
             there = me.DistributedLikes.from_likes(likes, 2, client)
+        assert {w.filename for w in warned} == {__file__}
         timer.join()
         assert there.n_likes == likes.n_likes
+
+
+@pytest.mark.parametrize("losses", [1, 3, 4])
+def test_a_step_that_loses_its_inputs_is_tried_again(losses: int, client: Any) -> None:
+    left = [distributed.comm.CommClosedError, TimeoutError] * (losses // 2 + 1)
+
+    def attempt() -> str:
+        nonlocal losses
+        losses -= 1
+        if losses >= 0:
+            raise left.pop()("the worker went")
+        return "done"
+
+    if losses == 4:
+        with pytest.raises(me.ClusterError, match=r"lost 4 times in one step: the worker went"):
+            Cluster(client).kept(attempt)
+    else:
+        assert Cluster(client).kept(attempt) == "done"
+
+
+def hold_on() -> None:
+    distributed.Event("movieembed-hold-on").wait(timeout="20s")
+
+
+def divide(a: int, b: int) -> float:
+    return a / b
+
+
+def test_the_first_failure_ends_the_waiting(client: Any) -> None:
+    slow, broken = client.submit(hold_on), client.submit(divide, 1, 0)
+    with pytest.raises(ZeroDivisionError):
+        Cluster(client).follow([slow, broken], "halves", False)
+    assert slow.status == "pending"
+    distributed.Event("movieembed-hold-on", client).set()
+    slow.result()
 
 
 # Schedulers that go.

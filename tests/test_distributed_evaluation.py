@@ -140,6 +140,9 @@ def test_models_that_cannot_travel(likes: Likes, client: Any) -> None:
         dumps(model)
     sent = loads(dumps(bare(model)))
     assert sent.embedding_.tobytes() == model.embedding_.tobytes()
+    model._form_ = object()  # what a model keeps for its own recommendations
+    assert not hasattr(bare(model), "_form_")
+    del model._form_
     assert len(spread(likes, client).recommend(model, 1)) == N_USERS - 2
     assert model.callback is callback
 

@@ -294,7 +294,28 @@ def test_users_whose_ratings_are_all_dropped(n_parts: int, tmp_path: Path, clien
     options: dict[str, Any] = {"items": [11, 10], "unknown": "drop"}
     likes = check(frames, written(frames, tmp_path), client, n_parts, **options)
     assert likes.n_users == 5
+    apart = [frames[0], pd.DataFrame({"user": [8, 9], "item": [99, 98], "rating": [5.0, 5.0]})]
+    likes = check(apart, written(apart, tmp_path / "apart"), client, 1, **options)
+    assert likes.users_of_part == [4]
     check(frames[1:2], [tmp_path / "001.parquet"], client, n_parts, **options)
+
+
+def test_no_more_parts_than_users(tmp_path: Path, client: Any) -> None:
+    frames = [pd.DataFrame({"user": [7, 7], "item": [1, 2]})]
+    assert len(check(frames, written(frames, tmp_path), client).parts) == 1
+
+
+def test_why_there_are_no_likes(tmp_path: Path, client: Any) -> None:
+    frames = cut(pd.DataFrame({"user": [1, 2, 1], "item": [1, 2, 1], "rating": [4.5, 3, 2]}), 2)
+    folder = written(frames, tmp_path)
+    for options, message in (
+        ({"threshold": 9}, "no likes: the highest rating is 4.5 and the threshold 9"),
+        ({"threshold": 4}, "no likes: ratings from 4 on gave way to others of their user and item"),
+        ({}, "no likes: the highest rating is 3 and the threshold 4"),
+    ):
+        with pytest.warns(UserWarning, match="no likes") as warned:
+            me.DistributedLikes.from_ratings(folder, client=client, **options)
+        assert [(str(w.message), w.filename) for w in warned] == [(message, __file__)]
 
 
 def test_strangers(tmp_path: Path, client: Any) -> None:
@@ -460,6 +481,9 @@ def spoil(path: Path, how: str) -> None:
         path.mkdir()
     elif how == "gone":
         path.unlink()
+    elif how == "a link to nothing":
+        path.unlink()
+        path.symlink_to("nowhere")
 
 
 @pytest.mark.parametrize("place", [0, 2])
@@ -474,13 +498,22 @@ def test_files_that_cannot_be_read(how: str, place: int, tmp_path: Path, client:
     assert isinstance(error.value, FileNotFoundError) == (how == "gone")
 
 
+def test_a_link_to_nothing_is_not_left_out(tmp_path: Path, client: Any) -> None:
+    """A folder whose disk is away must not read as fewer ratings."""
+    files = sorted(written(cut(ratings(2000, 100, 50), 4), tmp_path).iterdir())
+    spoil(files[2], "a link to nothing")
+    with pytest.raises(FileNotFoundError, match="all must see the files") as error:
+        me.DistributedLikes.from_ratings(tmp_path, client=client)
+    assert error.value.filename == str(files[2])
+
+
 def test_sources_of_no_kind(tmp_path: Path, client: Any) -> None:
     def read(source: Any) -> None:
         me.DistributedLikes.from_ratings(source, client=client)
 
     with pytest.raises(ValueError, match=r"the folder .* has no \.parquet files"):
         read(tmp_path)
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"No such file.*all must see.*nowhere"):
         read(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="empty list"):
         read([])

@@ -111,6 +111,15 @@ def test_transformed_entries(likes: sp.csr_array, transform: Any, dtype: str) ->
         model.fold_in(np.ones((likes.shape[0], 1)), likes)
 
 
+@pytest.mark.parametrize("transform", ["log1p", "ppmi"])
+@pytest.mark.parametrize("extra", [0, 2])
+def test_entries_with_room_for_all(transform: Any, extra: int) -> None:
+    """With a component an item X is matched off its diagonal; L's rows would not match it."""
+    likes = (np.random.default_rng(0).random((40, 12)) < 0.4).astype(float)
+    model = me.MovieEmbedding(12 + extra, random_state=0, entry_weighting=transform).fit(likes)
+    assert model.cost_ < 1e-9
+
+
 def test_a_transform_can_be_exact(likes: sp.csr_array) -> None:
     """Where the cost vanishes the residuals themselves are summed."""
     X = sp.csr_array(np.array([[0, 2.0, 3], [2, 0, 6], [3, 6, 0]]))

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +120,20 @@ class Checkpoint:
         self._unwritten = None
         end = time.perf_counter()
         self._next = end + PAUSE * (end - start)
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Write what was not yet written where an error or Ctrl-C ends the fit, and say so."""
+        try:
+            yield
+        except BaseException as error:
+            self.write()
+            if self.path.exists():
+                error.add_note(
+                    f"The best embedding so far is in {self.path}: a fit with the same checkpoint "
+                    "goes on from it."
+                )
+            raise
 
     def done(self, converged: bool) -> None:
         """The end of a fit: remove the file of one that converged, else bring it up to date."""

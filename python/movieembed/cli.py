@@ -140,7 +140,7 @@ def fit(
         typer.Option(
             rich_help_panel=DESCENT,
             metavar="FILE",
-            help="Keep the best embedding so far here, and go on from it; removed at the end.",
+            help="Keep the best embedding so far here, and go on from it; removed once converged.",
         ),
     ] = None,
     keep_likes: Annotated[

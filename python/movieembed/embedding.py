@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from numbers import Integral
 from typing import Any, Literal, Self
 
@@ -277,18 +278,22 @@ class Embedding(Recommender):
             op, self.item_scale_, self.item_squares_ = prepare(
                 backend, likes, weighting, self.dtype, threads
             )
-            if op.n_items == 0:
-                solution = self._nothing_to_learn(op)
-            else:
-                solution = self._solution(op, init, checkpoint)
-            V, self.eigenvalues_ = principal_axes(op.to_host(solution.V), self.n_components)
-            # Rows that are zero at the optimum come out as rounding, which has no direction.
-            lengths = np.linalg.norm(V, axis=1)
-            V[lengths <= NO_VECTOR * lengths.max(initial=0)] = 0
-            self.embedding_ = np.zeros((likes.n_items, self.n_components), dtype=self.dtype)
-            self.embedding_[op.active] = V
-            self.cost_ = self._final_cost(op, solution, V)
-            self.regularization_ = self._regularization(op, V)
+            start = None if isinstance(init, str) else init[op.active]
+            if checkpoint is not None and (kept := checkpoint.start(op.n_items)) is not None:
+                start = kept
+            with nullcontext() if checkpoint is None else checkpoint.guard():
+                if op.n_items == 0:
+                    solution = self._nothing_to_learn(op)
+                else:
+                    solution = self._solution(op, start, checkpoint)
+                V, self.eigenvalues_ = principal_axes(op.to_host(solution.V), self.n_components)
+                # Rows that are zero at the optimum come out as rounding, which has no direction.
+                lengths = np.linalg.norm(V, axis=1)
+                V[lengths <= NO_VECTOR * lengths.max(initial=0)] = 0
+                embedding = np.zeros((likes.n_items, self.n_components), dtype=self.dtype)
+                embedding[op.active] = V
+                self.cost_ = self._final_cost(op, solution, V)
+                self.regularization_ = self._regularization(op, V)
         self.likes_ = None
         if self.keep_likes:
             assert isinstance(likes, Likes)
@@ -304,6 +309,7 @@ class Embedding(Recommender):
             checkpoint.done(solution.converged)
             if checkpoint.past:
                 history = [*checkpoint.past, *history[1:]]
+        self.embedding_ = embedding
         self.history_ = pd.DataFrame(history, columns=list(HistoryEntry._fields))
         self.items_ = likes.items
         self.titles_ = likes.titles
@@ -506,37 +512,23 @@ class Embedding(Recommender):
         return X
 
     def _solution(
-        self, op: Operator, init: str | NDArray[Any], checkpoint: Checkpoint | None
+        self, op: Operator, start: NDArray[Any] | None, checkpoint: Checkpoint | None
     ) -> Solution:
-        """Solve from the checkpoint's embedding, from `init` or from a random start."""
-        start = None if isinstance(init, str) else init[op.active]
-        if checkpoint is not None:
-            kept = checkpoint.start(op.n_items)
-            start = start if kept is None else kept
-        try:
-            return solve(
-                op,
-                self.solver,
-                self.n_components,
-                rng=as_generator(self.random_state),
-                V0=None if start is None else op.asarray(start),
-                learning_rate=self.learning_rate,
-                decay=self.momentum,
-                max_iter=self.max_iter,
-                tol=self.tol,
-                callback=self.callback,
-                progress=self.verbose,
-                checkpoint=checkpoint,
-            )
-        except BaseException as error:
-            if checkpoint is not None:
-                checkpoint.write()
-                if checkpoint.path.exists():
-                    error.add_note(
-                        f"The best embedding so far is in {checkpoint.path}: a fit with the same "
-                        "checkpoint goes on from it."
-                    )
-            raise
+        """Solve from a V, or from a random one."""
+        return solve(
+            op,
+            self.solver,
+            self.n_components,
+            rng=as_generator(self.random_state),
+            V0=None if start is None else op.asarray(start),
+            learning_rate=self.learning_rate,
+            decay=self.momentum,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            callback=self.callback,
+            progress=self.verbose,
+            checkpoint=checkpoint,
+        )
 
     def _nothing_to_learn(self, op: Operator) -> Solution:
         """The zero embedding is optimal where X is zero."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import numbers
+import os
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,8 +110,11 @@ def named(source: str) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:
             raise OSError(f"{source}: {error}") from error
+        what = os.strerror(error.errno)
+        if error.errno == errno.ENOENT:
+            what += ", here or on a worker: all must see the files, by the same path"
         # Python makes a FileNotFoundError, or what else the number stands for, of it.
-        raise OSError(error.errno, f"{source}: {error.strerror}") from error
+        raise OSError(error.errno, what, source) from error
 
 
 def read_block(

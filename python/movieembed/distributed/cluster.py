@@ -80,12 +80,16 @@ class Cluster:
         self.client = client
         self.address: str = client.scheduler.address
         self.check_there()
+        if isinstance(client.cluster, self.distributed.LocalCluster):
+            from movieembed.distributed.interrupts import OutliveInterrupts
+
+            self.kept(lambda: client.register_plugin(OutliveInterrupts()))
         if not self.kept(client.nthreads):
             warnings.warn(
                 f"the Dask scheduler at {self.address} has no workers: what is asked of it waits "
                 "until one comes",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
 
     def close(self) -> None:
@@ -167,7 +171,7 @@ class Cluster:
             disable=None if progress is None else not progress,
         )
         with bar, self.translated():
-            for future in self.distributed.as_completed(futures):
+            for future in self.distributed.as_completed(futures, loop=self.client.loop):
                 if future.status in ("error", "cancelled"):
                     future.result()  # of the others it would bring here what they hold
                 bar.update()
@@ -179,8 +183,8 @@ class Cluster:
 
     def _gone(self) -> str:
         return (
-            f"the Dask scheduler at {self.address} is gone: start it again, make a new client, and "
-            "repeat"
+            f"the Dask scheduler at {self.address} is gone, or the client was closed: make a new "
+            "client, of a scheduler that runs, and build the likes again"
         )
 
     def kept(self, attempt: Callable[[], Result]) -> Result:

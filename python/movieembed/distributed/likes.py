@@ -68,8 +68,6 @@ class DistributedLikes:
     (3, 1)
     """
 
-    backend = "dask"
-
     def __init__(
         self,
         cluster: Cluster,

@@ -72,7 +72,10 @@ def find_sources(ratings: Any, cluster: Cluster) -> Sources:
         if folder.is_dir():
             files = files_in(folder)
             if not files:
-                raise ValueError(f"the folder {folder} has no .parquet files")
+                raise ValueError(
+                    f"the folder {folder} has no .parquet files; of others pass a Dask dataframe, "
+                    "as dask.dataframe.read_csv makes it"
+                )
     elif isinstance(ratings, Sequence) and all(isinstance(p, str | os.PathLike) for p in ratings):
         files = [Path(name) for name in ratings]
         if not files:
@@ -99,7 +102,7 @@ def files_in(folder: Path) -> list[Path]:
     found = []
     for path in folder.rglob("*.parquet"):
         inside = path.relative_to(folder).parts
-        if path.is_file() and not any(name.startswith((".", "_")) for name in inside):
+        if not path.is_dir() and not any(name.startswith((".", "_")) for name in inside):
             found.append((natural(inside), path))
     return [path for _, path in sorted(found)]
 

@@ -178,7 +178,7 @@ def run(
     gradient_noise = 50 * 4 * eps * scale**0.75
     # Where every step counts, the last rate too: a run that slows down is not flattered.
     windows = (1, 2) if window == 2 else (window,)
-    checked = done - window
+    checked = -window
     missed = 0.0
     quiet = 0
     reason = "max_iter"
