@@ -96,6 +96,27 @@ def test_sums_of_weights(client: Any) -> None:
     np.testing.assert_allclose(totals, X.sum(axis=1), atol=1e-12)
 
 
+@pytest.mark.parametrize("n_parts", [1, 2, 3])
+def test_weights_that_cancel_are_entries(n_parts: int, client: Any) -> None:
+    """As on one machine, whether they do within a part or between parts."""
+    rng = np.random.default_rng(0)
+    L = sp.csr_array(rng.integers(-1, 2, (24, 12)).astype(float) * (rng.random((24, 12)) < 0.4))
+    expected = me.cooccurrence_top_k(L, 12)
+    assert ((expected[0] >= 0) & (expected[1] == 0)).sum() > 20
+    columns, values = spread_out(L, n_parts, client).cooccurrence_top_k(range(12), 12)
+    np.testing.assert_array_equal(columns, expected[0])
+    np.testing.assert_array_equal(values, expected[1])
+
+
+@pytest.mark.parametrize("n_parts", [2, 4])
+def test_halves_of_pairs_where_users_are_counted(n_parts: int, client: Any) -> None:
+    """Many panels of users, whose order the two halves of a pair must share."""
+    L = random_likes(300, 1500, 0.02, seed=4)
+    exact = CpuOperator(L, np.float64).frobenius_squared
+    likes = spread_out(L, n_parts, client)
+    assert DaskOperator(likes, Weighting(), np.float64).frobenius_squared == exact
+
+
 def test_parts_have_alike_many_likes() -> None:
     lengths = np.random.default_rng(0).integers(2, 50, 1000)
     indptr = np.concatenate([[0], np.cumsum(lengths)])

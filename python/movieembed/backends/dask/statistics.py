@@ -121,24 +121,30 @@ def top_k(
     values = np.zeros((len(rows), k))
     for start in range(0, len(rows), BLOCK_ROWS):
         block = rows[start : start + BLOCK_ROWS]
-        gram = cluster.total("rows-of-x", part.gram_rows, parts, block)
+        gram = cluster.total("rows-of-x", rows_with_places, parts, block)
         key = new_key("largest")
         found = cluster.result(cluster.submit({key: (largest, gram, block, k)}, key))
         columns[start : start + len(block)], values[start : start + len(block)] = found
     return columns, values
 
 
+def rows_with_places(rows: Any, some: NDArray[np.int64]) -> tuple[sp.csr_array, sp.csr_array]:
+    """The part's term of some rows of L'L, and how many have both: sums of weights may cancel."""
+    ones = rows.matrix.astype(bool).astype(np.int64)
+    return part.gram_rows(rows, some), sp.csr_array(ones[:, some].T @ ones)
+
+
 def largest(
-    gram: sp.csr_array, rows: NDArray[np.int64], k: int
+    found: tuple[sp.csr_array, sp.csr_array], rows: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The largest entries of rows of L'L off its diagonal."""
+    """The largest entries of rows of L'L off its diagonal, of columns that somebody has too."""
+    gram, counts = found
     columns = np.full((len(rows), k), -1, dtype=np.int64)
     values = np.zeros((len(rows), k))
     for r, own in enumerate(rows):
-        span = slice(gram.indptr[r], gram.indptr[r + 1])
-        js, xs = gram.indices[span], gram.data[span]
-        other = (js != own) & (xs != 0)
-        js, xs = js[other], xs[other]
+        js = counts.indices[counts.indptr[r] : counts.indptr[r + 1]]
+        js = js[js != own]
+        xs = gram[[r]].toarray()[0][js]
         order = np.lexsort((js, -xs))[:k]
         columns[r, : len(order)], values[r, : len(order)] = js[order], xs[order]
     return columns, values
