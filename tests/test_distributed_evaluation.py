@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from movieembed.distributed import blocks
 from movieembed.distributed.evaluation import Tallies, bare, best_of
 from movieembed.likes import Likes
 
-distributed = pytest.importorskip("distributed")
+pytest.importorskip("distributed")
 
 N_USERS, N_ITEMS = 57, 30
 
@@ -126,19 +127,26 @@ def test_recommend_refined(likes: Likes, client: Any) -> None:
     assert not np.allclose(plain["score"].head(20), table["score"].head(20))
 
 
-def test_models_that_cannot_travel(likes: Likes, client: Any) -> None:
-    """A callback belongs to the process that fits, and may hold what cannot be sent."""
-    lock = threading.Lock()
+class Locked:
+    """A callback that holds what cannot be sent."""
 
-    def callback(entry: Any) -> None:
-        with lock:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def __call__(self, entry: Any) -> None:
+        with self.lock:
             pass
 
+
+def test_models_that_cannot_travel(
+    likes: Likes, client: Any, there_and_back: Callable[[Any], Any]
+) -> None:
+    """A callback belongs to the process that fits."""
+    callback = Locked()
     model = me.MovieEmbedding(2, random_state=0, callback=callback).fit(likes)
-    dumps, loads = distributed.protocol.pickle.dumps, distributed.protocol.pickle.loads
     with pytest.raises(TypeError, match="lock"):
-        dumps(model)
-    sent = loads(dumps(bare(model)))
+        there_and_back(model)
+    sent = there_and_back(bare(model))
     assert sent.embedding_.tobytes() == model.embedding_.tobytes()
     model._form_ = object()  # what a model keeps for its own recommendations
     assert not hasattr(bare(model), "_form_")
