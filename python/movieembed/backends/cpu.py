@@ -160,19 +160,19 @@ def row_squares(
     """Row sums of squares of X; with `half` 0 or 1 one of two terms of like work."""
     if (matrix.data == 1).all():
         panels = _core.CooccurrencePanels(core_csr(matrix), 0, n_threads=n_threads)
-        panels.add(*_part_of(panels.work, half), n_threads=n_threads)
+        panels.add(*_half_of(panels.work, half), n_threads=n_threads)
         return panels.sums(partial=half is not None)[0]
     users, items = core_pair(matrix)
     squares = np.zeros(matrix.shape[1])
-    first, last = _part_of(np.bincount(matrix.indices, minlength=matrix.shape[1]), half)
+    first, last = _half_of(np.bincount(matrix.indices, minlength=matrix.shape[1]), half)
     squares[first:last], _ = _core.cooccurrence_row_sums(
         users, items, first, last, n_threads=n_threads
     )
     return squares
 
 
-def _part_of(work: NDArray[Any], half: int | None) -> tuple[int, int]:
-    """From where to where: all, or the half of the work."""
+def _half_of(work: NDArray[Any], half: int | None) -> tuple[int, int]:
+    """First and last + 1 of the tasks of all the work, or of its first (0) or second (1) half."""
     upto = np.cumsum(work)
     middle = int(np.searchsorted(upto, upto[-1] / 2)) if len(work) else 0
     return {None: (0, len(work)), 0: (0, middle), 1: (middle, len(work))}[half]

@@ -345,7 +345,7 @@ class DistributedLikes:
         from movieembed.backends.dask.statistics import top_k
 
         rows = self.item_index().resolve_many(items)
-        return top_k(self.cluster, self.parts, rows, check_count(k, "k"))
+        return top_k(self.cluster, self.parts, rows, check_count(k, "k"), self.is_binary)
 
     def recommend(
         self,

@@ -114,37 +114,42 @@ def row_totals(rows: Any) -> NDArray[np.float64]:
 
 
 def top_k(
-    cluster: Cluster, parts: Sequence[Any], rows: NDArray[np.int64], k: int
+    cluster: Cluster, parts: Sequence[Any], rows: NDArray[np.int64], k: int, binary: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The k largest entries of some rows of X."""
+    """The k largest entries of some rows of X; `binary` where all likes are 1."""
     columns = np.full((len(rows), k), -1, dtype=np.int64)
     values = np.zeros((len(rows), k))
     for start in range(0, len(rows), BLOCK_ROWS):
         block = rows[start : start + BLOCK_ROWS]
-        gram = cluster.total("rows-of-x", rows_with_places, parts, block)
+        gram = cluster.total(
+            "rows-of-x", part.gram_rows if binary else gram_and_counts, parts, block
+        )
         key = new_key("largest")
         found = cluster.result(cluster.submit({key: (largest, gram, block, k)}, key))
         columns[start : start + len(block)], values[start : start + len(block)] = found
     return columns, values
 
 
-def rows_with_places(rows: Any, some: NDArray[np.int64]) -> tuple[sp.csr_array, sp.csr_array]:
+def gram_and_counts(rows: Any, some: NDArray[np.int64]) -> tuple[sp.csr_array, sp.csr_array]:
     """The part's term of some rows of L'L, and how many have both: sums of weights may cancel."""
     ones = rows.matrix.astype(bool).astype(np.int64)
     return part.gram_rows(rows, some), sp.csr_array(ones[:, some].T @ ones)
 
 
 def largest(
-    found: tuple[sp.csr_array, sp.csr_array], rows: NDArray[np.int64], k: int
+    gram: sp.csr_array | tuple[sp.csr_array, sp.csr_array], rows: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The largest entries of rows of L'L off its diagonal, of columns that somebody has too."""
-    gram, counts = found
+    """The largest entries of rows of L'L off its diagonal, of columns that somebody has too.
+
+    Counts of those come with sums of weights; of likes they are the same.
+    """
+    values_of, counts = gram if isinstance(gram, tuple) else (gram, gram)
     columns = np.full((len(rows), k), -1, dtype=np.int64)
     values = np.zeros((len(rows), k))
     for r, own in enumerate(rows):
         js = counts.indices[counts.indptr[r] : counts.indptr[r + 1]]
         js = js[js != own]
-        xs = gram[[r]].toarray()[0][js]
+        xs = values_of[[r]].toarray()[0][js]
         order = np.lexsort((js, -xs))[:k]
         columns[r, : len(order)], values[r, : len(order)] = js[order], xs[order]
     return columns, values
