@@ -32,8 +32,8 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 import movieembed as me
 from floor import cores
 from harness import Contender, Question, available, load_likes, parser, run_questions
-from movieembed._threads import serial_blas
-from movieembed.backends.cpu import CpuOperator, without_idle
+from movieembed._base.threads import serial_blas
+from movieembed.operators.cpu import CpuOperator, without_idle
 from movieembed.solvers import solve
 from movieembed.solvers.adam import adam
 

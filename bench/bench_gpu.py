@@ -34,10 +34,10 @@ import scipy.sparse as sp
 
 import movieembed as me
 from harness import Contender, Question, available, parser, run_questions
-from movieembed.backends.cpu import CpuOperator
-from movieembed.backends.cuda.device import cuda_device
-from movieembed.backends.cuda.operator import CudaOperator
-from movieembed.backends.cuda.statistics import row_statistics
+from movieembed.operators.cpu import CpuOperator
+from movieembed.operators.cuda.device import cuda_device
+from movieembed.operators.cuda.operator import CudaOperator
+from movieembed.operators.cuda.statistics import row_statistics
 from twin import large_likes
 
 CORES = 2

@@ -23,7 +23,7 @@ import scipy.sparse as sp
 
 from floor import cores
 from harness import Contender, Question, load_likes, parser, run_questions
-from movieembed.backends.cpu import CpuOperator
+from movieembed.operators.cpu import CpuOperator
 
 D = 64
 SYNTHETIC_LIKES = 1_000_000

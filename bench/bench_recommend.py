@@ -36,8 +36,8 @@ import floor
 import movieembed as me
 from harness import available, data_folder
 from movieembed import evaluation as ev
-from movieembed.evaluation.command import best_of
-from movieembed.neighbors import top_k_neighbors
+from movieembed.cli.evaluate import best_of
+from movieembed.model.neighbors import top_k_neighbors
 
 K = 20
 EASE = (25.0, 50.0, 100.0, 150.0, 200.0, 400.0, 800.0)

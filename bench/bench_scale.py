@@ -36,8 +36,8 @@ from threadpoolctl import threadpool_limits
 import movieembed as me
 from floor import cores
 from harness import Contender, Question, available, loadable, parser, run_questions
-from movieembed.backends.cpu import CpuOperator
-from movieembed.neighbors import top_k_neighbors
+from movieembed.model.neighbors import top_k_neighbors
+from movieembed.operators.cpu import CpuOperator
 from twin import LIKED, large_likes, ratings_folder
 
 D = 64

@@ -26,8 +26,8 @@ import numpy as np
 import floor
 import movieembed as me
 from harness import parser
-from movieembed.backends.dask.operator import DaskOperator
-from movieembed.weighting import Weighting
+from movieembed.operators.dask.operator import DaskOperator
+from movieembed.operators.weighting import Weighting
 from twin import LIKED, ratings_files
 
 COLUMNS = 80
@@ -151,7 +151,7 @@ def measured(
 
 def timed(part: Any, V: Any, runs: int) -> float:
     """Seconds of a part's kernel, on a worker."""
-    from movieembed.backends.dask.part import apply
+    from movieembed.operators.dask.part import apply
 
     return median(lambda: apply(part, V), runs)
 

@@ -119,7 +119,7 @@ def software() -> list[str]:
     """Versions, BLAS libraries with their threads, and how the extension was built."""
     import scipy
 
-    from movieembed import _core
+    import movieembed._core as _core
 
     lines = [
         f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}"

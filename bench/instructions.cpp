@@ -9,14 +9,14 @@
 #include <map>
 #include <string>
 
-#include "cooccurrence.hpp"
-#include "cooccurrence_panels.hpp"
-#include "dense.hpp"
+#include "cooccurrence/cooccurrence.hpp"
+#include "cooccurrence/cooccurrence_panels.hpp"
+#include "dense/dense.hpp"
 #include "driver.hpp"
-#include "gather_isa.hpp"
-#include "likes_product.hpp"
-#include "neighbors.hpp"
-#include "residual.hpp"
+#include "product/gather_isa.hpp"
+#include "product/likes_product.hpp"
+#include "neighbors/neighbors.hpp"
+#include "dense/residual.hpp"
 
 // Counting is on inside this function and off inside those of the namespace.
 extern "C" __attribute__((noinline)) void counted(const std::function<void()>& kernel) { kernel(); }

@@ -10,13 +10,12 @@ from typing import Any, TypeVar
 import pandas as pd
 import pytest
 
-from helpers import dask_client, returned
-from movieembed import _core
-from movieembed.datasets import load_movielens
-from movieembed.likes import Likes
+import movieembed._core as _core
+from helpers import REPOSITORY, dask_client, returned
+from movieembed.data.likes import Likes
+from movieembed.data.movielens import load_movielens
 
 T = TypeVar("T")
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")

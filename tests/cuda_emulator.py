@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from device_arrays import DeviceArray
-from movieembed.backends.cuda import kernels
-from movieembed.backends.cuda.geometry import Launch
-from movieembed.backends.cuda.kernels import Kernels
+from movieembed.operators.cuda import kernels
+from movieembed.operators.cuda.geometry import Launch
+from movieembed.operators.cuda.kernels import Kernels
 
 SHIM = Path(__file__).parent / "cuda" / "shim.hpp"
 KINDS = {"f": np.float32, "d": np.float64, "i": np.int32, "x": np.int64, "u": np.uint32}
@@ -46,7 +46,7 @@ def build(folder: Path, source: str | None = None, *flags: str) -> ctypes.CDLL:
 
 
 class Emulator:
-    """A :class:`movieembed.backends.cuda.kernels.Launcher`.
+    """A :class:`movieembed.operators.cuda.kernels.Launcher`.
 
     What the device would read as anything, an argument of the wrong type, fails here.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed import _core
+import movieembed._core as _core
+
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from device_arrays import DeviceArray
-from movieembed.backends.cuda.likes import Side
+from movieembed.operators.cuda.likes import Side
 
 
 def matrix_of(side: Side, n_columns: int) -> sp.csr_array:
@@ -27,7 +27,7 @@ def off_diagonal(A: DeviceArray, diagonal: DeviceArray | None) -> Any:
 
 
 class ReferenceKernels:
-    """See :class:`movieembed.backends.cuda.kernels.Kernels`."""
+    """See :class:`movieembed.operators.cuda.kernels.Kernels`."""
 
     def gather(self, side: Side, source: DeviceArray, out: DeviceArray, add: bool) -> None:
         A = matrix_of(side, len(source))

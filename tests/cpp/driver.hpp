@@ -5,8 +5,8 @@
 #include <random>
 #include <vector>
 
-#include "blas.hpp"
-#include "csr.hpp"
+#include "core/blas.hpp"
+#include "core/csr.hpp"
 
 namespace driver {
 

@@ -13,15 +13,15 @@
 #include <string>
 #include <thread>
 
-#include "cooccurrence.hpp"
-#include "cooccurrence_panels.hpp"
-#include "dense.hpp"
+#include "cooccurrence/cooccurrence.hpp"
+#include "cooccurrence/cooccurrence_panels.hpp"
+#include "dense/dense.hpp"
 #include "driver.hpp"
-#include "gather_isa.hpp"
-#include "likes_product.hpp"
-#include "neighbors.hpp"
-#include "residual.hpp"
-#include "threads.hpp"
+#include "product/gather_isa.hpp"
+#include "product/likes_product.hpp"
+#include "neighbors/neighbors.hpp"
+#include "dense/residual.hpp"
+#include "core/threads.hpp"
 
 namespace {
 

@@ -10,10 +10,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from movieembed import _core
-from movieembed._threads import resolve_n_jobs, serial_blas
-from movieembed.likes import Likes
-from movieembed.recommend import without
+import movieembed._core as _core
+from movieembed._base.threads import resolve_n_jobs, serial_blas
+from movieembed.data.likes import Likes
+from movieembed.model.scoring import without
 
 __all__ = ["Recommend", "als", "ease", "item_cosine", "movieembed", "popularity"]
 
@@ -235,7 +235,7 @@ def movieembed(likes: Likes, **parameters: Any) -> Recommend:
     >>> evaluation.movieembed(likes, n_components=2)(new.matrix, 1).tolist()
     [[1]]
     """
-    from movieembed.embedding import Embedding
+    from movieembed.model.embedding import Embedding
 
     given = {"random_state": 0, "keep_likes": True, **parameters}
     model = Embedding(**given).fit(likes)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from movieembed.data.likes import Likes
 from movieembed.evaluation.baselines import Recommend
 from movieembed.evaluation.metrics import list_metrics, ranking_metrics
 from movieembed.evaluation.splits import Split
-from movieembed.likes import Likes
 
 __all__ = ["evaluate"]
 

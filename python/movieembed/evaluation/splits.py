@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed.likes import Likes
+from movieembed.data.likes import Likes
 
 __all__ = ["Split", "split_last", "split_random", "split_users"]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from movieembed.embedding import Embedding
+from movieembed.data.likes import Likes
 from movieembed.evaluation.metrics import ranking_metrics
 from movieembed.evaluation.splits import Split, split_random
-from movieembed.likes import Likes
+from movieembed.model.embedding import Embedding
 
 __all__ = ["Tuned", "tune"]
 

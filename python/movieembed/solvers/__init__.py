@@ -20,21 +20,21 @@ from typing import Literal
 
 import numpy as np
 
-from movieembed.backends.base import Operator, Tall
+from movieembed.operators.protocol import Operator, Tall
 from movieembed.solvers.adam import adam
 from movieembed.solvers.als import als
-from movieembed.solvers.eigen import eigen
-from movieembed.solvers.gradient_descent import gradient_descent
-from movieembed.solvers.iterate import in_reach, random_start
-from movieembed.solvers.iteration import (
+from movieembed.solvers.driver import (
     Callback,
     HistoryEntry,
     Keeper,
     Solution,
     run,
 )
+from movieembed.solvers.eigen import eigen
+from movieembed.solvers.gradient_descent import gradient_descent
 from movieembed.solvers.lbfgs import lbfgs
 from movieembed.solvers.momentum import momentum
+from movieembed.solvers.point import in_reach, random_start
 from movieembed.solvers.step import Step
 
 __all__ = ["SOLVERS", "HistoryEntry", "Solution", "SolverInfo", "solve"]
@@ -107,7 +107,7 @@ def solve(
     decay : float
         Of the velocity of "momentum".
     max_iter, tol, callback, progress, checkpoint
-        See :func:`movieembed.solvers.iteration.run`.
+        See :func:`movieembed.solvers.driver.run`.
 
     Returns
     -------

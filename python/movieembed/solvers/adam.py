@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from movieembed.backends.base import Operator, Tall
-from movieembed.solvers.iterate import Iterate
+from movieembed.operators.protocol import Operator, Tall
+from movieembed.solvers.point import Iterate
 from movieembed.solvers.step import Step
 
 

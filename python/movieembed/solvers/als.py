@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from movieembed.backends.base import Operator, Tall
-from movieembed.solvers.iterate import Iterate
+from movieembed.operators.protocol import Operator, Tall
+from movieembed.solvers.point import Iterate
 from movieembed.solvers.step import Step
 
 # Of the ridge, in units of the square root of the rounding error and of G's mean eigenvalue.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from movieembed.backends.base import Operator, Tall
+from movieembed.operators.protocol import Operator, Tall
 from movieembed.solvers.eigen import orthonormalise, symmetric
 
 BLOCK = 4

@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from movieembed.backends.base import Operator, Small, Tall
+from movieembed.operators.protocol import Operator, Small, Tall
 from movieembed.solvers.als import least_squares
-from movieembed.solvers.iterate import Iterate
+from movieembed.solvers.point import Iterate
 from movieembed.solvers.step import Step
 
 # Ratio of decreases of the cost above which an iteration counts as slow. On MovieLens small it

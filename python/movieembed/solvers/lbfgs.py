@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Literal
 
-from movieembed.backends.base import Operator, Tall
-from movieembed.solvers.iterate import Iterate
+from movieembed.operators.protocol import Operator, Tall
+from movieembed.solvers.point import Iterate
 from movieembed.solvers.step import Step
 
 

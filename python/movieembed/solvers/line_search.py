@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from movieembed.backends.base import Small
+from movieembed.operators.protocol import Small
 
 # Part of its terms below which the t^4 coefficient has no digits left.
 CANCELLED = 1e-11

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from movieembed.backends.base import Tall
+from movieembed.operators.protocol import Tall
 
 
 class Step(NamedTuple):

@@ -1,0 +1,70 @@
+// The co-occurrence matrix X = L'L with a zero diagonal, and what is known of it without storing it.
+//
+// Row i of X is sum over the users u of item i of w_ui times row u of L (Gustavson 1978), added up in a
+// dense accumulator of one number an item, owned by a thread. Cost for rows [first, last): sum over
+// their entries (i, u) of the length of row u, multiply-adds. Memory: one accumulator and one list of
+// touched columns a thread, beside the output.
+//
+// Every function takes L (users x items) and its transpose Lt (items x users), and a range of rows, so
+// that the caller can show progress, stop between ranges and bound what is held at once. Without values
+// the sums are exact integers; what is known of all rows of those is cheaper from cooccurrence_panels.hpp.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/csr.hpp"
+
+namespace movieembed {
+
+// Each user's items as a bitset, rows x cols / 8 bytes, so that the columns of a row of X are a union of bitsets;
+// none where that would take more than kMostWords.
+class UserBits {
+public:
+    static constexpr std::int64_t kBlock = 8;                          // words of a user come in blocks of a cache line
+    static constexpr std::int64_t kMostWords = std::int64_t{1} << 24;  // 128 MiB
+
+    static std::int64_t words_for(std::int64_t cols) { return (cols + 64 * kBlock - 1) / (64 * kBlock) * kBlock; }
+
+    UserBits() = default;
+    UserBits(std::int64_t rows, std::int64_t cols);
+    bool empty() const { return bits_.empty(); }
+    const std::uint64_t* row(std::int64_t u) const { return bits_.data() + u * words_; }
+    void set(std::int64_t u, std::int64_t j) {
+        bits_[static_cast<std::size_t>(u * words_ + j / 64)] |= std::uint64_t{1} << (j % 64);
+    }
+
+private:
+    std::int64_t words_ = 0;
+    std::vector<std::uint64_t> bits_;
+};
+
+template <class T, class I>
+UserBits user_bits(const CsrView<T, I>& l);
+
+// X itself, in two passes: how many entries each row of [first, last) has, and, with the running sum of that as
+// indptr (L.cols + 1 entries, so that row i starts at indptr[i]), the entries, columns ascending. An entry is stored
+// where somebody has both items, even if weights cancel to zero. Nothing is held beside the output, `users` and a
+// row a thread.
+template <class T, class I>
+void cooccurrence_row_nnz(const CsrView<T, I>& l, const CsrView<T, I>& lt, const UserBits& users, std::int64_t first,
+                          std::int64_t last, std::int64_t* nnz, int n_threads);
+
+// A is std::int64_t without values, double with them.
+template <class T, class I, class A>
+void cooccurrence_rows(const CsrView<T, I>& l, const CsrView<T, I>& lt, const UserBits& users, std::int64_t first,
+                       std::int64_t last, const std::int64_t* indptr, I* indices, A* data, int n_threads);
+
+// Sum of squares and sum of each row in [first, last).
+// sum_squares and totals have last - first entries. All rows of an L without values come from CooccurrencePanels.
+template <class T, class I>
+void cooccurrence_row_sums(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last,
+                           double* sum_squares, double* totals, int n_threads);
+
+// The k largest entries of each row in [first, last), descending, ties by ascending column; columns is
+// padded with -1 and values with 0 where a row has fewer. Both are (last - first) x k.
+template <class T, class I>
+void cooccurrence_top_k(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last,
+                        std::int64_t k, std::int64_t* columns, double* values, int n_threads);
+
+}  // namespace movieembed

@@ -1,0 +1,68 @@
+from ._version import __version__ as __version__
+from .data.distributed.likes import DistributedLikes
+from .data.items import ItemIndex
+from .data.likes import Likes
+from .data.movielens import load_movielens, read_table
+from .data.synthetic import synthetic_movielens
+from .evaluation.distributed import DistributedSplit
+from .exceptions import (
+    AmbiguousTitleError,
+    ClusterError,
+    DivergenceError,
+    DownloadError,
+    ItemNotFoundError,
+    ItemWithoutLikesError,
+    MovieEmbedError,
+)
+from .model.estimator import MovieEmbedding, load
+from .objective.cooccurrence import (
+    cooccurrence,
+    cooccurrence_frame,
+    cooccurrence_sums,
+    cooccurrence_top_k,
+)
+from .objective.cost import cost, gradient
+from .outputs.ann import AnnIndex
+from .outputs.export.arrays import export_cooccurrence, export_likes, export_numpy
+from .outputs.export.columns import export_arrow, export_parquet, export_safetensors
+from .outputs.export.text import export_projector, export_word2vec
+from .outputs.map.maps import layout, map_figure, map_html
+from .outputs.report import write_report
+
+__all__ = [
+    "AmbiguousTitleError",
+    "AnnIndex",
+    "ClusterError",
+    "DistributedLikes",
+    "DistributedSplit",
+    "DivergenceError",
+    "DownloadError",
+    "ItemIndex",
+    "ItemNotFoundError",
+    "ItemWithoutLikesError",
+    "Likes",
+    "MovieEmbedError",
+    "MovieEmbedding",
+    "cooccurrence",
+    "cooccurrence_frame",
+    "cooccurrence_sums",
+    "cooccurrence_top_k",
+    "cost",
+    "export_arrow",
+    "export_cooccurrence",
+    "export_likes",
+    "export_numpy",
+    "export_parquet",
+    "export_projector",
+    "export_safetensors",
+    "export_word2vec",
+    "gradient",
+    "layout",
+    "load",
+    "load_movielens",
+    "map_figure",
+    "map_html",
+    "read_table",
+    "synthetic_movielens",
+    "write_report",
+]

@@ -1,0 +1,122 @@
+"""How many threads, and who may use them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from numbers import Integral
+from typing import Any
+
+from threadpoolctl import LibController, OpenBLASController, ThreadpoolController, register
+
+import movieembed._core as _core
+
+
+def available_cores() -> int:
+    """Cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return max(1, os.cpu_count() or 1)
+
+
+def resolve_n_jobs(n_jobs: int | None) -> int:
+    """Number of threads for `n_jobs`.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        None: the kernels' own default (all cores, or what ``MOVIEEMBED_NUM_THREADS``,
+        ``OMP_NUM_THREADS`` or a limit set with threadpoolctl says). A positive
+        number: that many, but at most four a core. Negative: ``cores + 1 + n_jobs``, so that -1 is
+        all cores.
+
+    Returns
+    -------
+    int
+        At least 1, or 0 for None, which the kernels read as their default.
+    """
+    if n_jobs is None:
+        return 0
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
+        raise TypeError(f"n_jobs must be an integer or None, not {n_jobs!r}")
+    if n_jobs == 0:
+        raise ValueError("n_jobs must not be 0; use None or -1 for all cores")
+    if n_jobs < 0:
+        return max(1, available_cores() + 1 + int(n_jobs))
+    return min(int(n_jobs), 4 * available_cores())
+
+
+class _PoolController(LibController):  # type: ignore[misc]
+    """Shows the kernels' threads to threadpoolctl, so that its limits hold for them too."""
+
+    user_api = "movieembed"
+    internal_api = "movieembed"
+    filename_prefixes = ("_core",)
+    check_symbols = ("movieembed_get_max_threads", "movieembed_set_max_threads")
+
+    def get_num_threads(self) -> int:
+        return int(self.dynlib.movieembed_get_max_threads())
+
+    def set_num_threads(self, num_threads: int) -> None:
+        self.dynlib.movieembed_set_max_threads(num_threads)
+
+    def get_version(self) -> None:
+        return None
+
+
+register(_PoolController)
+
+_lock = threading.Lock()
+_inside = 0
+_controller: ThreadpoolController | None = None
+_limiter: Any = None
+
+
+@contextlib.contextmanager
+def serial_blas() -> Iterator[None]:
+    """Hold BLAS to one thread, for kernels that call it from threads of their own.
+
+    BLAS's own threads, which spin after each product, would take the cores from ours and make both
+    ten times slower. Several Python threads may be inside at once: the last to leave gives BLAS its
+    threads back.
+    """
+    global _inside, _controller, _limiter
+    with _lock:
+        if _inside == 0:
+            if _controller is None:
+                _use_scipy_blas()
+                _controller = ThreadpoolController().select(user_api="blas")
+            _take_control()
+            _limiter = _controller.limit(limits=1)
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if _inside == 0:
+                _take_control()
+                _limiter.restore_original_limits()
+                _limiter = None
+                _take_control()
+
+
+def _take_control() -> None:
+    """Let this thread change OpenBLAS's threads, whichever did so last.
+
+    From version 3.8 on threadpoolctl lets one thread at a time do that and ignores the others in
+    silence. Here they take turns, under the lock.
+    """
+    clear = getattr(OpenBLASController, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
+
+
+def _use_scipy_blas() -> None:
+    """Hand the kernels the BLAS functions that SciPy offers to compiled code."""
+    from scipy.linalg import cython_blas
+
+    table = cython_blas.__pyx_capi__
+    _core.set_blas(*(table[name] for name in ("sgemm", "dgemm", "ssyrk", "dsyrk")))

@@ -1,0 +1,1 @@
+"""From files and tables to likes: who liked what, with the ids of both."""

@@ -1,0 +1,456 @@
+"""Who liked what, its users in parts on the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from movieembed.data import frames as tables
+from movieembed.data.distributed import blocks, reading
+from movieembed.data.distributed.cluster import Cluster, new_key
+from movieembed.data.items import ItemIndex
+from movieembed.data.likes import Likes, check_option, check_threshold
+from movieembed.data.ratings import Duplicates, RaiseOrDrop
+from movieembed.evaluation import distributed as evaluation
+from movieembed.objective.cooccurrence import check_count
+
+if TYPE_CHECKING:
+    from movieembed.evaluation.distributed import DistributedSplit
+    from movieembed.model.fitted_items import Recommender
+
+__all__ = ["DistributedLikes"]
+
+
+class DistributedLikes:
+    """Likes on the workers of a Dask cluster, each user whole in one part.
+
+    Build it with `from_ratings`, from a Dask dataframe or Parquet files, or with `from_likes`. A
+    :class:`movieembed.MovieEmbedding` is fitted on it as on :class:`movieembed.Likes`.
+
+    Attributes
+    ----------
+    n_users, n_items, n_likes : int
+    items : ndarray of shape (n_items,)
+        Id of each column.
+    titles : ndarray of str objects of shape (n_items,), or None
+    item_table : pandas.DataFrame of n_items rows, or None
+    item_counts : ndarray of int64 of shape (n_items,)
+        Stored likes of each item.
+    is_binary : bool
+        Whether every stored value is 1.
+    parts : list of distributed.Future
+        The parts: :class:`movieembed.data.distributed.blocks.UserRows`.
+
+    Notes
+    -----
+    A part is a Dask task, made again from its source when the worker that holds it is lost: from
+    its files, or from arrays that the scheduler keeps. A worker holds 8 bytes a like and some 15
+    more while it fits.
+
+    For one cut into parts, results have the same bits whichever workers do the work.
+
+    Examples
+    --------
+    >>> import distributed
+    >>> import movieembed as me
+    >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1], [0, 1, 1]])
+    >>> with distributed.Client(processes=False, dashboard_address=":0") as client:
+    ...     spread = me.DistributedLikes.from_likes(likes, n_parts=2, client=client)
+    ...     model = me.MovieEmbedding(1, random_state=0).fit(spread)
+    >>> spread
+    DistributedLikes(3 users x 3 items, 7 likes, 2 parts)
+    >>> model.embedding_.shape
+    (3, 1)
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        parts: list[Any],
+        items: NDArray[Any],
+        titles: NDArray[np.object_] | None = None,
+        item_table: pd.DataFrame | None = None,
+    ) -> None:
+        self.cluster = cluster
+        self.parts = parts
+        self.items, self.titles, self.item_table = items, titles, item_table
+        counts = cluster.each("count", blocks.counted, parts)
+        sizes = cluster.result(cluster.each("count", blocks.sizes, counts))
+        self.users_of_part = [int(n) for n, _ in sizes]
+        self.is_binary = all(binary for _, binary in sizes)
+        total = cluster.total("count", blocks.item_counts, counts)
+        self.item_counts: NDArray[np.int64] = np.array(cluster.result(total), dtype=np.int64)
+        self._index: ItemIndex | None = None
+
+    @classmethod
+    def from_ratings(
+        cls,
+        ratings: Any,
+        *,
+        threshold: float | None = None,
+        user: Hashable | None = None,
+        item: Hashable | None = None,
+        rating: Hashable | None = None,
+        items: object = None,
+        item_id: Hashable | None = None,
+        title: Hashable | None = None,
+        duplicates: Duplicates = "last",
+        missing: RaiseOrDrop = "raise",
+        unknown: RaiseOrDrop = "raise",
+        n_parts: int | None = None,
+        client: Any = None,
+        progress: bool | None = None,
+    ) -> Self:
+        """Read ratings on the workers, and turn them into likes there.
+
+        Parameters
+        ----------
+        ratings : Dask dataframe, path, or list of paths
+            A row a rating. A path is one Parquet file, or a folder of them and of folders with
+            more, in the order of their names with numbers in them by value; every worker must see
+            it. Names that begin with "." or "_" are left out.
+        threshold, user, item, rating, items, item_id, title, duplicates, missing, unknown
+            As :meth:`movieembed.Likes.from_ratings`. Rows are in the order of the files or
+            partitions.
+        n_parts : int, optional
+            By default one a worker, or fewer where the files are.
+        client : distributed.Client, address, cluster, or None
+            None takes the client that was made last in this process.
+        progress : bool, optional
+            Show bars; by default where standard error is a terminal.
+
+        Returns
+        -------
+        DistributedLikes
+            With the items, and the likes, that `Likes.from_ratings` finds.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `Likes.from_ratings`, with the file or partition that is at fault.
+        OSError
+            When a file cannot be read.
+        ImportError, ClusterError
+            When Dask is not installed or not there.
+
+        Notes
+        -----
+        Each block is read once. The ids of the items are joined in a tree on the workers, and only
+        they come to this process. Where the users of the blocks lie in ranges apart, as in ratings
+        sorted by user, neighbouring blocks make a part; else the rows travel once, each to the part
+        to which its user's id hashes. A worker holds some 10 bytes a rating of its share meanwhile.
+
+        Examples
+        --------
+        >>> import distributed, os, tempfile
+        >>> import pandas as pd
+        >>> import movieembed as me
+        >>> ratings = pd.DataFrame(
+        ...     {"userId": [1, 2, 1, 2], "movieId": [5, 5, 7, 7], "rating": [5.0, 4.0, 4.5, 1.0]}
+        ... )
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for i in range(2):
+        ...         part = ratings[2 * i : 2 * i + 2]
+        ...         part.to_parquet(os.path.join(folder, f"{i}.parquet"))
+        ...     with distributed.Client(processes=False, dashboard_address=":0"):
+        ...         likes = me.DistributedLikes.from_ratings(folder, threshold=4)
+        >>> likes, likes.items.tolist(), likes.item_counts.tolist()
+        (DistributedLikes(2 users x 2 items, 3 likes, 1 parts), [5, 7], [2, 1])
+        """
+        check_option("duplicates", duplicates, ("last", "first", "max", "error"))
+        check_option("missing", missing, ("raise", "drop"))
+        check_option("unknown", unknown, ("raise", "drop"))
+        if threshold is not None:
+            threshold = check_threshold(threshold)
+        if n_parts is not None:
+            check_count(n_parts, "n_parts")
+        given, titles, table = None, None, None
+        if items is not None:
+            given, titles, table = tables.item_labels(items, item_id, title, item)
+        cluster = Cluster(client)
+        sources = reading.find_sources(ratings, cluster)
+        labels = reading.find_labels(sources, user, item, rating)
+        if threshold is not None and len(labels) == 2:
+            raise ValueError(
+                f"threshold={threshold} needs ratings, but no column looks like the rating; "
+                "say which one it is with rating=..."
+            )
+        options = reading.Options(threshold, duplicates, missing, unknown)
+        parts, ids = reading.read_parts(cluster, sources, labels, given, options, n_parts, progress)
+        return cls(cluster, parts, ids, titles, table)
+
+    @classmethod
+    def from_likes(cls, likes: Likes, n_parts: int | None = None, client: Any = None) -> Self:
+        """Likes of this process, cut by user into parts of about as many likes.
+
+        Parameters
+        ----------
+        likes : Likes
+        n_parts : int, optional
+            By default one a worker.
+        client : distributed.Client, address, cluster, or None
+            As `from_ratings`.
+
+        Returns
+        -------
+        DistributedLikes
+            The scheduler keeps what it was sent, some 4 bytes a like, so that a lost part is made
+            again: for more likes than that allows, use files and `from_ratings`.
+
+        Raises
+        ------
+        TypeError
+            When `likes` is something else.
+        ImportError, ValueError, ClusterError
+            When Dask is not installed or not there.
+
+        Examples
+        --------
+        >>> import distributed
+        >>> import movieembed as me
+        >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]])
+        >>> with distributed.Client(processes=False, dashboard_address=":0"):
+        ...     me.DistributedLikes.from_likes(likes, n_parts=2)
+        DistributedLikes(2 users x 3 items, 5 likes, 2 parts)
+        """
+        if not isinstance(likes, Likes):
+            raise TypeError(f"likes must be Likes, not {type(likes).__name__}")
+        if n_parts is not None:
+            check_count(n_parts, "n_parts")
+        cluster = Cluster(client)
+        matrix = likes.matrix
+        bounds = part_bounds(matrix.indptr, n_parts or cluster.n_workers())
+        key = new_key("users")
+        tasks = {}
+        for p, (first, last) in enumerate(itertools.pairwise(bounds)):
+            indptr = matrix.indptr[first : last + 1]
+            own = slice(int(indptr[0]), int(indptr[-1]))
+            tasks[key, p] = (
+                blocks.from_arrays,
+                None if likes.is_binary else matrix.data[own],
+                matrix.indices[own],
+                indptr - indptr[0],
+                likes.n_items,
+                likes.users[first:last],
+            )
+        parts = cluster.submit(tasks, list(tasks))
+        return cls(cluster, parts, likes.items, likes.titles, likes.item_table)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_users, n_items)."""
+        return self.n_users, self.n_items
+
+    @property
+    def n_users(self) -> int:
+        """Number of rows."""
+        return sum(self.users_of_part)
+
+    @property
+    def n_items(self) -> int:
+        """Number of columns."""
+        return len(self.items)
+
+    @property
+    def n_likes(self) -> int:
+        """Number of stored likes or weights."""
+        return int(self.item_counts.sum())
+
+    def item_index(self) -> ItemIndex:
+        """Return the index that finds columns by id or title, built once.
+
+        Examples
+        --------
+        >>> import distributed
+        >>> import movieembed as me
+        >>> likes = me.Likes.from_matrix([[1, 1]], titles=["Heat (1995)", "Up (2009)"])
+        >>> with distributed.Client(processes=False, dashboard_address=":0"):
+        ...     me.DistributedLikes.from_likes(likes).item_index().resolve("up")
+        1
+        """
+        if self._index is None:
+            self._index = ItemIndex(self.items, self.titles)
+        return self._index
+
+    def cooccurrence_sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Row sums of squares and row sums of X, without X.
+
+        Returns
+        -------
+        sum_squares, totals : ndarrays of float64, shape (n_items,)
+            As :func:`movieembed.cooccurrence_sums`.
+
+        Notes
+        -----
+        The squares need the parts in pairs, since ``|sum of X_p|^2`` has cross terms: each meets
+        each other once, one after the other, so that a worker holds one more part at a time. All
+        told that is as many multiply-adds a part as all the likes in one place take.
+
+        Examples
+        --------
+        >>> import distributed
+        >>> import movieembed as me
+        >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]])
+        >>> with distributed.Client(processes=False, dashboard_address=":0"):
+        ...     me.DistributedLikes.from_likes(likes, n_parts=2).cooccurrence_sums()
+        (array([5., 5., 2.]), array([3., 3., 2.]))
+        """
+        from movieembed.operators.dask.statistics import row_sums
+
+        return row_sums(self.cluster, self.parts)
+
+    def cooccurrence_top_k(
+        self, items: Any, k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The k largest entries of some rows of X.
+
+        Parameters
+        ----------
+        items : list of ids or titles
+            Whose rows; all are `likes.items`.
+        k : int
+
+        Returns
+        -------
+        columns : ndarray of int64, shape (n_rows, k)
+            Positions in `items` by falling X_ij, ties by rising column; -1 where there are no more.
+        values : ndarray of float64, shape (n_rows, k)
+
+        Raises
+        ------
+        ItemNotFoundError, AmbiguousTitleError
+            When an item cannot be found by what was given.
+
+        Notes
+        -----
+        Rows of X are summed over the parts, a block of them at a time. All rows are feasible where
+        X itself is: its entries travel once for each part.
+
+        Examples
+        --------
+        >>> import distributed
+        >>> import movieembed as me
+        >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]])
+        >>> with distributed.Client(processes=False, dashboard_address=":0"):
+        ...     me.DistributedLikes.from_likes(likes, n_parts=2).cooccurrence_top_k([2, 0], 1)
+        (array([[0],
+               [1]]), array([[1.],
+               [2.]]))
+        """
+        from movieembed.operators.dask.statistics import top_k
+
+        rows = self.item_index().resolve_many(items)
+        return top_k(self.cluster, self.parts, rows, check_count(k, "k"), self.is_binary)
+
+    def recommend(
+        self,
+        model: Recommender,
+        n: int = 10,
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        progress: bool | None = None,
+        **options: Any,
+    ) -> pd.DataFrame | list[str]:
+        """The best items for every user; each worker scores those that it holds.
+
+        Parameters
+        ----------
+        model : MovieEmbedding
+            Fitted, of these items.
+        n : int, default=10
+        folder : path, optional
+            Where each part becomes a Parquet file, written by the worker that holds it; every
+            worker must see it. Without, the table comes to this process.
+        progress : bool, optional
+            Show a bar; by default where standard error is a terminal.
+        **options
+            Of :meth:`movieembed.MovieEmbedding.recommend`.
+
+        Returns
+        -------
+        DataFrame, or list of str with `folder`
+            user and item (ids), rank (from 1) and score; or the paths of the files with that.
+
+        Raises
+        ------
+        ValueError
+            When the items of the model are others, or the folder has lists of likes in another
+            number of parts.
+
+        Examples
+        --------
+        >>> import distributed
+        >>> import movieembed as me
+        >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]], items=["a", "b", "c"])
+        >>> with distributed.Client(processes=False, dashboard_address=":0"):
+        ...     spread = me.DistributedLikes.from_likes(likes)
+        ...     model = me.MovieEmbedding(1, random_state=0).fit(spread)
+        ...     spread.recommend(model, n=1)[["user", "item", "rank"]]
+           user item  rank
+        0     0    c     1
+        """
+        return evaluation.recommended(self, model, n, folder, progress, options)
+
+    def split_random(self, share: float = 0.2, *, random_state: int = 0) -> DistributedSplit:
+        """Hold out a share of each user's likes, at random, where they are.
+
+        Parameters
+        ----------
+        share : float, default=0.2
+            As :func:`movieembed.evaluation.split_random`.
+        random_state : int, default=0
+            With the number of the part, the seed of its draws.
+
+        Returns
+        -------
+        DistributedSplit
+
+        Raises
+        ------
+        ValueError
+            When the share is not between 0 and 1, or nothing is held out.
+
+        Examples
+        --------
+        >>> import distributed
+        >>> import numpy as np
+        >>> import movieembed as me
+        >>> with distributed.Client(processes=False, dashboard_address=":0"):
+        ...     likes = me.DistributedLikes.from_likes(me.Likes.from_matrix(np.ones((3, 10))))
+        ...     likes.split_random().train
+        DistributedLikes(3 users x 10 items, 24 likes, 1 parts)
+        """
+        return evaluation.split_random(self, share, random_state)
+
+    def __repr__(self) -> str:
+        return (
+            f"DistributedLikes({self.n_users:,} users x {self.n_items:,} items, "
+            f"{self.n_likes:,} likes, {len(self.parts)} parts)"
+        )
+
+
+def part_bounds(indptr: NDArray[Any], n_parts: int) -> NDArray[np.int64]:
+    """Cuts between users that give parts about equal numbers of likes; at least one part."""
+    n_users = len(indptr) - 1
+    targets = np.linspace(0, float(indptr[-1]), max(1, min(n_parts, n_users)) + 1)
+    cuts = np.searchsorted(indptr, targets)
+    # The nearer end of the user whom a target falls into.
+    cuts -= (cuts > 0) & (targets - indptr[cuts - 1] < indptr[cuts] - targets)
+    cuts[0], cuts[-1] = 0, n_users
+    inner = np.unique(cuts[1:-1]).astype(np.int64)
+    return np.array([0, *inner[(inner > 0) & (inner < n_users)], n_users], dtype=np.int64)
+
+
+def with_items_first(likes: DistributedLikes, items: Sequence[Any]) -> None:
+    """Raise ValueError unless the columns begin with these items."""
+    if likes.items[: len(items)].tolist() != list(items):
+        raise ValueError(
+            "the likes must have the model's items first, in its order: read them with "
+            "DistributedLikes.from_ratings(..., items=[*model.items_, *new])"
+        )

@@ -1,0 +1,1 @@
+"""The fit, and what a fitted embedding answers: neighbours, recommendations, reasons."""

@@ -1,0 +1,195 @@
+"""A fit's best embedding so far, in a file from which another fit goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from movieembed._base.atomic_file import replacing
+from movieembed._version import __version__
+from movieembed.model.file import DAMAGE, arrays_in
+from movieembed.solvers.driver import HistoryEntry
+
+if TYPE_CHECKING:
+    from movieembed.data.distributed.likes import DistributedLikes
+    from movieembed.data.likes import Likes
+    from movieembed.operators.protocol import Operator
+    from movieembed.operators.weighting import Weighting
+    from movieembed.solvers.step import Step
+
+__all__ = ["Checkpoint"]
+
+FORMAT = "movieembed-checkpoint"
+FORMAT_VERSION = 1
+# The next writing waits for so many times as long as the last one took.
+PAUSE = 20.0
+
+
+class Checkpoint:
+    """Written while a fit runs, read by the next one; see `checkpoint` of `MovieEmbedding`.
+
+    Parameters
+    ----------
+    path : path
+        The file; its folder must exist.
+    likes : Likes or DistributedLikes
+    n_components : int
+    weighting : Weighting
+
+    Attributes
+    ----------
+    V : ndarray, shape (n_active, n_components), or None
+        What the file holds, one row an item that the operator keeps.
+    past : list of HistoryEntry
+        How it was reached; empty without a file.
+
+    Raises
+    ------
+    ValueError
+        When the file is damaged, or of other likes or parameters.
+    OSError
+        When it cannot be read, or could not be written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        likes: Likes | DistributedLikes,
+        n_components: int,
+        weighting: Weighting,
+    ) -> None:
+        self.path = Path(path)
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(f"checkpoint: the folder {self.path.parent} does not exist")
+        self.of = {
+            "users": likes.n_users,
+            "items": likes.n_items,
+            "likes": likes.n_likes,
+            "item ids": digest(likes.items),
+            "likes of each item": digest(likes.item_counts),
+            "n_components": int(n_components),
+            "item_scaling": weighting.item_scaling,
+            "user_weighting": weighting.user_weighting,
+            "entry_weighting": weighting.entries,
+        }
+        self.V: NDArray[Any] | None = None
+        self.past: list[HistoryEntry] = []
+        self._history: list[HistoryEntry] = []
+        self._unwritten: tuple[Operator, Step] | None = None
+        self._next = 0.0
+        if self.path.exists():
+            self._read()
+
+    def keep(self, op: Operator, best: Step, entry: HistoryEntry) -> None:
+        """Take note of an iteration; write unless the last time was too short ago."""
+        if self.past and entry.iteration <= self.past[-1].iteration:
+            return  # where the file left off
+        self._history.append(entry)
+        self._unwritten = op, best
+        if time.perf_counter() >= self._next:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was not yet written."""
+        if self._unwritten is None:
+            return
+        start = time.perf_counter()
+        op, best = self._unwritten
+        header = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "version": __version__,
+            "of": self.of,
+        }
+        with replacing(self.path) as temporary, temporary.open("wb") as file:
+            np.savez(
+                file,
+                header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+                embedding=op.to_host(best.V),
+                history=np.array([*self.past, *self._history], dtype=np.float64),
+            )
+        self._unwritten = None
+        end = time.perf_counter()
+        self._next = end + PAUSE * (end - start)
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Write what was not yet written where an error or Ctrl-C ends the fit, and say so."""
+        try:
+            yield
+        except BaseException as error:
+            self.write()
+            if self.path.exists():
+                error.add_note(
+                    f"The best embedding so far is in {self.path}: a fit with the same checkpoint "
+                    "goes on from it."
+                )
+            raise
+
+    def done(self, converged: bool) -> None:
+        """The end of a fit: remove the file of one that converged, else bring it up to date."""
+        if converged:
+            self.path.unlink(missing_ok=True)
+        else:
+            self.write()
+
+    def start(self, n_active: int) -> NDArray[Any] | None:
+        """The V to start from, for an operator with so many items."""
+        largest = (n_active, self.of["n_components"])
+        V = self.V
+        if V is not None and (V.shape[0] != largest[0] or V.shape[1] > largest[1]):
+            raise ValueError(
+                f"{self.path} has an embedding of shape {V.shape}, which is none of a fit whose "
+                f"likes and n_components are {largest}: remove it, or name another checkpoint"
+            )
+        return self.V
+
+    def _read(self) -> None:
+        with self.path.open("rb") as file:
+            try:
+                of = self._take(arrays_in(file))
+            except DAMAGE as error:
+                raise ValueError(
+                    f"{self.path} is not a checkpoint of movieembed, or is damaged: {error}; "
+                    "remove it, or name another checkpoint"
+                ) from error
+        differing = [name for name, value in self.of.items() if of.get(name) != value]
+        if differing:
+            raise ValueError(
+                f"{self.path} is the checkpoint of another fit, which differs in "
+                f"{', '.join(differing)}: remove it, or name another checkpoint"
+            )
+
+    def _take(self, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        """Keep what a file holds; return what fit it is of."""
+        header = json.loads(arrays["header"].tobytes().decode())
+        if not isinstance(header, dict) or header.get("format") != FORMAT:
+            raise ValueError("its header is of another format")
+        if header["format_version"] > FORMAT_VERSION:
+            raise ValueError(f"movieembed {header['version']} wrote it, in a newer format")
+        V, history = arrays["embedding"], arrays["history"]
+        if V.dtype.name not in ("float32", "float64") or V.ndim != 2:
+            raise ValueError(f"its embedding has dtype {V.dtype} and shape {V.shape}")
+        if history.dtype != np.float64 or history.ndim != 2 or history.shape[1] != 4:
+            raise ValueError(f"its history has dtype {history.dtype} and shape {history.shape}")
+        if not len(history) or not np.isfinite(V).all() or not np.isfinite(history).all():
+            raise ValueError("it holds numbers that are not finite, or no history")
+        self.V = V
+        self.past = [HistoryEntry(int(row[0]), *map(float, row[1:])) for row in history]
+        return dict(header["of"])
+
+
+def digest(array: NDArray[Any]) -> str:
+    """The same for the same values."""
+    if array.dtype.kind == "O":
+        return hashlib.sha256(repr(array.tolist()).encode()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()

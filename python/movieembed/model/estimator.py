@@ -1,0 +1,87 @@
+"""The embedding as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from movieembed.data.distributed.likes import DistributedLikes
+from movieembed.data.likes import Likes
+from movieembed.model.embedding import Embedding
+
+__all__ = ["MovieEmbedding", "load"]
+
+
+class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
+    __doc__ = Embedding.__doc__
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "embedding_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.required = False
+        return tags
+
+    # scikit-learn draws the parameters; below them comes what the fit found. A notebook asks for
+    # the bundle, other viewers for the HTML.
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] += self._fit_html()
+        return bundle
+
+    def _repr_html_inner(self) -> str:
+        return str(super()._repr_html_inner()) + self._fit_html()
+
+    def _fit_html(self) -> str:
+        from movieembed.model.notebook import model_html
+
+        return model_html(self) if self.__sklearn_is_fitted__() else ""
+
+    def _as_likes(self, X: Any) -> Likes | DistributedLikes:
+        if isinstance(X, Likes | DistributedLikes):
+            return super()._as_likes(X)
+        checked = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
+        # The columns of a table are item ids, also the numbers that scikit-learn takes no note of.
+        names = list(X.columns) if hasattr(X, "columns") else None
+        return Likes.from_matrix(sp.csr_array(checked), items=names)
+
+
+def load(path: str | os.PathLike[str]) -> MovieEmbedding:
+    """Read a model that :meth:`MovieEmbedding.save` wrote.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    MovieEmbedding
+        Fitted.
+
+    Raises
+    ------
+    ValueError
+        When the file is not such a model, is damaged, or was written by a newer format.
+    OSError
+        When it cannot be read.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import movieembed as me
+    >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(os.path.join(folder, "model.npz"))
+    ...     again = me.load(os.path.join(folder, "model.npz"))
+    >>> bool((again.embedding_ == model.embedding_).all())
+    True
+    """
+    return MovieEmbedding.load(path)

@@ -1,0 +1,172 @@
+"""Exact nearest neighbours of item vectors: BLAS for blocks of scores, our kernel for the top k."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+import movieembed._core as _core
+from movieembed._base.threads import resolve_n_jobs, serial_blas
+from movieembed.objective.cooccurrence import check_count
+
+__all__ = ["top_k_neighbors"]
+
+# Work between two looks at Ctrl-C, some tenths of a second, in whole blocks of the kernel for eight
+# threads.
+BLOCK_FLOPS = 5e10
+QUERY_BLOCK = 8 * 768
+
+
+def top_k_neighbors(
+    queries: NDArray[Any],
+    items: NDArray[Any],
+    k: int,
+    *,
+    metric: Literal["cosine", "dot"] = "cosine",
+    exclude: list[NDArray[np.int64]] | sp.csr_array | None = None,
+    n_jobs: int | None = None,
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """The k items with the largest cosine, or dot product, for each query.
+
+    Parameters
+    ----------
+    queries : ndarray, shape (n_queries, n_components)
+        float32 or float64.
+    items : ndarray, shape (n_items, n_components)
+        The same dtype. A zero row is never returned: it has no direction.
+    k : int
+        At least 1.
+    metric : {"cosine", "dot"}, default="cosine"
+    exclude : list of int arrays or csr_array of shape (n_queries, n_items), optional
+        For each query the item rows that are not to be returned: listed, or stored in a canonical
+        matrix.
+    n_jobs : int, optional
+        Threads; None and -1 use all cores.
+
+    Returns
+    -------
+    rows : ndarray of int64, shape (n_queries, k)
+        Best first, ties by rising row; -1 where there are no more.
+    scores : ndarray, shape (n_queries, k)
+        -inf where there are no more.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the arrays do not fit together or hold NaN or infinity, or k is not a positive integer.
+
+    Notes
+    -----
+    2 n_queries n_items n_components flops; two megabytes of scores a thread are held beside the
+    result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from movieembed.model.neighbors import top_k_neighbors
+    >>> items = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 3.0]])
+    >>> top_k_neighbors(items[:1], items, k=2, metric="dot")
+    (array([[0, 1]]), array([[1., 1.]]))
+    """
+    k = check_count(k, "k")
+    if metric not in ("cosine", "dot"):
+        raise ValueError(f"metric must be 'cosine' or 'dot', not {metric!r}")
+    queries, items = np.asarray(queries), np.asarray(items)
+    for name, array in (("queries", queries), ("items", items)):
+        if array.dtype not in (np.float32, np.float64):
+            raise TypeError(f"{name} must be float32 or float64, not {array.dtype}")
+        if array.ndim != 2:
+            raise ValueError(f"{name} must have two dimensions, not {array.ndim}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds NaN or infinity")
+    if queries.dtype != items.dtype:
+        raise TypeError(f"queries are {queries.dtype} but items are {items.dtype}")
+    if queries.shape[1] != items.shape[1]:
+        raise ValueError(
+            f"queries have {queries.shape[1]} components but items have {items.shape[1]}"
+        )
+    if isinstance(exclude, sp.csr_array):
+        if exclude.shape != (len(queries), len(items)):
+            raise ValueError(
+                f"exclude has shape {exclude.shape} for {len(queries)} queries and {len(items)} "
+                "items"
+            )
+    elif exclude is not None and len(exclude) != len(queries):
+        raise ValueError(f"exclude has {len(exclude)} entries for {len(queries)} queries")
+
+    threads = resolve_n_jobs(n_jobs)
+    candidates = np.flatnonzero(items.any(axis=1))
+    pointers, excluded = _excluded(exclude, len(queries), candidates, len(items))
+    if len(candidates) < len(items):
+        items = items[candidates]
+    if metric == "cosine":
+        queries, items = unit_rows(queries, threads), unit_rows(items, threads)
+
+    inner = max(1, min(k, len(candidates)))
+    rows = np.full((len(queries), k), -1, dtype=np.int64)
+    scores = np.full((len(queries), k), -np.inf, dtype=items.dtype)
+    queries, items = np.ascontiguousarray(queries), np.ascontiguousarray(items)
+    block = max(QUERY_BLOCK, int(BLOCK_FLOPS / (2 * items.size + 1)) // QUERY_BLOCK * QUERY_BLOCK)
+    with serial_blas():
+        for start in range(0, len(queries), block):
+            stop = min(start + block, len(queries))
+            skip = pointers[start : stop + 1]
+            at, value = _core.top_k_products(
+                queries[start:stop],
+                items,
+                inner,
+                skip - skip[0],
+                excluded[skip[0] : skip[-1]],
+                n_threads=threads,
+            )
+            rows[start:stop, :inner] = np.where(
+                at >= 0, candidates[at] if len(candidates) else -1, -1
+            )
+            scores[start:stop, :inner] = value
+    return rows, scores
+
+
+def unit_rows(A: NDArray[Any], n_threads: int = 0) -> NDArray[Any]:
+    """Rows of length one; zero rows stay zero.
+
+    Each is first divided by its largest entry, whose square might overflow or vanish.
+    """
+    largest = np.abs(A).max(axis=1, initial=0, keepdims=True)
+    units: NDArray[Any] = np.divide(A, largest, out=np.zeros(A.shape, A.dtype), where=largest > 0)
+    lengths = np.sqrt(_core.row_dots(units, units, n_threads=n_threads))[:, None]
+    np.divide(units, lengths, out=units, where=lengths > 0, casting="same_kind")
+    return units
+
+
+def _excluded(
+    exclude: list[NDArray[np.int64]] | sp.csr_array | None,
+    n_queries: int,
+    candidates: NDArray[np.int64],
+    n_items: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The lists as one, in positions among the candidates, ascending."""
+    pointers = np.zeros(n_queries + 1, dtype=np.int64)
+    if exclude is None:
+        return pointers, np.zeros(0, dtype=np.int64)
+    position = np.full(n_items, -1, dtype=np.int64)
+    position[candidates] = np.arange(len(candidates))
+    if isinstance(exclude, sp.csr_array):
+        at = position[exclude.indices]
+        upto = np.concatenate([[0], np.cumsum(at >= 0)])
+        return upto[exclude.indptr].astype(np.int64), at[at >= 0]
+    parts = []
+    for q, listed in enumerate(exclude):
+        listed = np.asarray(listed)
+        if listed.ndim != 1 or (listed.size and listed.dtype.kind not in "iu"):
+            raise TypeError(f"exclude must list integer rows; for query {q} it is {listed!r}")
+        listed = listed.astype(np.int64)
+        if listed.size and (listed.min() < 0 or listed.max() >= n_items):
+            raise ValueError(f"exclude lists a row outside [0, {n_items}) for query {q}")
+        at = position[listed]
+        part = np.unique(at[at >= 0])
+        parts.append(part)
+        pointers[q + 1] = pointers[q] + len(part)
+    return pointers, np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)

@@ -1,0 +1,164 @@
+"""The exercise's cost and gradient, usable alone.
+
+c(V) = sum over i != j of (v_i . v_j - X_ij)^2, with v_i the rows of V (n_items x n_components). The
+exercise writes V as the transpose of that, one *column* an item; passing its V here would multiply
+the wrong sides, so the number of rows is checked against the items.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from movieembed._base.threads import resolve_n_jobs, serial_blas
+from movieembed.data.core_matrix import likes_matrix
+from movieembed.operators.cpu import CpuOperator
+from movieembed.operators.protocol import Operator
+from movieembed.solvers.point import identity_cost
+
+if TYPE_CHECKING:
+    from movieembed.data.likes import Likes
+
+__all__ = ["cost", "gradient"]
+
+# The identity subtracts numbers of about the size of its terms; below this part of them its result
+# has too few digits left.
+CANCELLED = 1e-6
+
+
+def cost(
+    likes: Likes | Any,
+    V: NDArray[Any],
+    *,
+    method: Literal["auto", "identity", "exact"] = "auto",
+    n_jobs: int | None = None,
+) -> float:
+    """The masked cost c(V) = sum over i != j of (v_i . v_j - X_ij)^2.
+
+    Parameters
+    ----------
+    likes : Likes or users x items matrix
+        L; X = L'L off its diagonal.
+    V : ndarray, shape (n_items, n_components)
+        The embedding, float32 or float64, one row an item.
+    method : {"auto", "identity", "exact"}, default="auto"
+        "identity" uses ``|V'V|_F^2 - 2 <V, XV> + |X|_F^2 - sum_i |v_i|^4``, in time linear in
+        the likes. "exact" sums the squared residuals in blocks of rows, in
+        O(n_items^2 n_components) time and O(n_items) memory; it keeps its digits where the cost is
+        close to 0. "auto" takes the identity and, where that cancels to less than 1e-6 of its
+        terms, the exact way.
+    n_jobs : int, optional
+        Threads; None and -1 use all cores.
+
+    Returns
+    -------
+    float
+        Evaluated in float64 for either dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When V is not a finite matrix of real numbers with one row an item, or `likes` is malformed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import movieembed as me
+    >>> L = np.array([[1, 1, 0], [1, 1, 1]])        # two users, three items
+    >>> me.cooccurrence(L).toarray()
+    array([[0, 2, 1],
+           [2, 0, 1],
+           [1, 1, 0]])
+    >>> me.cost(L, np.zeros((3, 1)))                # 2 (4 + 1 + 1)
+    12.0
+    """
+    if method not in ("auto", "identity", "exact"):
+        raise ValueError(f"method must be 'auto', 'identity' or 'exact', not {method!r}")
+    matrix = likes_matrix(likes)
+    V = check_embedding(V, matrix.shape[1]).astype(np.float64, copy=False)
+    threads = resolve_n_jobs(n_jobs)
+    with serial_blas():
+        op = CpuOperator(matrix, np.float64, threads, keep_all=True)
+        if method != "exact":
+            value, size = _identity(op, V)
+            if method == "identity" or value > CANCELLED * size:
+                return value
+        return op.exact_cost(V)
+
+
+def gradient(likes: Likes | Any, V: NDArray[Any], *, n_jobs: int | None = None) -> NDArray[Any]:
+    """The gradient of :func:`cost`, ``4 (V V'V - XV - diag(|v_i|^2) V)``.
+
+    Parameters
+    ----------
+    likes : Likes or users x items matrix
+    V : ndarray, shape (n_items, n_components)
+        float32 or float64, one row an item.
+    n_jobs : int, optional
+        Threads; None and -1 use all cores.
+
+    Returns
+    -------
+    ndarray, shape (n_items, n_components)
+        In V's dtype. With the exercise's V, the transpose of ours, this is
+        4 V ((V'V - X) * mask), transposed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`cost`.
+
+    Notes
+    -----
+    4 nnz n_components + 4 n_items n_components^2 flops, without an n_items x n_items array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import movieembed as me
+    >>> L = np.array([[1, 1]])                      # one user who likes both items: X_01 = 1
+    >>> me.gradient(L, np.array([[1.0], [2.0]]))    # 4 (v_0 v_1 - X_01) v_1, 4 (v_0 v_1 - X_01) v_0
+    array([[8.],
+           [4.]])
+    """
+    matrix = likes_matrix(likes)
+    V = check_embedding(V, matrix.shape[1])
+    threads = resolve_n_jobs(n_jobs)
+    with serial_blas():
+        op = CpuOperator(matrix, V.dtype, threads, keep_all=True)
+        n = op.row_dots(V, V)
+        return op.masked_gradient(V, op.apply(V), op.gram(V), n)[0]
+
+
+def _identity(op: Operator, V: NDArray[Any]) -> tuple[float, float]:
+    """The identity's value and the size of its terms."""
+    G, n = op.moments(V)
+    return identity_cost(op, G, n, op.quadratic_form(V)), identity_size(op, G, n)
+
+
+def identity_size(op: Operator, G: NDArray[np.float64], n: NDArray[np.float64]) -> float:
+    """The sum of the identity's terms in size, which tells what their difference has lost."""
+    # <V, XV> is itself the difference of |LV|_F^2 and <c, n>.
+    return float(np.vdot(G, G)) + op.frobenius_squared + float(n @ n) + 2 * float(op.diagonal @ n)
+
+
+def check_embedding(V: NDArray[Any], n_items: int, name: str = "V") -> NDArray[Any]:
+    """A finite C-contiguous float32 or float64 array with one row an item."""
+    V = np.asarray(V)
+    if V.dtype.kind not in "fiu" or V.dtype.itemsize > 8:
+        raise TypeError(f"{name} must be an array of real numbers, not {V.dtype}")
+    if V.ndim != 2:
+        raise ValueError(f"{name} must have two dimensions (items x components), not {V.ndim}")
+    if len(V) != n_items:
+        hint = ""
+        if V.shape[1] == n_items:
+            hint = f"; it looks transposed: one row an item is expected, pass {name}.T"
+        raise ValueError(f"{name} has {len(V)} rows for {n_items} items{hint}")
+    V = np.require(
+        V, dtype=V.dtype if V.dtype == np.float32 else np.float64, requirements=["C", "A"]
+    )
+    if not np.isfinite(V).all():
+        raise ValueError(f"{name} holds NaN or infinity")
+    return V

@@ -1,0 +1,122 @@
+"""CuPy: found or missed with a clear error, its kernels, streams and pinned memory.
+
+The one file of the backend that needs a GPU to run. What it does is little: the rest is written
+over an array module and tested with NumPy in CuPy's place.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from movieembed.operators.cuda.geometry import BUFFERS, Launch
+from movieembed.operators.cuda.kernels import Kernels, source
+
+__all__ = ["CudaDevice", "cuda_device"]
+
+OPTIONS = ("--std=c++17",)
+
+
+class CudaDevice:
+    """Where an operator's arrays are: CuPy's current device.
+
+    Attributes
+    ----------
+    xp : module
+        CuPy.
+    kernels : Kernels
+    """
+
+    def __init__(self, cupy: Any) -> None:
+        self.xp = cupy
+        module = cupy.RawModule(code=source(), options=OPTIONS)
+        functions: dict[str, Any] = {}
+
+        def launch(name: str, shape: Launch, arguments: tuple[Any, ...]) -> None:
+            if name not in functions:
+                functions[name] = module.get_function(name)
+            functions[name](shape.grid, shape.block, arguments)
+
+        self.kernels = Kernels(cupy, launch)
+
+    def free_bytes(self) -> int:
+        """Bytes that can still be allocated, those that CuPy holds in reserve among them."""
+        free, _ = self.xp.cuda.runtime.memGetInfo()
+        return int(free) + int(self.xp.get_default_memory_pool().free_bytes())
+
+    def stager(self) -> CudaStager:
+        """Copies beside the computations."""
+        return CudaStager(self.xp)
+
+
+class CudaStager:
+    """Copies to the device on a stream of their own; see :class:`likes.Stager`."""
+
+    def __init__(self, cupy: Any) -> None:
+        self._cuda = cupy.cuda
+        self._compute = cupy.cuda.get_current_stream
+        self._copies = cupy.cuda.Stream(non_blocking=True)
+        self._copied = [cupy.cuda.Event(disable_timing=True) for _ in range(BUFFERS)]
+        self._used = [cupy.cuda.Event(disable_timing=True) for _ in range(BUFFERS)]
+
+    def pin(self, array: Any) -> Any:
+        # CuPy's pool would round the size up to a power of two, and keep the memory for ever.
+        memory = self._cuda.PinnedMemory(max(1, array.nbytes))
+        buffer = self._cuda.PinnedMemoryPointer(memory, 0)
+        pinned = np.ndarray(array.shape, dtype=array.dtype, buffer=buffer)
+        pinned[...] = array
+        return pinned
+
+    def upload(self, place: int, pairs: list[tuple[Any, Any]]) -> None:
+        self._copies.wait_event(self._used[place])
+        for there, here in pairs:
+            there.set(here, stream=self._copies)
+        self._copied[place].record(self._copies)
+
+    def wait(self, place: int) -> None:
+        self._compute().wait_event(self._copied[place])
+
+    def release(self, place: int) -> None:
+        self._used[place].record(self._compute())
+
+    def finish(self) -> None:
+        self._copies.synchronize()
+
+
+@cache
+def cuda_device() -> CudaDevice:
+    """The current device, once a process.
+
+    Raises
+    ------
+    ImportError
+        When CuPy is not installed or does not load.
+    RuntimeError
+        When there is no GPU, or its driver is missing or too old.
+    """
+    try:
+        cupy = import_module("cupy")
+    except ImportError as error:
+        raise ImportError(
+            "backend='cuda' needs CuPy (pip install 'movieembed[cuda]'), which does not load: "
+            + one_line(error)
+        ) from error
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise RuntimeError(
+            f"backend='cuda' needs an NVIDIA GPU and its driver, and CuPy finds none "
+            f"({one_line(error)}); use backend='cpu'"
+        ) from error
+    if not count:
+        raise RuntimeError("backend='cuda' needs an NVIDIA GPU, and there is none; use 'cpu'")
+    return CudaDevice(cupy)
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of a message that says something."""
+    lines = [line.strip(" =") for line in str(error).splitlines()]
+    return next((line for line in lines if line), type(error).__name__)

@@ -1,0 +1,315 @@
+"""The operator over an array module: CuPy on a GPU, NumPy in tests."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from movieembed.operators.cpu import FEW_USERS, CpuOperator, spread, without_idle
+from movieembed.operators.cuda import geometry
+from movieembed.operators.cuda.gram import GramRows, gram_rows
+from movieembed.operators.cuda.kernels import Kernels, has_rows
+from movieembed.operators.cuda.likes import Chunk, DeviceLikes, Side
+
+# Rows of a tall float32 product that are summed in float32, before their sums in float64.
+GRAM_ROWS = 2048
+
+
+class Device(Protocol):
+    """An array module with its kernels."""
+
+    xp: Any
+    kernels: Kernels
+
+    def free_bytes(self) -> int:
+        """Bytes that can still be allocated."""
+        ...
+
+    def stager(self) -> Any:
+        """A :class:`movieembed.operators.cuda.likes.Stager`."""
+        ...
+
+
+class CudaOperator:
+    """X = L'L - diag(c) on a GPU; see :class:`movieembed.operators.protocol.Operator`.
+
+    Parameters
+    ----------
+    matrix : csr_array, shape (n_users, n_items)
+        Canonical likes or weights, on the host.
+    dtype : dtype
+        float32 or float64.
+    device : Device
+    n_threads : int, default=0
+        Of the host's kernels, which take what needs all of L where it does not fit on the device.
+    keep_all : bool, default=False
+        Keep the items that nobody shares.
+
+    Attributes
+    ----------
+    active : ndarray of int64, shape (n_items,)
+    matrix : csr_array, shape (n_users, n_items)
+        The reduced matrix, on the host.
+
+    Notes
+    -----
+    L is on the device by users and by items, or streams through in chunks of users; LV of one chunk
+    is there at a time, in at most 512 MB.
+    """
+
+    def __init__(
+        self,
+        matrix: sp.csr_array,
+        dtype: Any,
+        device: Device,
+        n_threads: int = 0,
+        keep_all: bool = False,
+    ) -> None:
+        self.dtype = np.dtype(dtype)
+        self.device = device
+        self.xp = device.xp
+        self.kernels = device.kernels
+        self.n_threads = n_threads
+        self.matrix, self.active = without_idle(matrix, keep_all)
+        self.n_users, self.n_items = self.matrix.shape
+        self._ones = bool((self.matrix.data == 1).all())
+        both = np.dtype(np.float32).itemsize + np.dtype(np.float64).itemsize
+        self.likes = DeviceLikes(
+            self.matrix, self.xp, device.stager, device.free_bytes(), widest=both
+        )
+        weights = None if self._ones else self.matrix.data.astype(np.float64) ** 2
+        c = np.bincount(self.matrix.indices, weights=weights, minlength=self.n_items)
+        self._squares = self.xp.asarray(c.astype(np.float64))
+        self._other: CudaOperator | None = None
+
+    def in_precision(self, dtype: Any) -> CudaOperator:
+        if np.dtype(dtype) == self.dtype:
+            return self
+        if self._other is None:
+            self._other = copy.copy(self)
+            self._other.dtype = np.dtype(dtype)
+            for cached in ("diagonal", "_minus_diagonal"):
+                self._other.__dict__.pop(cached, None)
+        return self._other
+
+    @cached_property
+    def diagonal(self) -> Any:
+        return self._squares.astype(self.dtype)
+
+    @cached_property
+    def _minus_diagonal(self) -> Any:
+        return -self.diagonal[:, None]
+
+    @cached_property
+    def frobenius_squared(self) -> float:
+        if not self.likes.resident:
+            return self._on_host.frobenius_squared
+        total = self.xp.zeros((), dtype=np.float64)
+        if not self._ones:
+            for _, rows, _, block in self._gram_rows(self._sides(), self.n_items):
+                total = total + self.kernels.row_sums(block, rows)[0].sum()
+            return float(total)
+        # |L'L|_F = |LL'|_F: the side with the smaller sum of squared row lengths does the work.
+        per_user = np.diff(self.matrix.indptr).astype(np.float64)
+        per_item = np.bincount(self.matrix.indices, minlength=self.n_items).astype(np.float64)
+        sides = self._sides()
+        over, width = sides, self.n_items
+        if len(sides) == 1 and float(per_item @ per_item) < float(per_user @ per_user):
+            over, width = [(users, items) for items, users in sides], self.n_users
+        for _, _, _, block in self._gram_rows(over, width):
+            total = total + self.kernels.row_sums(block)[0].sum()
+        return float(total) - float(per_item @ per_item)
+
+    def asarray(self, host: Any) -> Any:
+        if isinstance(host, np.ndarray):
+            return self.xp.asarray(np.ascontiguousarray(host, dtype=self.dtype))
+        return self.astype(host)
+
+    def to_host(self, array: Any) -> NDArray[Any]:
+        if isinstance(array, np.ndarray):
+            return array
+        host: NDArray[Any] = self.xp.asnumpy(array)
+        return host
+
+    def astype(self, A: Any) -> Any:
+        return self.xp.ascontiguousarray(A, dtype=self.dtype)
+
+    def empty(self, k: int) -> Any:
+        return self.xp.empty((self.n_items, k), dtype=self.dtype)
+
+    def apply(self, V: Any, out: Any = None) -> Any:
+        if out is None:
+            out = self.empty(V.shape[1])
+        self._pass(self._rows(V), out, norm=False)
+        return out
+
+    def evaluate(self, V: Any) -> tuple[Any, float]:
+        V = self._rows(V)
+        XV = self.empty(V.shape[1])
+        squares = self._pass(V, XV, norm=True)
+        return XV, float(squares - self._squares @ self.row_dots(V, V))
+
+    def quadratic_form(self, V: Any) -> float:
+        V = self._rows(V)
+        squares = self._pass(V, None, norm=True)
+        return float(squares - self._squares @ self.row_dots(V, V))
+
+    def _pass(self, V: Any, out: Any, norm: bool) -> Any:
+        """XV in `out`, unless None, and |LV|_F^2 on the device if `norm`."""
+        k = V.shape[1]
+        squares = self.xp.zeros((), dtype=np.float64)
+        if out is not None:
+            self.xp.multiply(V, self._minus_diagonal, out=out)
+        for chunk in self.likes.chunks(self.dtype):
+            width = chunk.slab(self.dtype.itemsize)
+            for columns in slabs(k, width):
+                part = V[:, columns]
+                LV = self.xp.empty((chunk.last - chunk.first, part.shape[1]), dtype=self.dtype)
+                self.kernels.gather(chunk.users, part, LV, add=False)
+                if norm:
+                    squares = squares + self.kernels.row_dots(LV, LV).sum()
+                if out is not None:
+                    self.kernels.gather(chunk.items, LV, out[:, columns], add=True)
+        return squares
+
+    def from_user_vectors(self, U: NDArray[Any]) -> Any:
+        k = U.shape[1]
+        out = self.xp.zeros((self.n_items, k), dtype=self.dtype)
+        for chunk in self.likes.chunks(self.dtype):
+            for columns in slabs(k, chunk.slab(self.dtype.itemsize)):
+                part = self.asarray(U[chunk.first : chunk.last, columns])
+                self.kernels.gather(chunk.items, part, out[:, columns], add=True)
+        return out
+
+    def gram(self, A: Any, B: Any = None) -> NDArray[np.float64]:
+        symmetric = B is None or B is A
+        B = A if B is None else B
+        if not A.size or not B.size:
+            return np.zeros((A.shape[1], B.shape[1]))
+        if self.dtype == np.float64:
+            G = self.to_host(A.T @ B)
+        else:
+            whole = len(A) // GRAM_ROWS * GRAM_ROWS
+            G = self.to_host((A[whole:].T @ B[whole:]).astype(np.float64))
+            if whole:
+                stack = (-1, GRAM_ROWS)
+                blocks = self.xp.matmul(
+                    A[:whole].reshape(*stack, A.shape[1]).transpose(0, 2, 1),
+                    B[:whole].reshape(*stack, B.shape[1]),
+                )
+                G = G + self.to_host(blocks.sum(axis=0, dtype=np.float64))
+        return (G + G.T) / 2 if symmetric else G
+
+    def weighted_gram(self, A: Any, weights: Any) -> NDArray[np.float64]:
+        return self.gram(A, self.scale_rows(weights, A))
+
+    def moments(self, V: Any) -> tuple[NDArray[np.float64], Any]:
+        V = self._rows(V)
+        k = V.shape[1]
+        G = self.xp.zeros((k, k), dtype=np.float64)
+        height = max(1, geometry.BLOCK_BYTES // (8 * max(1, k)))
+        for first in range(0, len(V), height):
+            wide = V[first : first + height].astype(np.float64)
+            G += wide.T @ wide
+        host = self.to_host(G)
+        return (host + host.T) / 2, self.row_dots(V, V)
+
+    def scale_rows(self, weights: Any, A: Any) -> Any:
+        return self.xp.asarray(weights).astype(self.dtype)[:, None] * A
+
+    def scale_columns(self, A: Any, weights: NDArray[np.float64]) -> Any:
+        return A * self.xp.asarray(weights.astype(self.dtype))
+
+    def hstack(self, blocks: list[Any]) -> Any:
+        return self.xp.concatenate(blocks, axis=1)
+
+    def matmul(self, A: Any, C: NDArray[np.float64], out: Any = None, add: bool = False) -> Any:
+        if A.size and C.size:
+            product = A @ self.xp.asarray(np.ascontiguousarray(C, dtype=self.dtype))
+        else:
+            product = self.xp.zeros((len(A), C.shape[1]), dtype=self.dtype)
+        if out is None:
+            return product
+        if add:
+            out += product
+        else:
+            out[...] = product
+        return out
+
+    def residual(
+        self,
+        Q: Any,
+        XQ: Any,
+        delta: Any,
+        theta: NDArray[np.float64],
+        scale: float = 1.0,
+        out: Any = None,
+    ) -> Any:
+        if out is None:
+            out = self.empty(Q.shape[1])
+        self.kernels.residual(
+            self._rows(Q), self._rows(XQ), self._vector(delta), self._vector(theta), scale, out
+        )
+        return out
+
+    def row_dots(self, A: Any, B: Any) -> Any:
+        return self.kernels.row_dots(self._rows(A), self._rows(B))
+
+    def column_dots(self, A: Any, B: Any) -> NDArray[np.float64]:
+        return self.to_host(self.kernels.column_dots(self._rows(A), self._rows(B)))
+
+    def masked_gradient(self, V: Any, XV: Any, G: NDArray[np.float64], n: Any) -> tuple[Any, float]:
+        V = self._rows(V)
+        gradient = self.xp.ascontiguousarray(self.matmul(V, G))
+        self.kernels.masked_gradient(V, self._rows(XV), self._vector(n), gradient)
+        squares = self.kernels.row_dots(gradient, gradient).sum()
+        return gradient, float(squares) ** 0.5
+
+    def exact_cost(self, V: NDArray[Any]) -> float:
+        if not self.likes.resident:
+            return self._on_host.exact_cost(V)
+        wide = self.xp.asarray(np.ascontiguousarray(V, dtype=np.float64))
+        total = self.xp.zeros((), dtype=np.float64)
+        for _, rows, _, X in self._gram_rows(self._sides(), self.n_items):
+            block = self.xp.ascontiguousarray(wide[rows] @ wide.T)
+            block -= X
+            total = total + self.kernels.row_sums(block, rows)[0].sum()
+        return float(total)
+
+    def some_users(self, count: int) -> NDArray[Any]:
+        rows: NDArray[Any] = self.matrix[spread(np.diff(self.matrix.indptr), count)].toarray()
+        return rows.T
+
+    def user_gram(self) -> NDArray[np.float64] | None:
+        return self._on_host.user_gram() if self.n_users <= FEW_USERS else None
+
+    @cached_property
+    def _on_host(self) -> CpuOperator:
+        return CpuOperator(self.matrix, np.float64, self.n_threads, keep_all=True)
+
+    def _sides(self) -> list[tuple[Side, Side]]:
+        chunks: list[Chunk] = list(self.likes.chunks(np.float64))
+        return [(chunk.items, chunk.users) for chunk in chunks]
+
+    def _gram_rows(self, sides: list[tuple[Side, Side]], width: int) -> Iterator[GramRows]:
+        """Rows of A'A, with room for a second float64 array of their size."""
+        return gram_rows(self.xp, self.kernels, sides, width, more_bytes=8 * width)
+
+    def _rows(self, A: Any) -> Any:
+        """A itself if its rows are contiguous, perhaps apart from each other, else a copy."""
+        return A if has_rows(A) else self.xp.ascontiguousarray(A)
+
+    def _vector(self, x: Any) -> Any:
+        return self.xp.ascontiguousarray(self.xp.asarray(x), dtype=np.float64)
+
+
+def slabs(k: int, width: int) -> Iterator[slice]:
+    """Runs of at most `width` of k columns."""
+    for first in range(0, k, width):
+        yield slice(first, min(first + width, k))

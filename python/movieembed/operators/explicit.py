@@ -1,0 +1,75 @@
+"""The operator of a co-occurrence matrix that is given entry by entry."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+import movieembed._core as _core
+from movieembed.data.core_matrix import core_csr
+from movieembed.operators.cpu import CpuOperator
+from movieembed.operators.host_arrays import rows_contiguous
+
+BLOCK_ROWS = 512
+
+
+class ExplicitOperator(CpuOperator):
+    """A symmetric sparse X with an empty diagonal, as weightings of its entries give it.
+
+    Parameters
+    ----------
+    X : csr_array, shape (n_items, n_items)
+    dtype, n_threads
+        As :class:`CpuOperator`.
+    """
+
+    def __init__(self, X: sp.csr_array, dtype: Any = np.float64, n_threads: int = 0) -> None:
+        self.active = np.flatnonzero(np.diff(X.indptr))
+        kept = X if len(self.active) == X.shape[0] else X[self.active][:, self.active].tocsr()
+        kept.sort_indices()
+        self.dtype = np.dtype(dtype)
+        self.n_threads = n_threads
+        self.matrix = kept
+        self.n_users = self.n_items = kept.shape[0]
+        self._product = _core.Product(core_csr(kept, self.dtype), self.dtype, n_threads)
+        self._other: CpuOperator | None = None
+
+    @cached_property
+    def _squares(self) -> NDArray[np.float64]:
+        return np.zeros(self.n_items)
+
+    @cached_property
+    def frobenius_squared(self) -> float:
+        data = self.matrix.data.astype(np.float64)
+        return float(data @ data)
+
+    def apply(self, V: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
+        if out is None:
+            out = self.empty(V.shape[1])
+        self._product.to_items(rows_contiguous(V), out, n_threads=self.n_threads)
+        return out
+
+    def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
+        XV = self.apply(V)
+        return XV, float(self.row_dots(V, XV).sum())
+
+    def quadratic_form(self, V: NDArray[Any]) -> float:
+        return self.evaluate(V)[1]
+
+    def user_gram(self) -> None:
+        return None
+
+    def exact_cost(self, V: NDArray[Any]) -> float:
+        """The cost from the residuals themselves, a block of rows at a time."""
+        V = V.astype(np.float64, copy=False)
+        total = 0.0
+        for start in range(0, self.n_items, BLOCK_ROWS):
+            rows = slice(start, min(start + BLOCK_ROWS, self.n_items))
+            residual = V[rows] @ V.T - self.matrix[rows].toarray()
+            residual[np.arange(len(residual)), np.arange(rows.start, rows.stop)] = 0
+            total += float(np.vdot(residual, residual))
+        return total

@@ -1,0 +1,149 @@
+"""Other co-occurrence matrices than counts: scaled, weighted, or changed entry by entry."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from movieembed._base.validation import check_real
+from movieembed.objective.cooccurrence import cooccurrence_within
+
+__all__ = ["Weighting"]
+
+ENTRIES = ("log1p", "ppmi")
+NAMED = {"cosine": 1.0, "inverse": 1.0}
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """How X is made of the likes.
+
+    Parameters
+    ----------
+    item_scaling : float
+        alpha: X is S L'WL S off its diagonal with S = diag(c)^(-alpha / 2), c the diagonal of L'WL.
+        1 makes X_ij the cosine of the columns of items i and j.
+    user_weighting : float
+        beta: W = diag(n)^(-beta), n_u the sum of squares of user u's row, the number of likes.
+        1 lets every user add the same to c.
+    entries : {None, "log1p", "ppmi"}
+        Of the entries of X: log(1 + X_ij), or max(0, log(X_ij T / (r_i r_j))) with row sums r and
+        total T (positive pointwise mutual information; Levy & Goldberg, NeurIPS 2014).
+    """
+
+    item_scaling: float = 0.0
+    user_weighting: float = 0.0
+    entries: str | None = None
+
+    @classmethod
+    def of(cls, item_scaling: Any, user_weighting: Any, entries: Any) -> Weighting:
+        """Check what an estimator was given; "cosine" and "inverse" stand for 1."""
+        powers = []
+        for name, value, word in (
+            ("item_scaling", item_scaling, "cosine"),
+            ("user_weighting", user_weighting, "inverse"),
+        ):
+            if isinstance(value, str) and value == word:
+                value = NAMED[word]
+            if isinstance(value, str):
+                raise TypeError(f"{name} must be a number or {word!r}, not {value!r}")
+            powers.append(check_real(value, name, low=0.0, high=2.0))
+        if entries is not None and entries not in ENTRIES:
+            raise ValueError(f"entry_weighting must be None, 'log1p' or 'ppmi', not {entries!r}")
+        if entries is not None and any(powers):
+            raise ValueError(
+                "entry_weighting and item_scaling or user_weighting exclude each other"
+            )
+        return cls(powers[0], powers[1], entries)
+
+    def user_roots(self, matrix: sp.csr_array) -> NDArray[np.float64] | None:
+        """The diagonal of W^(1/2), or None where it is one."""
+        if not self.user_weighting:
+            return None
+        lengths = _row_sums_of_squares(matrix)
+        return _power(lengths, -self.user_weighting / 2)
+
+    def item_scale(
+        self, matrix: sp.csr_array, roots: NDArray[np.float64] | None
+    ) -> NDArray[np.float64] | None:
+        """The diagonal of S, or None where it is one."""
+        if not self.item_scaling:
+            return None
+        return self.scale_of(self.item_squares(matrix, roots))
+
+    def item_squares(
+        self, matrix: sp.csr_array, roots: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """The diagonal of L'WL; that of rows in parts is the sum of the parts'."""
+        weights = matrix.data.astype(np.float64)
+        if roots is not None:
+            weights *= np.repeat(roots, np.diff(matrix.indptr))
+        c: NDArray[Any] = np.bincount(matrix.indices, weights=weights**2, minlength=matrix.shape[1])
+        return c
+
+    def scale_of(self, squares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The diagonal of S from that of L'WL."""
+        return _power(squares, -self.item_scaling / 2)
+
+    def scaled(
+        self,
+        matrix: sp.csr_array,
+        roots: NDArray[np.float64] | None,
+        scale: NDArray[np.float64] | None,
+    ) -> sp.csr_array:
+        """W^(1/2) L S; the matrix itself where both are one."""
+        if roots is None and scale is None:
+            return matrix
+        data = matrix.data.astype(np.float64)
+        if roots is not None:
+            data *= np.repeat(roots, np.diff(matrix.indptr))
+        if scale is not None:
+            data *= scale[matrix.indices]
+        out = sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+        out.has_canonical_format = True
+        return out
+
+    def explicit(self, matrix: sp.csr_array, threads: int) -> sp.csr_array:
+        """The transformed X, float64.
+
+        Raises
+        ------
+        MemoryError
+            When X does not fit in half of this machine's memory, with its size.
+        """
+        X = cooccurrence_within(matrix, threads, most_bytes=memory() // 2, why=f"{self.entries}")
+        data = X.data.astype(np.float64)
+        if self.entries == "log1p":
+            np.log1p(data, out=data)
+        else:
+            sums = np.asarray(X.sum(axis=1), dtype=np.float64)
+            expected = np.repeat(sums, np.diff(X.indptr)) * sums[X.indices] / sums.sum()
+            np.log(data / expected, out=data)
+            np.maximum(data, 0, out=data)
+        out = sp.csr_array((data, X.indices, X.indptr), shape=X.shape)
+        out.eliminate_zeros()
+        return out
+
+
+def memory() -> int:
+    """Bytes of this machine's memory, where the system tells; else 8 GiB."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return 8 << 30
+
+
+def _row_sums_of_squares(matrix: sp.csr_array) -> NDArray[np.float64]:
+    squares = np.concatenate([[0.0], np.cumsum(matrix.data.astype(np.float64) ** 2)])
+    sums: NDArray[np.float64] = squares[matrix.indptr[1:]] - squares[matrix.indptr[:-1]]
+    return sums
+
+
+def _power(x: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
+    """x^exponent, 1 where x is 0."""
+    return np.power(x, exponent, out=np.ones_like(x), where=x > 0)

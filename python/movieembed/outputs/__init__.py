@@ -1,0 +1,1 @@
+"""What leaves the library: files for other tools, maps, plots, reports, search indexes."""

@@ -1,0 +1,119 @@
+"""A point of the descent and the exact line through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from movieembed.operators.protocol import Operator, Small, Tall
+from movieembed.solvers.line_search import minimise_quartic, quartic
+from movieembed.solvers.step import Step
+
+# Steps after which XV is computed afresh: in between it is carried along, and rounding adds up.
+REFRESH = 50
+# Size of a start, in multiples of that for which |VV'| = |X|, from which it is scaled down first.
+OUT_OF_REACH = 100.0
+
+
+@dataclass
+class Iterate:
+    """V with all that one pass over the likes tells of it."""
+
+    V: Tall
+    XV: Tall
+    G: Small
+    n: Any
+    cost: float
+    gradient: Tall
+    gradient_norm: float
+    vxv: float
+    age: int = 0
+
+    @classmethod
+    def at(cls, op: Operator, V: Tall) -> Iterate:
+        """Evaluate cost and gradient at V: one pass over the likes."""
+        return cls.with_product(op, V, *op.evaluate(V))
+
+    @classmethod
+    def with_product(cls, op: Operator, V: Tall, XV: Tall, vxv: float, age: int = 0) -> Iterate:
+        """The same with XV and <V, XV> given: no pass over the likes."""
+        G, n = op.moments(V)
+        cost = identity_cost(op, G, n, vxv)
+        gradient, norm = op.masked_gradient(V, XV, G, n)
+        return cls(V, XV, G, n, cost, gradient, norm, vxv, age)
+
+    def exact_step(self, op: Operator, D: Tall) -> Iterate:
+        """The minimum of the cost along V + t D, over all real t: one pass over the likes."""
+        XD, dxd = op.evaluate(D)
+        coefficients = quartic(
+            A=self.G,
+            B=op.gram(self.V, D),
+            C=op.gram(D),
+            n=self.n,
+            m=op.row_dots(self.V, D),
+            q=op.row_dots(D, D),
+            slope=float(op.row_dots(self.gradient, D).sum()),
+            dxd=dxd,
+            cost=self.cost,
+        )
+        t = op.dtype.type(minimise_quartic(coefficients))
+        V = self.V + t * D
+        if self.age + 1 >= REFRESH:
+            return Iterate.at(op, V)
+        # Carried along like XV, <V, XV> has the rounding of its change, not of itself.
+        step = float(t)
+        vxv = self.vxv + 2 * step * float(op.row_dots(self.XV, D).sum()) + step**2 * dxd
+        return Iterate.with_product(op, V, self.XV + t * XD, vxv, self.age + 1)
+
+    def step(self, op: Operator, D: Tall, learning_rate: float | Literal["exact"]) -> Iterate:
+        """V + learning_rate D, or the exact minimum along D."""
+        if learning_rate == "exact":
+            return self.exact_step(op, D)
+        return Iterate.at(op, self.V + op.dtype.type(learning_rate) * D)
+
+    def as_step(self) -> Step:
+        """What the solver yields for this point."""
+        return Step(self.V, self.cost, self.gradient_norm)
+
+
+def identity_cost(op: Operator, G: Small, n: Any, vxv: Any) -> float:
+    """|G|_F^2 - 2 <V, XV> + |X|_F^2 - sum n_i^2, in float64."""
+    return float(np.vdot(G, G) - 2 * float(vxv) + op.frobenius_squared - float(n @ n))
+
+
+def random_start(op: Operator, n_components: int, rng: np.random.Generator) -> Tall:
+    """A standard normal V times the scalar that fits X best."""
+    V = op.asarray(rng.standard_normal((op.n_items, n_components)))
+    return V * op.dtype.type(best_multiple(op, V))
+
+
+def in_reach(op: Operator, V: Tall) -> Tall:
+    """V, or its best multiple where V is so large that rounding would hide the way down.
+
+    Its size is judged by |VV'| against |X|, which is known whichever way V points.
+    """
+    largest = float(abs(V).max())
+    if not largest:
+        return V
+    unit = V / op.dtype.type(largest)
+    G = op.gram(unit)
+    of_size_x = (op.frobenius_squared / float(np.vdot(G, G))) ** 0.25
+    if largest <= OUT_OF_REACH * of_size_x:
+        return V
+    return unit * op.dtype.type(best_multiple(op, unit))
+
+
+def best_multiple(op: Operator, V: Tall) -> float:
+    """The scalar s for which s V fits X best.
+
+    The cost of s V is |X|^2 - 2 s^2 <V, XV> + s^4 (|V'V|_F^2 - sum n_i^2).
+    """
+    n = op.row_dots(V, V)
+    G = op.gram(V)
+    quartic_term = max(float(np.vdot(G, G)) - float(n @ n), 1e-300)
+    square = float(op.row_dots(V, op.apply(V)).sum()) / quartic_term
+    if square <= 0:  # V happens to point away from X; any small multiple will do
+        square = 1e-3 * (op.frobenius_squared / quartic_term) ** 0.5
+    return float(square**0.5)

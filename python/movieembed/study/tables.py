@@ -1,0 +1,144 @@
+"""The tables of a study from its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from movieembed.data.likes import Likes
+from movieembed.solvers import HistoryEntry
+from movieembed.study.runs import LIST, Columns, Comparison, Run
+
+__all__ = ["film_name", "tables"]
+
+# Below this part of the cost of the zero embedding an optimum counts as 0, and distances are
+# relative to that cost instead.
+NOTHING = 1e-9
+
+
+def tables(
+    likes: Likes, films: Columns, comparisons: Sequence[Comparison], zero_cost: float
+) -> dict[str, pd.DataFrame]:
+    """The data frames of a :class:`movieembed.study.result.Study`, by attribute."""
+    optima = pd.DataFrame([_optimum(c, zero_cost) for c in comparisons])
+    scales = dict(zip(optima["components"].tolist(), optima["scale"].tolist(), strict=True))
+    names = [film_name(likes, column) for column in films.tolist()]
+    if len(set(names)) < len(names):  # titles repeat; ids do not
+        names = [f"{n} [{item}]" for n, item in zip(names, likes.items[films], strict=True)]
+    costs, history, overlaps = [], [], []
+    neighbors: list[dict[str, Any]] = []
+    for comparison in comparisons:
+        for run in comparison.runs:
+            key = {
+                "components": comparison.d,
+                "optimizer": run.setting.optimizer,
+                "learning_rate": run.setting.rate,
+            }
+            distance = np.inf
+            if run.outcome != "diverged":
+                distance = (run.cost - comparison.cost) / scales[comparison.d]
+            costs.append(key | _ending(run, distance))
+            history += [key | entry._asdict() for entry in run.history]
+            neighbors += [key | row for row in _lists(likes, names, run)]
+            overlaps.append(
+                key | {"distance": distance} | _overlaps(names, comparison, run, comparisons)
+            )
+    columns = ["components", "optimizer", "learning_rate"]
+    return {
+        "films": pd.DataFrame({"item": likes.items[films], "title": names}),
+        "optima": optima,
+        "history": pd.DataFrame(history, columns=[*columns, *HistoryEntry._fields]),
+        "costs": pd.DataFrame(costs),
+        "neighbors": pd.DataFrame(
+            neighbors, columns=[*columns, "film", "rank", "item", "title", "cosine"]
+        ),
+        "overlap": pd.DataFrame(overlaps),
+    }
+
+
+def film_name(likes: Likes, column: int) -> str:
+    """The title of a column, or its id where it has none."""
+    title = "" if likes.titles is None else str(likes.titles[column])
+    return title or str(likes.items.tolist()[column])
+
+
+def shared(a: Columns | None, b: Columns | None) -> list[float]:
+    """How many places of ten the lists of each film have in common; NaN where there is no list.
+
+    Where there are fewer than ten films to list, the part of them that is common counts.
+    """
+    if a is None or b is None:
+        return []
+    result = []
+    for one, other in zip(a[:, :LIST], b[:, :LIST], strict=True):
+        ours, theirs = set(one[one >= 0].tolist()), set(other[other >= 0].tolist())
+        most = max(len(ours), len(theirs))
+        result.append(LIST * len(ours & theirs) / most if most else np.nan)
+    return result
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else np.nan
+
+
+def _optimum(comparison: Comparison, zero_cost: float) -> dict[str, Any]:
+    cost = comparison.cost
+    return {
+        "components": comparison.d,
+        "wide": comparison.wide,
+        "cost": cost,
+        "scale": cost if cost > NOTHING * zero_cost else zero_cost,
+        "rank": int(comparison.optimum.V.shape[1]),
+        "reason": comparison.optimum.reason,
+        "iterations": comparison.optimum.n_iter,
+        "seconds": comparison.seconds,
+        "margin": comparison.margin,
+    }
+
+
+def _ending(run: Run, distance: float) -> dict[str, Any]:
+    return {
+        "start": run.history[0].cost,
+        "cost": run.cost,
+        "distance": distance,
+        "iterations": run.history[-1].iteration,
+        "seconds": run.history[-1].seconds,
+        "outcome": run.outcome,
+    }
+
+
+def _lists(likes: Likes, names: Sequence[str], run: Run) -> Iterator[dict[str, Any]]:
+    if run.found is None or run.cosines is None:
+        return
+    ids = likes.items.tolist()
+    for name, found, cosines in zip(names, run.found, run.cosines, strict=True):
+        for rank, (column, cosine) in enumerate(zip(found.tolist(), cosines, strict=True), 1):
+            if column >= 0:
+                yield {
+                    "film": name,
+                    "rank": rank,
+                    "item": ids[column],
+                    "title": film_name(likes, column),
+                    "cosine": float(cosine),
+                }
+
+
+def _overlaps(
+    names: Sequence[str], comparison: Comparison, run: Run, comparisons: Sequence[Comparison]
+) -> dict[str, Any]:
+    with_optimum = shared(run.found, comparison.found) or [np.nan] * len(names)
+    others = [other for other in comparison.runs if other is not run and other.found is not None]
+    among = [_mean(shared(run.found, other.found)) for other in others]
+    return {
+        **dict(zip(names, with_optimum, strict=True)),
+        "overlap": _mean(with_optimum),
+        "among_settings": _mean(among),
+        **{f"optimum_d{c.d}": _mean(shared(run.found, c.found)) for c in comparisons},
+        "cosine_difference": run.cosine_difference,
+        "vector_difference": run.vector_difference,
+        "aligned_difference": run.aligned_difference,
+    }

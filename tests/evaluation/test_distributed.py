@@ -1,0 +1,345 @@
+"""Splits, metrics and recommendations on a Dask cluster, against those of one process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+import movieembed as me
+from helpers import random_likes
+from movieembed import evaluation
+from movieembed.data.distributed import blocks
+from movieembed.data.likes import Likes
+from movieembed.evaluation.distributed import Tallies, bare, best_of
+
+pytest.importorskip("distributed")
+
+N_USERS, N_ITEMS = 57, 30
+
+
+@pytest.fixture(scope="module")
+def likes() -> Likes:
+    """Users with few likes and with none among them, and an item that nobody likes."""
+    L = random_likes(N_USERS, N_ITEMS, 0.3, seed=1).toarray()
+    L[5], L[9, 3:], L[40], L[:, 7] = 0, 0, 0, 0
+    users = np.array([f"user {u:02d}" for u in np.random.default_rng(0).permutation(N_USERS)])
+    return Likes.from_matrix(L, users=users, items=np.arange(N_ITEMS)[::-1] * 10)
+
+
+@pytest.fixture(scope="module")
+def model(likes: Likes) -> me.MovieEmbedding:
+    return me.MovieEmbedding(4, random_state=0).fit(likes)
+
+
+def spread(likes: Likes, client: Any, n_parts: int | None = 3) -> me.DistributedLikes:
+    return me.DistributedLikes.from_likes(likes, n_parts, client)
+
+
+def matrix_of(parts: list[Any], client: Any) -> sp.csr_array:
+    """The parts, or matrices, below each other."""
+    found = [getattr(part, "matrix", part) for part in client.gather(parts)]
+    return sp.csr_array(sp.vstack(found, format="csr"))
+
+
+def expected_table(likes: Likes, model: Any, n: int, **options: Any) -> pd.DataFrame:
+    columns, scores = model.recommend(likes.matrix, n, **options)
+    rows = [
+        (user, model.items_[column], rank + 1, score)
+        for user, found, values in zip(likes.users, columns, scores, strict=True)
+        for rank, (column, score) in enumerate(zip(found, values, strict=True))
+        if column >= 0
+    ]
+    return pd.DataFrame(rows, columns=["user", "item", "rank", "score"])
+
+
+# Recommendations.
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"method": "cosine"},
+        {"popularity_discount": 0.5, "filter_items": [0, 290]},
+        {"regularization": 3.0, "allowed_items": [10, 20, 30]},
+    ],
+)
+@pytest.mark.parametrize("n_parts", [1, 4])
+def test_recommend(
+    likes: Likes,
+    model: me.MovieEmbedding,
+    options: dict[str, Any],
+    n_parts: int,
+    tmp_path: Path,
+    client: Any,
+) -> None:
+    there = spread(likes, client, n_parts)
+    expected = expected_table(likes, model, 7, **options)
+    assert {*likes.users} - {*expected["user"]} == {likes.users[5], likes.users[40]}
+    table = there.recommend(model, 7, **options)
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False, rtol=1e-12)
+    folder = tmp_path / "new" / "lists"
+    files = there.recommend(model, 7, folder=folder, progress=True, **options)
+    assert files == [str(folder / f"part-{p:05d}.parquet") for p in range(n_parts)]
+    assert sorted(map(str, folder.iterdir())) == files
+    read = pd.concat([pd.read_parquet(path) for path in files], ignore_index=True)
+    pd.testing.assert_frame_equal(read, table, check_dtype=False)
+    assert read["item"].dtype == table["item"].dtype == np.int64
+
+
+def test_recommend_from_files(likes: Likes, model: Any, tmp_path: Path, client: Any) -> None:
+    """Parts without users, and users in the order of their hashes."""
+    m = likes.matrix.tocoo()
+    ratings = pd.DataFrame({"user": likes.users[m.row], "item": likes.items[m.col]})
+    ratings.to_parquet(tmp_path / "a.parquet")
+    there = me.DistributedLikes.from_ratings(tmp_path, items=likes.items, n_parts=90, client=client)
+    assert 0 in there.users_of_part
+    table = there.recommend(model, 3).sort_values(["user", "rank"], ignore_index=True)
+    expected = expected_table(likes, model, 3).sort_values(["user", "rank"], ignore_index=True)
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False, rtol=1e-12)
+
+
+def test_lists_of_another_cut(likes: Likes, model: Any, tmp_path: Path, client: Any) -> None:
+    """A folder never mixes the lists of two cuts."""
+    spread(likes, client, 4).recommend(model, 2, folder=tmp_path)
+    again = spread(likes, client, 4).recommend(model, 3, folder=tmp_path)
+    assert pd.read_parquet(again[0])["rank"].max() == 3
+    with pytest.raises(ValueError, match=r"part-00002\.parquet .* in another number of parts"):
+        spread(likes, client, 2).recommend(model, 2, folder=tmp_path)
+    assert pd.read_parquet(again[0])["rank"].max() == 3
+
+
+def test_recommend_refined(likes: Likes, client: Any) -> None:
+    """With the likes that a model keeps, by each worker."""
+    model = me.MovieEmbedding(4, random_state=0, keep_likes=True).fit(likes)
+    assert model.refine == "auto"
+    table = spread(likes, client).recommend(model, 5)
+    expected = expected_table(likes, model, 5)
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False, rtol=1e-9)
+    plain = spread(likes, client).recommend(model, 5, refine=0)
+    assert not np.allclose(plain["score"].head(20), table["score"].head(20))
+
+
+class Locked:
+    """A callback that holds what cannot be sent."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def __call__(self, entry: Any) -> None:
+        with self.lock:
+            pass
+
+
+def test_models_that_cannot_travel(
+    likes: Likes, client: Any, there_and_back: Callable[[Any], Any]
+) -> None:
+    """A callback belongs to the process that fits."""
+    callback = Locked()
+    model = me.MovieEmbedding(2, random_state=0, callback=callback).fit(likes)
+    with pytest.raises(TypeError, match="lock"):
+        there_and_back(model)
+    sent = there_and_back(bare(model))
+    assert sent.embedding_.tobytes() == model.embedding_.tobytes()
+    model._form_ = object()  # what a model keeps for its own recommendations
+    assert not hasattr(bare(model), "_form_")
+    del model._form_
+    assert len(spread(likes, client).recommend(model, 1)) == N_USERS - 2
+    assert model.callback is callback
+
+
+def test_arrays_from_the_network(likes: Likes, model: Any, client: Any) -> None:
+    """They may be read-only, and lie where no number should."""
+
+    def moved(x: np.ndarray) -> np.ndarray:
+        raw = np.empty(x.nbytes + 1, dtype=np.uint8)
+        there = raw[1:].view(x.dtype)
+        there[...] = x
+        there.flags.writeable = False
+        assert not there.flags.aligned
+        return there
+
+    m = likes.matrix
+    make, (data, indices, indptr, n_items, users) = blocks.UserRows(m, likes.users).__reduce__()
+    rows = make(moved(data), moved(indices), moved(indptr), n_items, users)
+    assert rows.matrix.indices.flags.aligned
+    future = client.submit(best_of, rows, model, 7, {}, None, 0)
+    pd.testing.assert_frame_equal(future.result(), spread(likes, client, 1).recommend(model, 7))
+
+
+def test_what_recommend_refuses(likes: Likes, model: Any, tmp_path: Path, client: Any) -> None:
+    there = spread(likes, client)
+    other = me.MovieEmbedding(2, random_state=0).fit(
+        Likes.from_matrix(likes.matrix, items=likes.items[::-1])
+    )
+    with pytest.raises(ValueError, match=r"in another order: .*items=model\.items_"):
+        there.recommend(other)
+    fewer = me.MovieEmbedding(2, random_state=0).fit(likes.matrix[:, :20])
+    with pytest.raises(ValueError, match="the model has 20 items and the likes 30"):
+        there.recommend(fewer)
+    for n, kind in ((0, ValueError), (2.5, TypeError)):
+        with pytest.raises(kind, match="n must be"):
+            there.recommend(model, n)
+    with pytest.raises(ValueError, match="method"):
+        there.recommend(model, method="best")
+    with pytest.raises(me.ItemNotFoundError):
+        there.recommend(model, filter_items=["nothing"])
+    with pytest.raises(Exception, match="not fitted") as error:
+        there.recommend(me.MovieEmbedding(2))
+    assert type(error.value).__name__ == "NotFittedError"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileExistsError):
+        there.recommend(model, folder=tmp_path / "file")
+
+
+# Splits.
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+@pytest.mark.parametrize("n_parts", [1, 3])
+def test_split_random(likes: Likes, share: float, n_parts: int, client: Any) -> None:
+    there = spread(likes, client, n_parts)
+    split = there.split_random(share, random_state=3)
+    train, held = matrix_of(split.train.parts, client), matrix_of(split.held, client)
+    assert ((train + held) != likes.matrix).nnz == 0
+    assert train.nnz + held.nnz == likes.n_likes == split.train.n_likes + held.nnz
+    lengths = np.diff(likes.matrix.indptr)
+    np.testing.assert_array_equal(np.diff(held.indptr), np.floor(share * lengths + 0.5))
+    assert split.train.items is there.items
+    assert split.train.shape == likes.shape
+    np.testing.assert_array_equal(
+        split.train.item_counts, np.bincount(train.indices, minlength=N_ITEMS)
+    )
+    again = matrix_of(there.split_random(share, random_state=3).held, client)
+    assert (again != held).nnz == 0
+    other = matrix_of(there.split_random(share, random_state=4).held, client)
+    assert (other != held).nnz > held.nnz / 4
+    parts = client.gather(split.train.parts)
+    assert np.concatenate([part.users for part in parts]).tolist() == likes.users.tolist()
+
+
+def test_parts_draw_apart(client: Any) -> None:
+    """Not the same draws for the first user of each part."""
+    there = spread(Likes.from_matrix(np.ones((40, 50))), client, 40)
+    held = matrix_of(there.split_random(0.5).held, client).toarray()
+    assert len({row.tobytes() for row in held}) == 40
+
+
+def test_what_split_random_refuses(likes: Likes, client: Any) -> None:
+    there = spread(likes, client)
+    for share in (0, 1, -0.1, 1.5, np.nan):
+        with pytest.raises(ValueError, match="share must be between 0 and 1"):
+            there.split_random(share)
+    with pytest.raises(ValueError, match="nothing is held out: users have too few likes"):
+        spread(Likes.from_matrix(np.eye(5)), client).split_random(0.2)
+    with pytest.raises(ValueError, match="random_state must be at least 0"):
+        there.split_random(random_state=-1)
+    for wrong in (None, 1.5, np.random.default_rng(0)):
+        with pytest.raises(TypeError, match="random_state must be an integer"):
+            there.split_random(random_state=wrong)
+
+
+# Metrics.
+
+
+@pytest.mark.parametrize("n_parts", [1, 2, 5])
+@pytest.mark.parametrize("ks", [(5,), (3, 10, 1)])
+@pytest.mark.parametrize("options", [{}, {"method": "dot", "popularity_discount": 0.3}])
+def test_evaluate(
+    likes: Likes, ks: tuple[int, ...], n_parts: int, options: dict[str, Any], client: Any
+) -> None:
+    split = spread(likes, client, n_parts).split_random(0.3, random_state=1)
+    train, held = matrix_of(split.train.parts, client), matrix_of(split.held, client)
+    model = me.MovieEmbedding(3, random_state=0).fit(Likes.from_matrix(train, items=likes.items))
+    found = split.evaluate(model, ks=ks, **options)
+
+    asked = np.flatnonzero(np.diff(held.indptr))
+    assert 0 < len(asked) < N_USERS
+    here = evaluation.Split(Likes.from_matrix(train, items=likes.items), train[asked], held[asked])
+    table = evaluation.evaluate(
+        {"it": lambda _: lambda given, n: model.recommend(given, n, **options)[0]}, here, ks=ks
+    )
+    expected = table.loc["it"].drop(["fit_seconds", "recommend_seconds"])
+    assert found.pop("users") == len(asked)
+    assert found.index.tolist() == expected.index.tolist()
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert found["popularity"] > 0
+    assert 0 < found[f"recall@{ks[0]}"] < 1
+
+
+def test_the_standard_error_of_few(client: Any) -> None:
+    """Of one user none is known; of users alike it is 0 to the last bit."""
+    one = spread(Likes.from_matrix(np.ones((1, 10))), client).split_random()
+    model = me.MovieEmbedding(1, random_state=0).fit(np.ones((3, 10)))
+    found = one.evaluate(model, ks=(2,))
+    assert found["users"] == 1
+    assert np.isnan(found["ndcg@2_stderr"])
+    alike = spread(Likes.from_matrix(np.ones((50, 10))), client, 4).split_random()
+    found = alike.evaluate(model, ks=(1,))
+    assert found["ndcg@1_stderr"] == 0
+
+
+def test_tallies_add_up_in_any_tree() -> None:
+    values = np.random.default_rng(0).random(20) * 1e-6 + 0.5
+    nothing = np.zeros(2, dtype=np.int64)
+    each = [Tallies(1, {"a": x}, x, 0.0, nothing + 1, nothing) for x in values.tolist()]
+    each.insert(7, Tallies(0, {"a": 0.0}, 0.0, 0.0, nothing, nothing))
+    left, right = each[0], each[-1]
+    for one in each[1:]:
+        left = left + one
+    for one in each[-2::-1]:
+        right = one + right
+    for total in (left, right):
+        assert (total.users, total.shown.tolist()) == (20, [20, 20])
+        assert total.metrics["a"] == pytest.approx(values.sum(), rel=1e-14)
+        assert total.mean == pytest.approx(values.mean(), rel=1e-14)
+        assert total.squares == pytest.approx(values.var() * 20, rel=1e-8)
+
+
+def test_what_evaluate_refuses(likes: Likes, model: Any, client: Any) -> None:
+    split = spread(likes, client).split_random()
+    with pytest.raises(ValueError, match="the model has 4 items"):
+        split.evaluate(me.MovieEmbedding(1, random_state=0).fit(np.ones((3, 4))))
+    with pytest.raises(ValueError, match="ks is empty"):
+        split.evaluate(model, ks=())
+    for k, kind in ((0, ValueError), (2.5, TypeError)):
+        with pytest.raises(kind, match="ks must be"):
+            split.evaluate(model, ks=(5, k))
+    with pytest.raises(ValueError, match="method"):
+        split.evaluate(model, method="best")
+
+
+# Fits.
+
+
+def test_keep_likes(likes: Likes, model: Any, client: Any) -> None:
+    with pytest.raises(ValueError, match="keep_likes=True would bring the likes"):
+        me.MovieEmbedding(2, keep_likes=True).fit(spread(likes, client))
+    with pytest.raises(ValueError, match="takes Likes; DistributedLikes take"):
+        me.MovieEmbedding(2, backend="cpu").fit(spread(likes, client))
+    with pytest.raises(ValueError, match="keep_likes"):
+        spread(likes, client).recommend(model, refine=1)
+
+
+def test_refit(likes: Likes, tmp_path: Path, client: Any) -> None:
+    model = me.MovieEmbedding(3, random_state=0).fit(likes)
+    more = Likes.from_matrix(
+        random_likes(80, N_ITEMS + 4, 0.3, seed=9), items=[*likes.items, "a", "b", "c", "d"]
+    )
+    again = model.refit(spread(more, client))
+    fresh = me.MovieEmbedding(3, random_state=0).fit(more)
+    assert again.cost_ == pytest.approx(fresh.cost_, rel=1e-6)
+    assert again.items_.tolist() == more.items.tolist()
+    assert again.backend == "auto"
+    assert model.embedding_.shape == (N_ITEMS, 3)
+    turned = Likes.from_matrix(more.matrix, items=more.items[::-1])
+    for wrong in (turned, Likes.from_matrix(likes.matrix[:, :20], items=likes.items[:20])):
+        with pytest.raises(ValueError, match="must have the model's items first, in its order"):
+            model.refit(spread(wrong, client))

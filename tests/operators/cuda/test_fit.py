@@ -1,0 +1,304 @@
+"""Whole fits of backend="cuda", on arrays that behave like a device's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+import movieembed as me
+from cuda_emulator import Emulator, build, compiler
+from device_arrays import DeviceArray, DeviceModule, HostDevice
+from helpers import random_likes
+from movieembed.data.likes import Likes
+from movieembed.operators.build import backend_of
+from movieembed.operators.cuda import device as device_module
+from movieembed.operators.cuda import geometry
+from movieembed.operators.cuda.geometry import Launch
+from movieembed.operators.cuda.kernels import source
+from movieembed.solvers import SOLVERS
+from reference_kernels import ReferenceKernels
+
+START = np.random.default_rng(2).standard_normal((25, 6))
+# Descents end where their decreases do, not at the last digit.
+TOLERANCES = {"gd": 1e-7, "momentum": 1e-7, "adam": 1e-7}
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> HostDevice:
+    """What stands for the GPU in a fit."""
+    stand_in = HostDevice(ReferenceKernels())
+    monkeypatch.setattr(device_module, "cuda_device", lambda: stand_in)
+    return stand_in
+
+
+def two_fits(L: Any, **parameters: Any) -> tuple[me.MovieEmbedding, me.MovieEmbedding]:
+    there, here = (
+        me.MovieEmbedding(random_state=0, backend=backend, **parameters).fit(L)
+        for backend in ("cuda", "cpu")
+    )
+    return there, here
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_solvers_reach_the_cost_that_they_reach_on_the_cpu(
+    solver: str, dtype: str, small_likes: Likes, device: HostDevice
+) -> None:
+    tol = TOLERANCES.get(solver, 1e-8)
+    there, here = two_fits(small_likes, n_components=10, solver=solver, dtype=dtype, tol=tol)
+    assert there.embedding_.dtype == np.dtype(dtype)
+    assert there.converged_
+    within = 1e-6 if dtype == "float64" else 1e-5
+    assert there.cost_ == pytest.approx(here.cost_, rel=within)
+    assert there.regularization_ == pytest.approx(here.regularization_, rel=1e-3)
+    if solver == "eigen":
+        a, b = (m.similar("Toy Story (1995)", n=10)["item"].tolist() for m in (there, here))
+        assert a == b
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"item_scaling": "cosine", "user_weighting": 0.5},
+        {"n_components": 40},  # from the rank of the likes on: exact
+        {"init": START, "solver": "als"},
+        {"init": 1e6 * np.random.default_rng(0).random((25, 6)), "solver": "lbfgs"},
+        {"solver": "gd", "learning_rate": 1e-3, "tol": 1e-2},
+        {"keep_likes": True, "refine": 2},
+    ],
+    ids=lambda parameters: "-".join(parameters),
+)
+def test_other_fits(parameters: dict[str, Any], streamed: bool, device: HostDevice) -> None:
+    if streamed:
+        device.free = 8_000
+    L = random_likes(30, 25, 0.4, seed=4)
+    there, here = two_fits(L, **{"n_components": 6, **parameters})
+    assert there.stop_reason_ == here.stop_reason_
+    assert there.cost_ == pytest.approx(here.cost_, rel=1e-6, abs=1e-6)
+    np.testing.assert_allclose(there.item_squares_, here.item_squares_)
+    assert bool(device.stagers) == streamed
+    queries = [m.recommend([3, 4], n=5) for m in (there, here)]
+    assert queries[0]["item"].tolist() == queries[1]["item"].tolist()
+
+
+def test_more_users_than_their_gram_matrix_is_formed_for(device: HostDevice) -> None:
+    there, here = two_fits(random_likes(1100, 60, 0.1, seed=5), n_components=8)
+    assert there.cost_ == pytest.approx(here.cost_, rel=1e-7)
+
+
+def test_nothing_to_learn(device: HostDevice) -> None:
+    with pytest.warns(UserWarning, match="no two items"):
+        model = me.MovieEmbedding(2, backend="cuda").fit(np.eye(3))
+    assert not model.embedding_.any()
+
+
+def test_diverging_is_told(device: HostDevice) -> None:
+    model = me.MovieEmbedding(3, backend="cuda", solver="gd", learning_rate=100.0, random_state=0)
+    with pytest.raises(me.DivergenceError, match="learning rate"):
+        model.fit(random_likes(30, 25, 0.4, seed=4))
+
+
+def test_weighted_entries_are_refused(device: HostDevice) -> None:
+    model = me.MovieEmbedding(2, backend="cuda", entry_weighting="ppmi")
+    with pytest.raises(ValueError, match="entry_weighting='ppmi' needs backend='cpu'"):
+        model.fit(random_likes(30, 25, 0.4, seed=4))
+
+
+# --- likes on a device ------------------------------------------------------------------------
+
+
+class csr_matrix:  # noqa: N801
+    """CuPy's, as far as the package may know it."""
+
+    __module__ = "cupyx.scipy.sparse._csr"
+
+    def __init__(self, matrix: sp.csr_array) -> None:
+        self.shape, self._matrix = matrix.shape, matrix
+
+    def get(self) -> sp.csr_array:
+        return self._matrix
+
+
+def gpu_array(x: NDArray[Any]) -> DeviceArray:
+    array = DeviceArray(x)
+    array.__cuda_array_interface__ = {"version": 3}
+    return array
+
+
+def test_likes_on_a_gpu_are_fitted_there(
+    device: HostDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    L = random_likes(30, 25, 0.4, seed=4)
+    used = []
+    monkeypatch.setattr(device, "free_bytes", lambda: used.append(1) or 1 << 30)
+    expected = me.MovieEmbedding(4, random_state=0, backend="cuda").fit(L)
+    assert len(used) == 1
+    for X in (csr_matrix(L), gpu_array(L.toarray())):
+        assert backend_of(X) == "cuda"
+        used.clear()
+        model = me.MovieEmbedding(4, random_state=0).fit(X)
+        assert used
+        np.testing.assert_array_equal(model.embedding_, expected.embedding_)
+        used.clear()
+        assert model.refit(X).backend == "auto"
+        assert used
+        used.clear()
+        me.MovieEmbedding(4, random_state=0, backend="cpu").fit(X)
+        assert not used
+    for X in (L, L.toarray(), Likes.from_matrix(L), [[1, 1], [0, 1]]):
+        assert backend_of(X) == "cpu"
+
+
+def test_likes_take_ids_from_a_gpu() -> None:
+    L = random_likes(30, 25, 0.4, seed=4)
+    ids = np.arange(25) * 2
+    likes = Likes.from_matrix(csr_matrix(L), items=gpu_array(ids))
+    np.testing.assert_array_equal(likes.items, ids)
+    np.testing.assert_array_equal(likes.matrix.toarray(), L.toarray())
+
+
+# --- CuPy, missing or stood in for ------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh_device() -> Any:
+    device_module.cuda_device.cache_clear()
+    yield
+    device_module.cuda_device.cache_clear()
+
+
+def fit_fails(error: type[Exception]) -> str:
+    with pytest.raises(error) as caught:
+        me.MovieEmbedding(2, backend="cuda").fit(random_likes(30, 25, 0.4, seed=4))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.usefixtures("fresh_device")
+def test_no_cupy_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    message = fit_fails(ImportError)
+    assert message.startswith("backend='cuda' needs CuPy (pip install 'movieembed[cuda]')")
+
+
+@pytest.mark.usefixtures("fresh_device")
+def test_a_broken_cupy_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "cupy.py").write_text('raise ImportError("\\n=====\\nno libcuda.so.1\\n\\n")\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    assert fit_fails(ImportError).endswith("which does not load: no libcuda.so.1")
+
+
+class CUDARuntimeError(RuntimeError):
+    """CuPy's."""
+
+
+@pytest.mark.usefixtures("fresh_device")
+@pytest.mark.parametrize("driver", [True, False])
+def test_no_gpu_is_told_in_a_line(driver: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def count() -> int:
+        if driver:
+            return 0
+        raise CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient")
+
+    runtime = SimpleNamespace(getDeviceCount=count, CUDARuntimeError=CUDARuntimeError)
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=SimpleNamespace(runtime=runtime)))
+    message = fit_fails(RuntimeError)
+    assert "NVIDIA GPU" in message
+    assert ("cudaErrorInsufficientDriver" in message) != driver
+
+
+class Stream:
+    """A stream that does everything at once, and writes it down."""
+
+    def __init__(self, log: list[Any], non_blocking: bool = False) -> None:
+        self.log, self.non_blocking = log, non_blocking
+
+    def wait_event(self, event: Any) -> None:
+        self.log.append(("wait", self.non_blocking, event))
+
+    def synchronize(self) -> None:
+        self.log.append(("synchronize", self.non_blocking, None))
+
+
+class Event:
+    """An event that is written down."""
+
+    def __init__(self, log: list[Any]) -> None:
+        self.log = log
+
+    def record(self, stream: Stream) -> None:
+        self.log.append(("record", stream.non_blocking, self))
+
+
+def fake_cupy(emulator: Emulator, free: int, log: list[Any]) -> Any:
+    """CuPy as far as the package knows it, over the emulated kernels."""
+
+    class RawModule:
+        def __init__(self, code: str, options: tuple[str, ...]) -> None:
+            assert code == source()
+            assert options == device_module.OPTIONS
+
+        def get_function(self, name: str) -> Any:
+            def function(grid: tuple[int, int], block: tuple[int, int], args: Any) -> None:
+                emulator(name, Launch(grid, block), args)
+
+            return function
+
+    current = Stream(log)
+    cupy = ModuleType("cupy")
+    for name in dir(DeviceModule):
+        if not name.startswith("_"):
+            setattr(cupy, name, getattr(DeviceModule, name))
+    cupy.RawModule = RawModule
+    cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: free // 2)
+    cupy.cuda = SimpleNamespace(
+        get_current_stream=lambda: current,
+        Stream=lambda non_blocking: Stream(log, non_blocking),
+        Event=lambda disable_timing: Event(log),
+        PinnedMemory=bytearray,
+        PinnedMemoryPointer=lambda memory, offset: memoryview(memory)[offset:],
+        runtime=SimpleNamespace(
+            getDeviceCount=lambda: 1,
+            CUDARuntimeError=CUDARuntimeError,
+            memGetInfo=lambda: (free - free // 2, 2 * free),
+        ),
+    )
+    return cupy
+
+
+@pytest.mark.usefixtures("fresh_device")
+@pytest.mark.skipif(compiler() is None, reason="no C++ compiler to emulate CUDA with")
+def test_a_fit_through_cupys_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What is called of CuPy, in what order; the kernels run on the host."""
+    monkeypatch.setattr(geometry, "CHUNK_USERS", 12)
+    L = random_likes(30, 25, 0.4, seed=4, weights=True)
+    expected = me.MovieEmbedding(4, random_state=0, backend="cpu").fit(L)
+    emulator = Emulator(build(tmp_path_factory.mktemp("kernels")))
+    for free in (1 << 30, 20_000):
+        log: list[Any] = []
+        monkeypatch.setitem(sys.modules, "cupy", fake_cupy(emulator, free, log))
+        device_module.cuda_device.cache_clear()
+        assert device_module.cuda_device().free_bytes() == free
+        model = me.MovieEmbedding(4, random_state=0, backend="cuda").fit(L)
+        assert model.cost_ == pytest.approx(expected.cost_, rel=1e-9)
+        assert bool(log) == (free < 1 << 30)
+    used: dict[Any, int] = {}
+    for number, (what, copies, event) in enumerate(log):
+        if what == "record":
+            used[event] = number
+        if what == "wait":  # for what the other stream recorded before
+            assert event in used
+            assert log[used[event]][1] is not copies
+    assert ("synchronize", True, None) in log

@@ -1,0 +1,124 @@
+"""backend="cuda" on a GPU, against the CPU; skipped where there is none."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import movieembed as me
+from helpers import random_likes
+from movieembed._base.threads import serial_blas
+from movieembed.data.likes import Likes
+from movieembed.operators.cpu import CpuOperator
+from movieembed.operators.cuda import geometry
+from movieembed.operators.cuda.device import CudaDevice, cuda_device
+from movieembed.operators.cuda.operator import CudaOperator
+from movieembed.solvers import SOLVERS
+
+pytestmark = pytest.mark.gpu
+WIDTHS = (1, 5, 33, 64, 130)
+
+
+@pytest.fixture(scope="module")
+def gpu() -> CudaDevice:
+    try:
+        return cuda_device()
+    except (ImportError, RuntimeError) as error:
+        pytest.skip(str(error))
+
+
+def long_rows(weights: bool) -> sp.csr_array:
+    """More than a task's entries in a row, and more users than a block's threads."""
+    rng = np.random.default_rng(0)
+    there = rng.random((2000, 700)) < 0.9 * rng.random(700) ** 3
+    there[3] = True
+    there[:, 5] = True
+    return sp.csr_array(there * (rng.standard_normal(there.shape) if weights else 1.0))
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("weights", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_operator(dtype: Any, weights: bool, streamed: bool, gpu: CudaDevice) -> None:
+    device: Any = gpu
+    if streamed:
+        device = SimpleNamespace(
+            xp=gpu.xp, kernels=gpu.kernels, stager=gpu.stager, free_bytes=lambda: 1_000_000
+        )
+    for L in (long_rows(weights), random_likes(60, 20, 0.3, seed=1, weights=weights)):
+        there, here = CudaOperator(L, dtype, device), CpuOperator(L, dtype)
+        tol = 100 * float(np.finfo(dtype).eps)
+
+        def same(x: Any, y: Any, size: float = 1.0, tol: float = tol) -> None:
+            x = x if isinstance(x, np.ndarray | float) else there.to_host(x)  # noqa: B023
+            np.testing.assert_allclose(x, y, rtol=tol, atol=tol * (size + np.abs(y).max(initial=0)))
+
+        with serial_blas():
+            assert there.frobenius_squared == pytest.approx(here.frobenius_squared, rel=1e-6)
+            for k in WIDTHS:
+                V = np.random.default_rng(k).standard_normal((here.n_items, k)).astype(dtype)
+                A = there.asarray(V)
+                c = float(here.diagonal.max())
+                same(there.apply(A), here.apply(V), c)
+                same(there.gram(A), here.gram(V))
+                G, n = here.moments(V)
+                same(there.moments(A)[0], G)
+                same(there.row_dots(A, A), n)
+                same(there.column_dots(A, A), here.column_dots(V, V))
+                form = here.quadratic_form(V)
+                assert there.quadratic_form(A) == pytest.approx(form, abs=tol * c * float(n.sum()))
+                got, norm = there.masked_gradient(A, there.apply(A), G, there.row_dots(A, A))
+                expected, here_norm = here.masked_gradient(V, here.apply(V), G, n)
+                same(got, expected, c)
+                assert norm == pytest.approx(here_norm, rel=1e-4)
+                U = np.random.default_rng(k).standard_normal((here.n_users, k))
+                same(there.from_user_vectors(U), here.from_user_vectors(U))
+                twice = [there.to_host(there.apply(A)).tobytes() for _ in range(2)]
+                assert twice[0] == twice[1]
+            small = np.random.default_rng(1).standard_normal((here.n_items, 3))
+            assert there.exact_cost(small) == pytest.approx(here.exact_cost(small), rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_solvers(solver: str, dtype: str, small_likes: Likes, gpu: CudaDevice) -> None:
+    tol = 1e-8 if solver in ("eigen", "als", "lbfgs") else 1e-7
+    costs = [
+        me.MovieEmbedding(10, random_state=0, solver=solver, dtype=dtype, tol=tol, backend=backend)
+        .fit(small_likes)
+        .cost_
+        for backend in ("cuda", "cpu")
+    ]
+    assert costs[0] == pytest.approx(costs[1], rel=1e-6 if dtype == "float64" else 1e-5)
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_sums_and_top_k(weights: bool, gpu: CudaDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    cupyx_sparse = pytest.importorskip("cupyx.scipy.sparse")
+    for block in (1 << 28, 100_000):
+        monkeypatch.setattr(geometry, "BLOCK_BYTES", block)
+        for L in (long_rows(weights), random_likes(60, 20, 0.3, seed=1, weights=weights)):
+            there = cupyx_sparse.csr_matrix(sp.csr_matrix(L))
+            for k in (1, 10, 100, L.shape[1] + 1):
+                for x, y in zip(
+                    me.cooccurrence_top_k(there, k, return_sums=True),
+                    me.cooccurrence_top_k(L, k, return_sums=True),
+                    strict=True,
+                ):
+                    if weights and x.dtype == np.float64:
+                        np.testing.assert_allclose(x, y, rtol=1e-10, atol=1e-10)
+                    elif not weights:
+                        np.testing.assert_array_equal(x, y)
+
+
+def test_likes_on_the_gpu_stay_there(gpu: CudaDevice) -> None:
+    cupyx_sparse = pytest.importorskip("cupyx.scipy.sparse")
+    L = random_likes(300, 80, 0.2, seed=2)
+    here = me.MovieEmbedding(5, random_state=0).fit(L)
+    there = me.MovieEmbedding(5, random_state=0).fit(cupyx_sparse.csr_matrix(sp.csr_matrix(L)))
+    assert isinstance(there.embedding_, np.ndarray)
+    assert there.cost_ == pytest.approx(here.cost_, rel=1e-6)

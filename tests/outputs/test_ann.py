@@ -1,0 +1,76 @@
+"""Approximate indexes give the model's own lists, but for few misses."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import pytest
+
+import movieembed as me
+from movieembed.data.likes import Likes
+
+LIBRARIES = [name for name in ("usearch", "hnswlib", "faiss") if find_spec(name)]
+
+
+@pytest.fixture(scope="module")
+def model(small_likes: Likes) -> me.MovieEmbedding:
+    return me.MovieEmbedding(32, random_state=0, dtype="float32", tol=1e-5).fit(small_likes)
+
+
+def test_there_is_one_to_test() -> None:
+    assert "usearch" in LIBRARIES
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("method", ["cosine", "precision"])
+def test_recall(model: Any, small_likes: Likes, library: Any, method: Any) -> None:
+    index = me.AnnIndex(model, method, library=library)
+    rows = small_likes.matrix[:200]
+    queries = model.query_vectors(rows, method)
+    columns, scores = index.search(queries, 20)
+    products = queries @ model.item_vectors(method).T
+    silent = ~model.embedding_.any(axis=1)
+    products[:, silent] = -np.inf
+    exact = np.argsort(-products, axis=1)[:, :20]
+    spoken = queries.any(axis=1)
+    shared = [
+        len(np.intersect1d(a, b)) for a, b in zip(columns[spoken], exact[spoken], strict=True)
+    ]
+    assert np.mean(shared) > 0.97 * 20
+    at = np.take_along_axis(products, np.maximum(columns, 0), axis=1)
+    np.testing.assert_allclose(scores[spoken], at[spoken], rtol=1e-3, atol=1e-4)
+    assert not silent[columns[columns >= 0]].any()
+
+
+def test_vectors_rank_as_the_model_does(model: Any) -> None:
+    for method in ("cosine", "dot", "precision"):
+        scores = (model.query_vectors([1, 3114], method) @ model.item_vectors(method).T)[0]
+        scores[[list(model.items_).index(i) for i in (1, 3114)]] = -np.inf
+        scores[~model.embedding_.any(axis=1)] = -np.inf
+        best = np.argsort(-scores, kind="stable")[:10]
+        table = model.recommend([1, 3114], 10, method=method, refine=0)
+        assert table["item"].tolist() == model.items_[best].tolist()
+
+
+def test_an_index_of_nothing_and_wrong_queries() -> None:
+    with pytest.warns(UserWarning, match="nothing to learn"):
+        empty = me.MovieEmbedding(2, random_state=0).fit(np.eye(3))
+    columns, scores = me.AnnIndex(empty).search(np.ones((2, 2)), 3)
+    assert (columns == -1).all()
+    assert np.isneginf(scores).all()
+    with pytest.raises(ValueError, match=r"shape \(n, 2\)"):
+        me.AnnIndex(empty).search(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="library must be one of"):
+        me.AnnIndex(empty, library="annoy")
+
+
+def test_without_a_library(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("movieembed.outputs.ann.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install 'movieembed\[ann\]'"):
+        me.AnnIndex(model)
+    with pytest.raises(ImportError, match="pip install faiss-cpu"):
+        me.AnnIndex(model, library="faiss")
+    assert "movieembed.outputs.ann" in sys.modules

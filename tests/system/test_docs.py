@@ -1,0 +1,82 @@
+"""The documentation's code runs, and its reference lists every public name."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import movieembed
+from helpers import REPOSITORY
+from movieembed import evaluation
+from movieembed.outputs import loss_plots as plots
+from movieembed.outputs import plots as model_plots
+from movieembed.study import result as study
+
+DOCS = REPOSITORY / "docs"
+BENCH = DOCS.parent / "bench"
+
+
+def test_the_tutorial_runs(
+    tmp_path: Path, movielens_small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ml-latest-small").symlink_to(movielens_small.resolve(), target_is_directory=True)
+    text = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 6
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "tutorial.md", "exec"), names)
+    assert (tmp_path / "small.npz").exists()
+
+
+def test_the_page_on_clusters_runs(
+    tmp_path: Path,
+    ratings_movies: tuple[pd.DataFrame, pd.DataFrame],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.chdir(tmp_path)
+    Path("ratings").mkdir()
+    for i, rows in enumerate(np.array_split(np.arange(len(ratings_movies[0])), 3)):
+        ratings_movies[0].iloc[rows].to_parquet(f"ratings/{i}.parquet")
+    text = (DOCS / "cluster.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for block in blocks:
+        here = block.replace('"scheduler:8786"', "processes=False, dashboard_address=':0'")
+        exec(compile(here, "cluster.md", "exec"), names)
+    names["client"].close()
+    assert names["model"].converged_
+    written = pd.read_parquet("recommendations")
+    assert (written.groupby("user")["rank"].max() == 10).all()
+    assert not Path("fit.npz").exists()
+
+
+@pytest.mark.skipif(not BENCH.exists(), reason="the benches are not in an sdist")
+def test_the_plan_is_that_of_the_model() -> None:
+    text = (DOCS / "scaling.md").read_text(encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, str(BENCH / "dask_model.py"), "--plan"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.count("\n") == 6
+    assert run.stdout in text
+
+
+def test_the_reference_is_whole() -> None:
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\.\. auto\w+:: ([\w.]+)$", text, re.MULTILINE))
+    modules = (movieembed, evaluation, model_plots, plots, study)
+    public = {f"{module.__name__}.{name}" for module in modules for name in module.__all__}
+    assert listed == public

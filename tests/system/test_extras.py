@@ -1,0 +1,115 @@
+"""What needs a package that `pip install movieembed` leaves out names the extra that brings it."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import movieembed as me
+from helpers import REPOSITORY
+from movieembed import evaluation
+from movieembed.cli.commands import app
+from movieembed.outputs.map import maps
+
+PACKAGES = {
+    "ann": ("usearch", "hnswlib", "faiss"),
+    "cuda": ("cupy",),
+    "dask": ("distributed",),
+    "evaluation": ("implicit",),
+    "export": ("safetensors",),
+    "map": ("openTSNE",),
+}
+FOR_DEVELOPERS = {"cuda-check", "test", "docs", "lint", "bench"}
+
+FUNCTIONS: list[tuple[str, Callable[[Any, Path], object]]] = [
+    ("ann", lambda model, out: me.AnnIndex(model)),
+    ("ann", lambda model, out: me.AnnIndex(model, library="usearch")),
+    ("dask", lambda model, out: me.MovieEmbedding(2, backend="dask").fit(model.likes_)),
+    ("dask", lambda model, out: me.DistributedLikes.from_likes(me.Likes.from_matrix(model.likes_))),
+    ("dask", lambda model, out: me.DistributedLikes.from_ratings(out)),
+    ("cuda", lambda model, out: me.MovieEmbedding(2, backend="cuda").fit(model.likes_)),
+    ("evaluation", lambda model, out: evaluation.als(me.Likes.from_matrix(model.likes_))),
+    ("export", lambda model, out: me.export_safetensors(model, out / "v.safetensors")),
+    ("map", lambda model, out: me.layout(model, "tsne")),
+    ("map", lambda model, out: me.map_html(model, out / "map.html", method="tsne")),
+    ("map", lambda model, out: me.map_figure(model, method="tsne")),
+    ("map", lambda model, out: maps.save_figure(model, out / "map.png", method="tsne")),
+]
+COMMANDS = [
+    ("evaluation", "evaluate {data} --components 2 --baselines als"),
+    ("export", "export {model} --out {out}/v.safetensors"),
+    ("export", "export {model} --out {out}/v --format safetensors"),
+    ("map", "map {model} --out {out}/map.html --method tsne"),
+    ("map", "map {model} --out {out}/map.png --method tsne"),
+]
+
+
+@pytest.fixture(scope="module")
+def model() -> me.MovieEmbedding:
+    rng = np.random.default_rng(0)
+    matrix = (rng.random((30, 12)) < 0.4).astype(float)
+    return me.MovieEmbedding(2, random_state=0, keep_likes=True).fit(matrix)
+
+
+@pytest.fixture(autouse=True)
+def without_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden = {name for names in PACKAGES.values() for name in names}
+    loaded = {name for name in sys.modules if name.split(".")[0] in hidden}
+    for name in hidden | loaded:
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+def extras() -> dict[str, list[str]]:
+    text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)["project"]["optional-dependencies"]
+
+
+def test_every_extra_is_tested() -> None:
+    assert set(extras()) - FOR_DEVELOPERS == set(PACKAGES)
+    assert {extra for extra, _ in FUNCTIONS} == set(PACKAGES)
+    for extra, packages in PACKAGES.items():
+        assert extras()[extra][0].startswith(packages[0])
+
+
+@pytest.mark.parametrize(("extra", "call"), FUNCTIONS)
+def test_functions(
+    model: me.MovieEmbedding, tmp_path: Path, extra: str, call: Callable[[Any, Path], object]
+) -> None:
+    with pytest.raises(ImportError) as caught:
+        call(model, tmp_path)
+    (line,) = str(caught.value).splitlines()
+    assert f"pip install 'movieembed[{extra}]'" in line
+    assert PACKAGES[extra][0] in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("extra", "command"), COMMANDS)
+def test_commands(model: me.MovieEmbedding, tmp_path: Path, extra: str, command: str) -> None:
+    model.save(tmp_path / "model.npz")
+    data = tmp_path / "data.csv"
+    data.write_text("user,item\n" + "".join(f"{u},{i}\n" for u in range(9) for i in range(u, 9)))
+    out = tmp_path / "out"
+    out.mkdir()
+    words = command.format(data=data, model=tmp_path / "model.npz", out=out).split()
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("movieembed: error: ")
+    assert f"pip install 'movieembed[{extra}]'" in line
+    assert list(out.iterdir()) == []
+
+
+def test_the_rest_does_without(model: me.MovieEmbedding, tmp_path: Path) -> None:
+    me.map_html(model, tmp_path / "map.html")
+    me.export_parquet(model, tmp_path / "v.parquet")
+    me.write_report(model, tmp_path / "report.html")
+    assert len(list(tmp_path.iterdir())) == 3
+    np.testing.assert_array_equal(me.layout(model), me.layout(model, "pca"))

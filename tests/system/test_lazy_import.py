@@ -1,0 +1,104 @@
+"""Importing the package, and asking the command line for help, loads nothing heavy."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import movieembed as me
+
+HEAVY = (
+    *("matplotlib", "narwhals", "numpy", "pandas", "pooch", "pyarrow", "rapidfuzz", "requests"),
+    *("scipy", "sklearn", "threadpoolctl", "tqdm"),
+)
+
+
+def loaded_by(code: str, *arguments: object) -> set[str]:
+    """Names of the heavy packages that a fresh process has loaded at the end of `code`."""
+    code += f"\nimport sys; print('loaded', *sorted(set(sys.modules) & set({HEAVY})))"
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=True,
+    )
+    return set(ran.stdout.splitlines()[-1].split()[1:])
+
+
+COMMAND = """
+from movieembed.cli.commands import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+"""
+
+
+def test_the_package_alone_loads_nothing_heavy() -> None:
+    assert loaded_by("import movieembed; movieembed.__version__; dir(movieembed)") == set()
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--help",), ("fit", "--help"), ("export", "--help"), ("--version",)]
+)
+def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    assert loaded_by(COMMAND, *arguments) == set()
+
+
+def test_names_load_what_they_need() -> None:
+    assert loaded_by("import movieembed; movieembed.ItemIndex") == {"numpy"}
+    assert "sklearn" in loaded_by("from movieembed import MovieEmbedding")
+
+
+def test_a_fit_from_the_command_line_does_without_scikit_learn(tmp_path) -> None:
+    (tmp_path / "ratings.csv").write_text(
+        "userId,movieId,rating,timestamp\n1,1,5,0\n1,2,5,0\n2,1,4,0\n2,2,5,0\n"
+    )
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,A,x\n2,B,x\n")
+    model = tmp_path / "model.npz"
+    never = {"matplotlib", "narwhals", "pooch", "rapidfuzz", "requests", "sklearn"}
+    fit = ("fit", tmp_path, "--components", 1, "--out", model)
+    for arguments in (fit, ("similar", model, "A"), ("info", model), ("info", tmp_path)):
+        assert loaded_by(COMMAND, *arguments) & never == set()
+
+
+def test_every_public_name_is_there_and_listed() -> None:
+    assert set(me.__all__) <= set(dir(me))
+    assert set(me.__all__) == set(me._HOME)
+    for name in me.__all__:
+        value = getattr(me, name)
+        assert not isinstance(value, ModuleType)
+        assert getattr(importlib.import_module(f"movieembed.{me._HOME[name]}"), name) is value
+
+
+def test_a_name_that_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="module 'movieembed' has no attribute 'fit'"):
+        me.fit  # noqa: B018
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert me.__version__ == version("movieembed")
+
+
+def test_cooccurrence_is_the_function_whatever_was_imported_first() -> None:
+    for first in (
+        "import movieembed.cooccurrence",
+        "from movieembed.objective.cooccurrence import check_count",
+        "import movieembed.embedding",
+        "movieembed.cooccurrence",
+    ):
+        loaded_by(f"import movieembed\n{first}\nassert callable(movieembed.cooccurrence)")
+
+
+def test_classes_travel_to_workers_by_name(there_and_back: Callable[..., Any]) -> None:
+    assert there_and_back(me.MovieEmbedding) is me.MovieEmbedding
+    assert there_and_back(me.Likes) is me.Likes

@@ -1,0 +1,81 @@
+"""Every block of the README runs, and prints what the README says."""
+
+import doctest
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from helpers import REPOSITORY
+
+README = REPOSITORY / "README.md"
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = FENCE.findall(README.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory, movielens_small):
+    """A folder where ml-latest-small is already there, so that nothing is downloaded."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "ml-latest-small").symlink_to(movielens_small.resolve(), target_is_directory=True)
+    return folder
+
+
+def test_there_are_blocks():
+    assert {kind for kind, _ in BLOCKS} >= {"python", "console", "sh"}
+
+
+def test_python_blocks(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    session = "\n".join(text for kind, text in BLOCKS if kind == "python")
+    parsed = doctest.DocTestParser().get_doctest(session, {}, "README.md", str(README), 0)
+    assert len(parsed.examples) >= 10
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+    report: list[str] = []
+    runner.run(parsed, out=report.append)
+    assert runner.failures == 0, "".join(report)
+
+
+def transcripts():
+    for kind, text in BLOCKS:
+        if kind == "console":
+            for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+                command, _, output = part.partition("\n")
+                yield command, output
+
+
+def test_console_blocks(workplace):
+    """In order, for later commands use the files of earlier ones; only durations may differ."""
+    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+    seen = 0
+    for command, expected in transcripts():
+        words = shlex.split(command)
+        assert words[0] == "movieembed"
+        done = subprocess.run(
+            [sys.executable, "-m", "movieembed.cli", *words[1:]],
+            cwd=workplace,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        printed = done.stdout + done.stderr
+        assert lines(printed) == lines(expected), command
+        seen += 1
+    assert seen >= 3
+
+
+def lines(text):
+    """Lines without trailing space, with durations replaced."""
+    timeless = re.sub(r"^seconds .*$", "seconds", text.strip(), flags=re.MULTILINE)
+    return [line.rstrip() for line in timeless.splitlines()]
+
+
+def test_sh_blocks_name_real_commands():
+    """The set-up commands: what they install is this project, what they run exists."""
+    text = "\n".join(text for kind, text in BLOCKS if kind == "sh")
+    assert "pip install ." in text
+    assert "pytest" in text
