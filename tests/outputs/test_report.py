@@ -18,7 +18,7 @@ import movieembed as me
 from movieembed.cli.commands import app
 from movieembed.outputs import plots as model_plots
 from movieembed.outputs.report import _well_known
-from movieembed.study.result import run_study
+from movieembed.study import run_study, save_study
 
 mpl.use("Agg")
 EVIL = "</script><script>alert('$x')</script> & <b>Co</b>"
@@ -102,7 +102,7 @@ def test_a_study_is_taken_over(model: Any, tmp_path: Path) -> None:
 def test_a_real_study_is_taken_over(model: Any, tmp_path: Path) -> None:
     likes = me.Likes.from_matrix(model.likes_)
     study = run_study(likes, components=(2,), iterations=20, films=[0], progress=False)
-    study.save(tmp_path / "study")
+    save_study(study, tmp_path / "study")
     me.write_report(model, tmp_path / "r.html", study=tmp_path / "study")
     words = Page((tmp_path / "r.html").read_text(encoding="utf-8")).words
     assert f"All {len(study.costs)} runs" in words

@@ -576,7 +576,7 @@ def study(
     $ movieembed study ml-latest-small --out study/
     $ movieembed study ml-latest-small --out study/ --no-wide --film Heat
     """
-    from movieembed.study.result import run_study
+    from movieembed.study import run_study, save_study, study_answer
 
     _console.make_out_folder(out)
     widths = [support.as_width(part) for part in components.split(",")]
@@ -597,7 +597,8 @@ def study(
         random_state=seed,
         n_jobs=jobs,
     )
-    files = result.save(out)
+    files = save_study(result, out)
+    answer = study_answer(result)
     if as_json:
         _console.print_json(
             {
@@ -609,13 +610,13 @@ def study(
                 "optima": support.records(result.optima),
                 "costs": support.records(result.costs),
                 "overlap": support.records(result.overlap),
-                "answer": result.answer,
+                "answer": answer,
             }
         )
         return
     for note in result.notes:
         _console.complain("note", note)
-    _console.print_markdown(result.answer)
+    _console.print_markdown(answer)
     _console.print_lines(["", f"saved {', '.join(file.name for file in files)} in {out}"])
 
 
