@@ -20,7 +20,7 @@ def made_up(n_items=40, titles=None, seed=0):
     side = np.arange(n_items) % 2 == 0
     chance = np.where(taste == side, 0.4, 0.05)
     likes = (rng.random((90, n_items)) < chance).astype(float)
-    likes[:, -1] = 0  # an item without a vector
+    likes[:, -1] = 0  # an unembedded item
     if titles is None:
         titles = [f"Film {i} ({1950 + i})" for i in range(n_items)]
     return me.Likes.from_matrix(likes, items=np.arange(n_items) + 100, titles=titles)

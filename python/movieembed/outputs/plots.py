@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from movieembed.model.embedding import Embedding
 from movieembed.outputs.style import BLUE, new_axes, not_a_formula
-
-if TYPE_CHECKING:
-    from movieembed.model.embedding import Embedding
 
 __all__ = [
     "plot_cost_against_components",

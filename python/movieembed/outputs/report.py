@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -22,14 +22,12 @@ from numpy.typing import NDArray
 from movieembed._base.atomic_file import replacing
 from movieembed._version import __version__
 from movieembed.data.items import ItemIndex
+from movieembed.data.likes import Likes
+from movieembed.model.embedding import Embedding
 from movieembed.model.fitted_items import with_vector
 from movieembed.outputs.loss_plots import plot_loss
 from movieembed.outputs.plots import plot_neighbors, plot_spectrum
 from movieembed.outputs.style import BLUE, FONTS, optimizer_name
-
-if TYPE_CHECKING:
-    from movieembed.data.likes import Likes
-    from movieembed.model.embedding import Embedding
 
 __all__ = ["write_report"]
 
@@ -78,7 +76,7 @@ def write_report(
     NotFittedError
         Before `fit`.
     ItemNotFoundError, AmbiguousTitleError, ItemWithoutLikesError
-        When an item cannot be found or has no vector.
+        When an item cannot be found or is unembedded.
     FileNotFoundError
         When the study's folder lacks its files.
     OSError

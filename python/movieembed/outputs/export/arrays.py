@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed.data.likes import Likes
+from movieembed.model.embedding import Embedding
+from movieembed.objective.cooccurrence import cooccurrence
 from movieembed.outputs.export.chosen import check_path, choose, encodable, new_file, uniform
-
-if TYPE_CHECKING:
-    import scipy.sparse as sp
-
-    from movieembed.data.likes import Likes
-    from movieembed.model.embedding import Embedding
 
 
 def export_numpy(
@@ -171,8 +169,6 @@ def export_cooccurrence(
            [2, 0, 1],
            [1, 1, 0]])
     """
-    from movieembed.objective.cooccurrence import cooccurrence
-
     checked = _as_likes(likes)
     labels = _labels(items=uniform(checked.items, "items"), titles=encodable(checked.titles))
     check_path(path)  # before the work
@@ -202,9 +198,6 @@ def _append_arrays(path: Path, arrays: dict[str, NDArray[Any]], mode: Literal["w
 
 def _as_likes(likes: Any) -> Likes:
     """Likes as they are, of a matrix, or those that a fitted model kept."""
-    from movieembed.data.likes import Likes
-    from movieembed.model.embedding import Embedding
-
     if isinstance(likes, Likes):
         return likes
     if not isinstance(likes, Embedding):
@@ -219,8 +212,6 @@ def _write_sparse(
     matrix: sp.csr_array, labels: dict[str, NDArray[Any]], path: str | os.PathLike[str]
 ) -> None:
     """Write what SciPy's load_npz reads, with labels of rows and columns beside it."""
-    import scipy.sparse as sp
-
     with new_file(path) as temporary:
         with temporary.open("wb") as file:
             sp.save_npz(file, matrix)

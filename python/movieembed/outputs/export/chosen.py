@@ -8,16 +8,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from movieembed._base.atomic_file import replacing
+from movieembed.model.embedding import Embedding
 from movieembed.model.fitted_items import with_vector
-
-if TYPE_CHECKING:
-    from movieembed.model.embedding import Embedding
 
 
 @dataclass(frozen=True)

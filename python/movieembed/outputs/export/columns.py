@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from movieembed._version import __version__
+from movieembed.model.embedding import Embedding
 from movieembed.outputs.export.chosen import Chosen, choose, new_file, uniform
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from movieembed.model.embedding import Embedding
 
 # safetensors refuses a header of more than 100 MB, with an error that does not say what to do.
 MOST_HEADER_BYTES = 99_000_000

@@ -7,14 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from movieembed.model.embedding import Embedding
 from movieembed.outputs.export.chosen import Chosen, as_texts, check_distinct, choose, new_file
-
-if TYPE_CHECKING:
-    from movieembed.model.embedding import Embedding
 
 PROJECTOR_COLUMNS = ("title", "item", "likes")
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")

@@ -6,15 +6,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed.model.embedding import Embedding
 from movieembed.outputs.map.layout import Method, arranged, nearest, shown_items, unit_vectors
-
-if TYPE_CHECKING:
-    from movieembed.model.embedding import Embedding
 
 YEAR = re.compile(r"\s*\((\d{4})(?:[-\u2013]\d{0,4})?\)\s*$")
 NO_GENRE = ("", "(no genres listed)")
@@ -34,7 +32,7 @@ class Content(NamedTuple):
     years: NDArray[np.int64]  # 0 where unknown
     likes: NDArray[np.int64]
     neighbours: NDArray[np.int64]  # rows of the map, -1 where there are no more
-    genres: list[str] | None  # those of most items first
+    genres: list[str]  # those of most items first
     genres_of: list[tuple[int, ...]]  # each item's, the rarest that has a colour first
 
 
@@ -55,7 +53,7 @@ def content_of(
     if positions is not None:
         positions = _checked_positions(positions, n_items)
         shown = shown[~np.isnan(positions[shown]).any(axis=1)]
-    listed = None if genres is None else split_genres(genres, n_items)
+    listed = [[]] * n_items if genres is None else split_genres(genres, n_items)
     if not len(shown):
         raise ValueError(
             "there is nothing to draw: no item has a vector"
@@ -66,14 +64,12 @@ def content_of(
     neighbours = np.empty((len(shown), 0), dtype=np.int64)
     if n_neighbors:
         neighbours = nearest(U, n_neighbors, n_jobs)[0]
-    names, of = _numbered([] if listed is None else [listed[column] for column in shown])
     return Content(
         _within_one(xy),
         *_titles_and_years(model, shown),
         model.item_counts_[shown],
         neighbours,
-        names,
-        of or [()] * len(shown),
+        *_numbered([listed[column] for column in shown]),
     )
 
 
@@ -153,15 +149,13 @@ def _titles_and_years(
     return titles, years
 
 
-def _numbered(listed: list[list[str]]) -> tuple[list[str] | None, list[tuple[int, ...]]]:
+def _numbered(listed: list[list[str]]) -> tuple[list[str], list[tuple[int, ...]]]:
     """Names of genres by falling number of items, and each item's genres as numbers.
 
     First comes the one that tells most: of "Comedy, Animation", which is a comedy like thousands,
     that it is animated.
     """
     counts = Counter(name for names in listed for name in names)
-    if not counts:
-        return None, [()] * len(listed)
     order = sorted(counts, key=lambda name: (-counts[name], name))
     place = {name: k for k, name in enumerate(order)}
     of = []

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movieembed._base.atomic_file import replacing
+from movieembed.model.embedding import Embedding
 from movieembed.outputs.map.content import COLOURS, OTHER, Content, content_of
 from movieembed.outputs.map.layout import Method
 from movieembed.outputs.style import not_a_formula
@@ -18,8 +19,6 @@ from movieembed.outputs.style import not_a_formula
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from movieembed.model.embedding import Embedding
 
 __all__ = ["map_figure"]
 
@@ -118,7 +117,7 @@ def _draw_points(ax: Axes, content: Content, order: NDArray[np.intp]) -> None:
     x, y = content.xy[order].T
     weight = _weights(content.likes)[order]
     dots: dict[str, Any] = {"s": 4 + 120 * weight**2, "alpha": 0.75, "linewidths": 0}
-    if content.genres is None:
+    if not content.genres:
         ax.scatter(x, y, c=weight, cmap="viridis", **dots)
         return
     # The first genre of an item is one that has a colour, if any of its genres has.

@@ -6,7 +6,7 @@ Why these two methods, and why t-SNE comes from openTSNE, is told in docs/map.md
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,11 +16,9 @@ import movieembed._core as _core
 from movieembed._base.progress import tqdm
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_integer
+from movieembed.model.embedding import Embedding
 from movieembed.model.fitted_items import with_vector
 from movieembed.model.neighbors import top_k_neighbors, unit_rows
-
-if TYPE_CHECKING:
-    from movieembed.model.embedding import Embedding
 
 __all__ = ["layout"]
 

@@ -14,17 +14,15 @@ import re
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from movieembed._base.atomic_file import replacing
 from movieembed._base.validation import check_count
+from movieembed.model.embedding import Embedding
 from movieembed.outputs.map.content import COLOURS, OTHER, Content, content_of
 from movieembed.outputs.map.layout import Method
-
-if TYPE_CHECKING:
-    from movieembed.model.embedding import Embedding
 
 __all__ = ["map_html"]
 
@@ -135,7 +133,7 @@ def packed(content: Content, heading: str) -> str:
     header = {
         "heading": heading,
         "titles": content.titles,
-        "genres": content.genres or [],
+        "genres": content.genres,
         "combinations": list(combinations),
         "colours": COLOURS,
         "other": OTHER,
