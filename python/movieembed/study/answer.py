@@ -199,10 +199,8 @@ def learning_rates(narrow: pd.DataFrame) -> str:
     # The rate that came nearest, for each optimiser and d, tells which side of it others are on.
     best = kept.drop_duplicates(["components", "optimizer"])
     sides = away.merge(best, on=["components", "optimizer"], suffixes=("", "_best"))
-    small, large = (
-        sides[sides["rate"] < sides["rate_best"]],
-        sides[sides["rate"] > sides["rate_best"]],
-    )
+    small = sides[sides["rate"] < sides["rate_best"]]
+    large = sides[sides["rate"] > sides["rate_best"]]
     parts = [
         f"{names(table)} {text}"
         for table, text in (
