@@ -22,13 +22,16 @@ def describe(error: BaseException, options: Mapping[str, str]) -> str:
         name = "" if error.filename is None else f"{error.filename}: "
         return one_line(f"{name}{error.strerror}")
     message = error.args[0] if error.args else ""
-    parameter = getattr(error, "parameter", "")
     if isinstance(message, Message):
-        text = message.spelled(lambda named: spelled(named, options))
+        text = message.spelled(lambda parameter: spelled(parameter, options))
     else:
         text = str(error)
-        if parameter and text.startswith(parameter):
-            text = options.get(parameter, parameter) + text[len(parameter) :]
+        parameter = getattr(error, "parameter", "")
+        if option := options.get(parameter):
+            if text.startswith(f"{parameter} "):
+                text = option + text.removeprefix(parameter)
+            text = text.replace(f"{parameter}=...", f"{option} COLUMN")
+            text = text.replace(f"{parameter}=", f"{option} ")
     if isinstance(error, MemoryError):
         text = f"not enough memory. {text}".rstrip(". ")
     return one_line(text) or type(error).__name__
