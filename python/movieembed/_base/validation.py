@@ -244,19 +244,23 @@ def check_embedding(V: Any, n_items: int, name: str = "V") -> NDArray[Any]:
     def refuse(what: str) -> NoReturn:
         raise ParameterError(f"{name} {what}", name)
 
-    V = np.asarray(V)
-    if V.dtype.kind not in "fiu" or V.dtype.itemsize > 8:
-        raise ParameterTypeError(f"{name} must be an array of real numbers, not {V.dtype}", name)
-    if V.ndim != 2:
-        refuse(f"must have two dimensions (items x components), not {V.ndim}")
-    if len(V) != n_items:
+    array: NDArray[Any] = np.asarray(V)
+    if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
+        raise ParameterTypeError(
+            f"{name} must be an array of real numbers, not {array.dtype}", name
+        )
+    if array.ndim != 2:
+        refuse(f"must have two dimensions (items x components), not {array.ndim}")
+    if len(array) != n_items:
         hint = f"; it looks transposed: one row an item is expected, pass {name}.T"
-        refuse(f"has {len(V)} rows for {n_items} items{hint if V.shape[1] == n_items else ''}")
-    dtype = np.float32 if V.dtype == np.float32 else np.float64
-    V = np.require(V, dtype=dtype, requirements=["C", "A"])
-    if not np.isfinite(V).all():
+        refuse(
+            f"has {len(array)} rows for {n_items} items{hint if array.shape[1] == n_items else ''}"
+        )
+    dtype = np.float32 if array.dtype == np.float32 else np.float64
+    array = np.require(array, dtype=dtype, requirements=["C", "A"])
+    if not np.isfinite(array).all():
         refuse("holds NaN or infinity")
-    return V
+    return array
 
 
 def as_generator(random_state: Any) -> np.random.Generator:

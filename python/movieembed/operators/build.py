@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import holds_ones
 from movieembed._base.gpu_arrays import is_on_gpu
 from movieembed._base.message import Message, Parameter
 from movieembed.data.distributed.likes import DistributedLikes
@@ -115,7 +116,7 @@ def scaled(
     roots = weighting.user_roots(likes.matrix)
     scale = weighting.item_scale(likes.matrix, roots)
     matrix = weighting.scaled(likes.matrix, roots, scale)
-    ones = bool((matrix.data == 1).all())
+    ones = holds_ones(matrix.data)
     squares: NDArray[Any] = np.bincount(
         matrix.indices,
         weights=None if ones else matrix.data.astype(np.float64) ** 2,
