@@ -71,7 +71,8 @@ def map_(
     $ movieembed map small.npz --out map.png --method pca --min-likes 20
     """
     from movieembed.model.embedding import Embedding
-    from movieembed.outputs.map.maps import PICTURES, map_html, save_figure
+    from movieembed.outputs.map.figure import PICTURES, save_figure
+    from movieembed.outputs.map.page import map_html
 
     console.check_out_file(out)
     kind = out.suffix.lower()
