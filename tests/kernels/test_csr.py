@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import movieembed._core as _core
-from kernel_cases import 
+from helpers import misaligned
+
 INDPTR, COLUMNS, VALUES = np.array([0, 2, 2, 4]), np.array([0, 3, 1, 2]), np.arange(1.0, 5.0)
 
 

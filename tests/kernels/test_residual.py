@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 import movieembed._core as _core
-from helpers import dense_cooccurrence
+from helpers import dense_cooccurrence, misaligned, read_only
 from kernel_cases import (
     FLOATS,
     INDICES,
@@ -17,9 +17,9 @@ from kernel_cases import (
     LT34,
     THREADS,
     matrices,
-        pair,
+    pair,
     ranges,
-        signed_integers,
+    signed_integers,
 )
 
 

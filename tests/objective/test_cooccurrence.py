@@ -15,7 +15,7 @@ from helpers import dense_cooccurrence, random_likes, top_k_reference
 from movieembed.data.likes import Likes
 
 # The package has a function of the same name.
-module = importlib.import_module("movieembed.cooccurrence")
+module = importlib.import_module("movieembed.objective.cooccurrence")
 
 
 SHAPES = [
