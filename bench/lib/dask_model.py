@@ -1,7 +1,7 @@
 """Does the model of docs/scaling.md hold on 1, 2 and 4 workers of this machine?
 
-    python bench/dask_model.py [--data FOLDER OF ml-32m]
-    python bench/dask_model.py --plan       # the table of docs/scaling.md: arithmetic alone
+    python -m bench.lib.dask_model [--data FOLDER OF ml-32m]
+    python -m bench.lib.dask_model --plan       # the table of docs/scaling.md: arithmetic alone
 
 A product of 16 million likes with 80 columns is timed whole; with a task that returns V instead of
 multiplying, which leaves what is moved; and the kernel alone, on all workers at once.
@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-import floor
 import movieembed as me
-from harness import parser
+from bench.lib import floor
+from bench.lib.harness import parser
+from bench.lib.twin import LIKED, ratings_files
 from movieembed.operators.dask.operator import DaskOperator
 from movieembed.operators.weighting import Weighting
-from twin import LIKED, ratings_files
 
 COLUMNS = 80
 RUNS = 7

@@ -1,7 +1,7 @@
 """Interleaved, checked and honest timing of a few contenders, printed as one Markdown table.
 
-A bench script states its question and its prediction, builds a list of :class:`Question`, and hands
-it to :func:`run_questions`. For each question the harness
+Each bench states its question and its prediction, builds a list of :class:`Question`, and hands it
+to :func:`run_questions`. For each question the harness
 
 1. checks the contenders' results against each other in full, before anything is timed;
 2. times them in rounds that alternate their order, an even number of them, so that a drift of the
@@ -33,7 +33,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-import floor
+from bench.lib import floor
 
 # Idle threads of BLAS and of OpenMP, which others use, spin for some tens of milliseconds before
 # they sleep; a contender starts after its predecessor's have.
@@ -208,7 +208,7 @@ DEFAULT = "../shared/data/ml-latest-small beside the repository"
 
 def data_folder(given: str | None) -> Path:
     """The MovieLens folder: the argument, the environment's, or one beside the repository."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     where = given or os.environ.get("MOVIEEMBED_DATA")
     folder = Path(where) if where else root.parent / "shared" / "data" / "ml-latest-small"
     if not folder.exists():
@@ -277,17 +277,6 @@ def measure(args: argparse.Namespace, question: Question, rates: floor.Rates) ->
     return rows
 
 
-def child(script: str, arguments: Sequence[str], env: dict[str, str] | None = None) -> Any:
-    """What a fresh Python process running a script of this folder prints last, as JSON."""
-    command = [sys.executable, str(Path(__file__).parent / script), *arguments]
-    done = subprocess.run(
-        command, env={**os.environ, **(env or {})}, stdout=subprocess.PIPE, text=True, check=False
-    )
-    if done.returncode:
-        sys.exit(f"{script} {' '.join(arguments)} failed with code {done.returncode}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
-
-
 def peak_in_child(args: argparse.Namespace, question: str, contender: str) -> str:
     """Peak memory of one run in a fresh process, and what the run added to it.
 
@@ -297,7 +286,13 @@ def peak_in_child(args: argparse.Namespace, question: str, contender: str) -> st
     arguments += ["--carried", json.dumps(args.carried)]
     if args.data:
         arguments += ["--data", args.data]
-    before, after = child(Path(sys.argv[0]).name, arguments)
+    running = sys.modules["__main__"].__spec__
+    assert running is not None, "a bench runs as a module: python -m bench.questions.NAME"
+    command = [sys.executable, "-m", running.name, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(command[1:])} failed with code {done.returncode}")
+    before, after = json.loads(done.stdout.strip().splitlines()[-1])
     return f"{after / 1e6:,.0f} MB (+{(after - before) / 1e6:,.0f})"
 
 

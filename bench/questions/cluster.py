@@ -1,6 +1,6 @@
 """What do Dask workers on this machine cost, and how much memory does each take?
 
-    python bench/bench_dask.py [--data FOLDER OF ml-32m]
+    python -m bench.questions.cluster [--data FOLDER OF ml-32m]
 
 16 million likes in 16 Parquet files: read and fitted by this process with two threads, and by two
 workers with one thread each and 2 GB, which Dask ends when they go beyond. The workers' peak is
@@ -20,8 +20,8 @@ from typing import Any
 import pandas as pd
 
 import movieembed as me
-from harness import Contender, Question, available, memory, parser, run_questions
-from twin import LIKED, ratings_files
+from bench.lib.harness import Contender, Question, available, memory, parser, run_questions
+from bench.lib.twin import LIKED, ratings_files
 
 N_WORKERS = 2
 LIMIT = "2GB"
@@ -30,7 +30,7 @@ LIMIT = "2GB"
 def main() -> None:
     args = parser(__doc__).parse_args()
     if available("distributed"):
-        raise SystemExit("bench_dask needs distributed: pip install 'movieembed[dask]'")
+        raise SystemExit("this bench needs distributed: pip install 'movieembed[dask]'")
     import distributed
 
     # First of all, so that no worker begins as a copy of this process.

@@ -1,4 +1,4 @@
-// One kernel, once, with one thread: what bench/instructions.py counts the instructions of.
+// One kernel, once, with one thread: what instructions.py counts the instructions of.
 //
 //     instructions KERNEL      prints the units of work that the kernel did
 //     instructions             prints the kernels

@@ -1,6 +1,6 @@
 """What happens at the size of MovieLens 32M, with 16 million likes?
 
-    python bench/bench_scale.py [--data FOLDER]
+    python -m bench.questions.scale [--data FOLDER]
 
 On the folder of ml-32m, or without --data on the seeded twin with its sizes and skew, which is
 drawn once (half a minute, kept in a temporary folder).
@@ -34,11 +34,11 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 import movieembed as me
-from floor import cores
-from harness import Contender, Question, available, loadable, parser, run_questions
+from bench.lib.floor import cores
+from bench.lib.harness import Contender, Question, available, loadable, parser, run_questions
+from bench.lib.twin import LIKED, large_likes, ratings_folder
 from movieembed.model.neighbors import top_k_neighbors
 from movieembed.operators.cpu import CpuOperator
-from twin import LIKED, large_likes, ratings_folder
 
 D = 64
 TOP = 100
@@ -48,6 +48,25 @@ BARE = "movieembed, lambda given"
 TARGET = 1e-4
 
 
+def torch_product(L: sp.csr_array, Lt: sp.csr_array, V: np.ndarray) -> Any:
+    """PyTorch's two products, as a function of nothing."""
+    import torch
+
+    torch.set_num_threads(cores())
+    parts = []
+    for A in (L, Lt):
+        parts.append(
+            torch.sparse_csr_tensor(
+                torch.from_numpy(A.indptr.astype(np.int64)),
+                torch.from_numpy(A.indices.astype(np.int64)),
+                torch.from_numpy(A.data),
+                size=A.shape,
+            )
+        )
+    dense = torch.from_numpy(V)
+    return lambda: (parts[1] @ (parts[0] @ dense)).numpy()
+
+
 def product(L: sp.csr_array) -> Question:
     op = CpuOperator(L, np.float32)
     V = np.random.default_rng(0).standard_normal((L.shape[1], D)).astype(np.float32)
@@ -55,23 +74,6 @@ def product(L: sp.csr_array) -> Question:
     c = np.bincount(L.indices, weights=L.data.astype(np.float64) ** 2, minlength=L.shape[1])
     L32 = L.astype(np.float32)
     Lt = L32.T.tocsr()
-
-    def torch_way() -> Any:
-        import torch
-
-        torch.set_num_threads(cores())
-        parts = []
-        for A in (L32, Lt):
-            parts.append(
-                torch.sparse_csr_tensor(
-                    torch.from_numpy(A.indptr.astype(np.int64)),
-                    torch.from_numpy(A.indices.astype(np.int64)),
-                    torch.from_numpy(A.data),
-                    size=A.shape,
-                )
-            )
-        dense = torch.from_numpy(V)
-        return lambda: (parts[1] @ (parts[0] @ dense)).numpy()
 
     def mkl_way() -> Any:
         from sparse_dot_mkl import dot_product_mkl
@@ -104,7 +106,7 @@ def product(L: sp.csr_array) -> Question:
         Contender("SciPy L.T @ (L @ V)", lambda: Lt @ (L32 @ V), **work),
     ]
     for name, package, make in (
-        (f"PyTorch sparse CSR, {cores()} threads", "torch", torch_way),
+        (f"PyTorch sparse CSR, {cores()} threads", "torch", lambda: torch_product(L32, Lt, V)),
         ("MKL (sparse_dot_mkl)", "sparse_dot_mkl", mkl_way),
     ):
         missing = loadable(package)

@@ -1,6 +1,6 @@
 """How good are the recommendations and the neighbours, beside the best of others?
 
-    python bench/bench_recommend.py [--data FOLDER | --table FILE] [--seeds N] [--strong]
+    python -m bench.questions.recommend [--data FOLDER | --table FILE] [--seeds N] [--strong]
 
 On random splits, a fifth of each user's likes held out (with --strong: whole users, after Liang et
 al. 2018), every method tuned on a validation part of the rest and then fitted on all of it:
@@ -32,9 +32,9 @@ import pandas as pd
 import scipy.linalg  # noqa: F401  (its BLAS must be there when threads are limited)
 import scipy.sparse as sp
 
-import floor
 import movieembed as me
-from harness import available, data_folder
+from bench.lib import floor
+from bench.lib.harness import available, data_folder
 from movieembed import evaluation as ev
 from movieembed.cli.comparison import best_of
 from movieembed.model.neighbors import top_k_neighbors

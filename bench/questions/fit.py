@@ -1,6 +1,6 @@
 """How long from likes in memory to within 1e-6 of the optimum of the masked cost?
 
-    python bench/bench_fit.py --data FOLDER
+    python -m bench.questions.fit --data FOLDER
 
 At d = 10, 50 and 300, against
 
@@ -30,8 +30,8 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 import movieembed as me
-from floor import cores
-from harness import Contender, Question, available, load_likes, parser, run_questions
+from bench.lib.floor import cores
+from bench.lib.harness import Contender, Question, available, load_likes, parser, run_questions
 from movieembed._base.threads import serial_blas
 from movieembed.operators.cpu import CpuOperator, without_idle
 from movieembed.solvers import solve

@@ -1,6 +1,6 @@
 """What does a GPU bring, against two cores of the same machine?
 
-    python bench/bench_gpu.py [--data FOLDER]
+    python -m bench.questions.gpu [--data FOLDER]
 
 On the folder of ml-32m, or without --data on the seeded twin with its sizes and skew (twin.py).
 Without a GPU and CuPy it says so and ends with status 1.
@@ -33,12 +33,12 @@ import numpy as np
 import scipy.sparse as sp
 
 import movieembed as me
-from harness import Contender, Question, available, parser, run_questions
+from bench.lib.harness import Contender, Question, available, parser, run_questions
+from bench.lib.twin import large_likes
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.cuda.device import cuda_device
 from movieembed.operators.cuda.operator import CudaOperator
 from movieembed.operators.cuda.statistics import row_statistics
-from twin import large_likes
 
 CORES = 2
 DIMENSIONS = (10, 64)

@@ -1,8 +1,8 @@
 """Do the kernels still take as many instructions a unit of work as recorded?
 
-    python bench/instructions.py [--record]
+    python bench/guards/instructions.py [--record]
 
-Builds bench/instructions.cpp and runs each kernel in it once under valgrind's callgrind, which
+Builds instructions.cpp and runs each kernel in it once under valgrind's callgrind, which
 counts what one thread executes in the kernel itself, BLAS left out: a number that no other load on
 the machine changes. Fails when a kernel takes over a tenth more than instructions.json has; another
 compiler than the one named there may differ by half. `--record` writes that file anew, for a change
@@ -31,7 +31,7 @@ def build(folder: Path) -> tuple[Path, str]:
     """The program, and its compiler's name and major version."""
     options = ["-DMOVIEEMBED_PYTHON=OFF", "-DMOVIEEMBED_DRIVERS=ON", "-DCMAKE_BUILD_TYPE=Release"]
     for command in (
-        ["cmake", "-S", str(HERE.parent), "-B", str(folder), *options],
+        ["cmake", "-S", str(HERE.parents[1]), "-B", str(folder), *options],
         ["cmake", "--build", str(folder), "--target", "instructions", "--parallel", "2"],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,6 +1,6 @@
 """How long does XV = L'(LV) - diag(c) V take at d = 64?
 
-    python bench/bench_kernels.py --data FOLDER
+    python -m bench.questions.product --data FOLDER
 
 The likes of MovieLens small, and a seeded synthetic matrix of a million likes with lognormal
 activity and popularity, against SciPy's two products `L.T @ (L @ V)`, which get L' as their own CSR
@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from floor import cores
-from harness import Contender, Question, load_likes, parser, run_questions
+from bench.lib.floor import cores
+from bench.lib.harness import Contender, Question, load_likes, parser, run_questions
 from movieembed.operators.cpu import CpuOperator
 
 D = 64

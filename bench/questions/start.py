@@ -1,6 +1,6 @@
 """How long does the whole command take, process start included?
 
-    python bench/bench_start.py --data FOLDER
+    python -m bench.questions.start --data FOLDER
 
 `movieembed fit FOLDER --components 50` against the imports that any such script pays for:
 `python -c "import numpy, scipy.sparse, pandas"`.
@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from harness import Contender, Question, data_folder, parser, run_questions
+from bench.lib.harness import Contender, Question, data_folder, parser, run_questions
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """What can this machine do at most? Rates of BLAS and of copying, to divide the benches by.
 
-    python bench/floor.py
+    python -m bench.lib.floor
 
 A product of two square matrices in each precision with all usable cores, and the copy of an array
 much larger than the caches, by one thread and by all. A kernel's floor is the longer of its flops

@@ -1,6 +1,6 @@
 """How long does the exact co-occurrence matrix take, and its k largest entries a row?
 
-    python bench/bench_cooccurrence.py --data FOLDER
+    python -m bench.questions.cooccurrence --data FOLDER
 
 X = L'L off its diagonal, all of it, against SciPy's `L.T @ L` in float32 and int32. SciPy gets its
 own CSR of L' beforehand, may keep the diagonal and leave the columns of a row unsorted; the package
@@ -22,14 +22,47 @@ import numpy as np
 import scipy.sparse as sp
 
 import movieembed as me
-from floor import cores
-from harness import Contender, Question, available, load_likes, loadable, parser, run_questions
+from bench.lib.floor import cores
+from bench.lib.harness import (
+    Contender,
+    Question,
+    available,
+    load_likes,
+    loadable,
+    parser,
+    run_questions,
+)
 
 
 def multiply_adds(likes: me.Likes) -> float:
     """Of L'L: the sum over users of (number of likes)^2."""
     lengths = np.diff(likes.matrix.indptr).astype(np.float64)
     return float(lengths @ lengths)
+
+
+def described(X: Any) -> str:
+    return f"{X.nnz:,} entries, {X.data.dtype}, indices {X.indices.dtype}"
+
+
+def check_same_matrix(results: dict[str, Any]) -> None:
+    """Every matrix against the first, entry by entry, off the diagonal."""
+    (_, first), *others = results.items()
+    assert first.has_canonical_format
+    assert first.diagonal().sum() == 0
+    for name, other in others:
+        other = sp.csr_array(other).astype(np.int64)
+        if "upper triangle" in name:
+            other = sp.csr_array(sp.triu(other, 1) + sp.triu(other, 1).T)
+        other.setdiag(0)
+        other.eliminate_zeros()
+        other.sort_indices()
+        same = (
+            np.array_equal(first.indptr, other.indptr)
+            and np.array_equal(first.indices, other.indices)
+            and np.array_equal(first.data, other.data)
+        )
+        if not same:
+            raise RuntimeError(f"X of {name} is another matrix")
 
 
 def matrix_question(likes: me.Likes) -> Question:
@@ -44,28 +77,6 @@ def matrix_question(likes: me.Likes) -> Question:
             runs=3,
             note=described,
         )
-
-    def described(X: Any) -> str:
-        return f"{X.nnz:,} entries, {X.data.dtype}, indices {X.indices.dtype}"
-
-    def check(results: dict[str, Any]) -> None:
-        (_, first), *others = results.items()
-        assert first.has_canonical_format
-        assert first.diagonal().sum() == 0
-        for name, other in others:
-            other = sp.csr_array(other).astype(np.int64)
-            if "upper triangle" in name:
-                other = sp.csr_array(sp.triu(other, 1) + sp.triu(other, 1).T)
-            other.setdiag(0)
-            other.eliminate_zeros()
-            other.sort_indices()
-            same = (
-                np.array_equal(first.indptr, other.indptr)
-                and np.array_equal(first.indices, other.indices)
-                and np.array_equal(first.data, other.data)
-            )
-            if not same:
-                raise RuntimeError(f"X of {name} is another matrix")
 
     flops = 2 * multiply_adds(likes)
     entries = me.cooccurrence(likes).nnz
@@ -116,7 +127,7 @@ def matrix_question(likes: me.Likes) -> Question:
             missing=loadable("sparse_dot_mkl"),
         )
     )
-    return Question("all of X", contenders, check, rounds=8)
+    return Question("all of X", contenders, check_same_matrix, rounds=8)
 
 
 def top_k_question(likes: me.Likes, k: int) -> Question:
