@@ -3,6 +3,6 @@
 What is slow to import is imported inside the commands, so that --help and completion are quick.
 """
 
-from movieembed.cli.app import app, main
+from movieembed.cli.commands import app, main
 
 __all__ = ["app", "main"]

@@ -88,7 +88,7 @@ class Group(_Examples, TyperGroup):
         """Run the command of a context; a :class:`typer.Exit` carries any other status than 0."""
 
         def show_warning(message: Any, *place: Any, **more: Any) -> None:
-            complain("warning", describe(message, self.options_of(ctx)))
+            complain("warning", describe(message, self.options_of(ctx.invoked_subcommand)))
 
         try:
             with warnings.catch_warnings():
@@ -107,11 +107,12 @@ class Group(_Examples, TyperGroup):
         except FORESEEABLE as error:
             if ctx.params.get("traceback"):
                 raise
-            complain("error", describe(error, self.options_of(ctx)))
+            complain("error", describe(error, self.options_of(ctx.invoked_subcommand)))
             raise typer.Exit(MISUSED) from None
 
-    def options_of(self, ctx: Any) -> dict[str, str]:
-        """Return the option of each parameter: the running command's, or else another's."""
-        running = [self.commands[name] for name in (ctx.invoked_subcommand,) if name]
-        commands = [*self.commands.values(), *running]
+    def options_of(self, running: str | None) -> dict[str, str]:
+        """Return the option for each parameter: the running command's, or else another's."""
+        commands = list(self.commands.values())
+        if running is not None:
+            commands.append(self.commands[running])
         return {p.name: max(p.opts, key=len) for command in commands for p in command.params}
