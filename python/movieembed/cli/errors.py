@@ -31,7 +31,10 @@ def describe(error: BaseException, options: Mapping[str, str]) -> str:
             if text.startswith(f"{parameter} "):
                 text = option + text.removeprefix(parameter)
             text = text.replace(f"{parameter}=...", f"{option} COLUMN")
-            text = text.replace(f"{parameter}=", f"{option} ")
+            while f"{parameter}='" in text:
+                before, _, after = text.partition(f"{parameter}='")
+                value, _, after = after.partition("'")
+                text = f"{before}{option} {value}{after}"
     if isinstance(error, MemoryError):
         text = f"not enough memory. {text}".rstrip(". ")
     return one_line(text) or type(error).__name__

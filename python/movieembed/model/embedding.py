@@ -29,6 +29,7 @@ from movieembed._base.validation import (
 )
 from movieembed.data.distributed.likes import DistributedLikes, with_items_first
 from movieembed.data.likes import Likes
+from movieembed.exceptions import ParameterError
 from movieembed.model import file as model_file
 from movieembed.model.checkpoint import Checkpoint
 from movieembed.model.fitted_items import Recommender
@@ -461,7 +462,8 @@ class Embedding(Recommender):
         if self.max_iter is not None:
             check_count(self.max_iter, "max_iter")
         if not isinstance(self.solver, str) or self.solver not in SOLVERS:
-            raise ValueError(f"solver must be one of {sorted(SOLVERS)}, not {self.solver!r}")
+            message = f"solver must be one of {sorted(SOLVERS)}, not {self.solver!r}"
+            raise ParameterError(message, "solver")
         known = ["auto", *sorted(BACKENDS)]
         if not isinstance(self.backend, str) or self.backend not in known:
             raise ValueError(f"backend must be one of {known}, not {self.backend!r}")
@@ -484,7 +486,7 @@ class Embedding(Recommender):
             raise ValueError(f"momentum must be in [0, 1), not {self.momentum}")
         check_real(self.tol, "tol", low=0.0)
         if self.dtype not in ("float32", "float64", np.float32, np.float64):
-            raise ValueError(f"dtype must be float32 or float64, not {self.dtype!r}")
+            raise ParameterError(f"dtype must be float32 or float64, not {self.dtype!r}", "dtype")
         if isinstance(self.init, str) and self.init != "random":
             raise ValueError(f"init must be 'random' or an array, not {self.init!r}")
         if isinstance(self.regularization, str):

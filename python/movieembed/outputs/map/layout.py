@@ -16,6 +16,7 @@ import movieembed._core as _core
 from movieembed._base.progress import tqdm
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_integer
+from movieembed.exceptions import ParameterError
 from movieembed.model.fitted_items import with_vector
 from movieembed.model.neighbors import top_k_neighbors, unit_rows
 
@@ -109,7 +110,7 @@ def arranged(
 ) -> NDArray[np.float64]:
     """Positions of unit vectors in the plane, by the method that is asked for."""
     if method not in METHODS:
-        raise ValueError(f"method must be one of {METHODS}, not {method!r}")
+        raise ParameterError(f"method must be one of {METHODS}, not {method!r}", "method")
     installed = find_spec("openTSNE") is not None
     if method == "tsne" and not installed:
         raise ImportError(
