@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
+from movieembed._base.message import Message, Parameter
 from movieembed._base.progress import tqdm
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_integer
@@ -113,9 +114,9 @@ def arranged(
         raise ParameterError(f"method must be one of {METHODS}, not {method!r}", "method")
     installed = find_spec("openTSNE") is not None
     if method == "tsne" and not installed:
-        raise ImportError(
-            "method='tsne' needs openTSNE: pip install 'movieembed[map]'; or take method='pca'"
-        )
+        tsne, pca = Parameter("method", "tsne"), Parameter("method", "pca")
+        needed = " needs openTSNE: pip install 'movieembed[map]'; or take "
+        raise ImportError(Message(tsne, needed, pca))
     start = _principal(U)
     if method == "pca" or not installed or len(U) < FEWEST_FOR_TSNE:
         return start
