@@ -207,11 +207,11 @@ def _append_arrays(path: Path, arrays: dict[str, NDArray[Any]], mode: Literal["w
 
 def _as_likes(likes: Any) -> Likes:
     from movieembed.data.likes import Likes
-    from movieembed.model.fitted_items import Recommender
+    from movieembed.model.embedding import Embedding
 
     if isinstance(likes, Likes):
         return likes
-    if not isinstance(likes, Recommender):
+    if not isinstance(likes, Embedding):
         return Likes.from_matrix(likes)
     likes._check_fitted()
     if likes.likes_ is None:
