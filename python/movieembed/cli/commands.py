@@ -424,7 +424,8 @@ def map_(
     $ movieembed map small.npz --out map.png --method pca --min-likes 20
     """
     from movieembed.model.embedding import Embedding
-    from movieembed.outputs.map.maps import PICTURES, map_html, save_figure
+    from movieembed.outputs.map.figure import PICTURES, save_figure
+    from movieembed.outputs.map.page import map_html
 
     _console.check_out_file(out)
     kind = out.suffix.lower()
@@ -575,7 +576,7 @@ def study(
     $ movieembed study ml-latest-small --out study/
     $ movieembed study ml-latest-small --out study/ --no-wide --film Heat
     """
-    from movieembed.study.result import run_study
+    from movieembed.study import run_study, save_study, study_answer
 
     _console.make_out_folder(out)
     widths = [support.as_width(part) for part in components.split(",")]
@@ -596,7 +597,8 @@ def study(
         random_state=seed,
         n_jobs=jobs,
     )
-    files = result.save(out)
+    files = save_study(result, out)
+    answer = study_answer(result)
     if as_json:
         _console.print_json(
             {
@@ -608,13 +610,13 @@ def study(
                 "optima": support.records(result.optima),
                 "costs": support.records(result.costs),
                 "overlap": support.records(result.overlap),
-                "answer": result.answer,
+                "answer": answer,
             }
         )
         return
     for note in result.notes:
         _console.complain("note", note)
-    _console.print_markdown(result.answer)
+    _console.print_markdown(answer)
     _console.print_lines(["", f"saved {', '.join(file.name for file in files)} in {out}"])
 
 
