@@ -14,7 +14,7 @@ from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import as_generator, check_count
 from movieembed.data.likes import Likes
 from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError, ParameterError
-from movieembed.model.scoring import why_no_vector
+from movieembed.model.taste import why_unembedded
 from movieembed.operators.cpu import CpuOperator
 from movieembed.solvers import SOLVERS, HistoryEntry
 from movieembed.study.comparison import Columns, Comparison, Setting, stable_rates
@@ -194,7 +194,7 @@ def choose_films(
             raise ValueError("films is empty: name at least one")
         for column in columns:
             if column not in active:
-                raise ValueError(why_no_vector(index, likes.item_counts, column))
+                raise ValueError(why_unembedded(index, likes.item_counts, column))
         return np.array(columns), []
     wanted: dict[str, int | None] = {}
     for film in FILMS:

@@ -18,8 +18,7 @@ from movieembed._base.progress import tqdm
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_integer
 from movieembed.exceptions import ParameterError
-from movieembed.model.fitted_items import with_vector
-from movieembed.model.neighbors import top_k_neighbors, unit_rows
+from movieembed.model.neighbors import embedded, top_k_neighbors, unit_rows
 
 if TYPE_CHECKING:
     from movieembed.model.embedding import Embedding
@@ -98,7 +97,7 @@ def shown_items(model: Embedding, min_likes: int) -> NDArray[np.intp]:
     """Columns of the items on a map: embedded, and with at least `min_likes` likes."""
     model._check_fitted()
     enough = model.item_counts_ >= check_integer(min_likes, "min_likes")
-    return np.flatnonzero(with_vector(model.embedding_) & enough)
+    return np.flatnonzero(embedded(model.embedding_) & enough)
 
 
 def unit_vectors(model: Embedding, shown: NDArray[np.intp]) -> NDArray[np.float64]:
