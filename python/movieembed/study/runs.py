@@ -13,8 +13,8 @@ from movieembed._base.progress import tqdm
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import as_generator, check_count
 from movieembed.data.likes import Likes
-from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError
-from movieembed.model.scoring import why_no_vector
+from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError, ParameterError
+from movieembed.model.taste import why_unembedded
 from movieembed.operators.cpu import CpuOperator
 from movieembed.solvers import SOLVERS, HistoryEntry
 from movieembed.study.comparison import Columns, Comparison, Setting, stable_rates
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     iterations: int
 
 
-def run_study(  # noqa: PLR0913 - one positional argument, and options by name
+def run_study(
     likes: Likes,
     *,
     components: Sequence[int | str] = (10, 50, "M"),
@@ -194,7 +194,7 @@ def choose_films(
             raise ValueError("films is empty: name at least one")
         for column in columns:
             if column not in active:
-                raise ValueError(why_no_vector(index, likes.item_counts, column))
+                raise ValueError(why_unembedded(index, likes.item_counts, column))
         return np.array(columns), []
     wanted: dict[str, int | None] = {}
     for film in FILMS:
@@ -219,9 +219,10 @@ def choose_films(
 def check_components(components: Sequence[int | str], n_items: int) -> list[tuple[int, bool]]:
     """Each number of components d, checked, with whether it stands for "M", the wide one."""
     if not components:
-        raise ValueError("components is empty: name at least one number")
+        raise ParameterError("components is empty: name at least one number", "components")
     if len(set(components)) < len(components):
-        raise ValueError(f"components names one twice: {', '.join(map(str, components))}")
+        message = f"components names one twice: {', '.join(map(str, components))}"
+        raise ParameterError(message, "components")
     widths = []
     for d in components:
         if isinstance(d, str):

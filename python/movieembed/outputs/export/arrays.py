@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.message import Message, Parameter
 from movieembed.data.likes import Likes
 from movieembed.model.embedding import Embedding
 from movieembed.objective.cooccurrence import cooccurrence
@@ -204,7 +205,8 @@ def _as_likes(likes: Any) -> Likes:
         return Likes.from_matrix(likes)
     likes._check_fitted()
     if likes.likes_ is None:
-        raise ValueError("this model did not keep its likes: fit it with keep_likes=True")
+        wanted = Parameter("keep_likes", True)
+        raise ValueError(Message("this model did not keep its likes: fit it with ", wanted))
     return Likes.from_matrix(likes.likes_, items=likes.items_, titles=likes.titles_)
 
 

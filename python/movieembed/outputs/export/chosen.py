@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from movieembed._base.atomic_file import replacing
 from movieembed.model.embedding import Embedding
-from movieembed.model.fitted_items import with_vector
+from movieembed.model.neighbors import embedded
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def choose(model: Embedding, only_embedded: bool) -> Chosen:
     titles = encodable(model.titles_)
     if not only_embedded:
         return Chosen(model.embedding_, model.items_, titles, model.item_counts_)
-    kept = np.flatnonzero(with_vector(model.embedding_))
+    kept = np.flatnonzero(embedded(model.embedding_))
     return Chosen(
         model.embedding_[kept],
         model.items_[kept],

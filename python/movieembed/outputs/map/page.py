@@ -30,7 +30,7 @@ __all__ = ["map_html"]
 SCRIPTS = ("data", "drawing", "moving", "choosing", "search", "colours", "start")
 
 
-def map_html(  # noqa: PLR0913 - two positional arguments, and options by name
+def map_html(
     model: Embedding,
     path: str | os.PathLike[str],
     *,
