@@ -516,10 +516,10 @@ def test_a_process_prints_plain_text_and_imports_only_what_it_needs(folder, tmp_
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGPIPE")
-def test_a_closed_pipe_is_quiet(tmp_path):
+def test_a_closed_pipe_is_quiet(movielens_small, tmp_path):
     out = tmp_path / "m.npz"
-    run("fit", "demo", "--components", 10, "--out", out)
-    command = [sys.executable, "-m", "movieembed.cli", "similar", out, "847", "-n", "2000"]
+    run("fit", movielens_small, "--components", 10, "--out", out)
+    command = [sys.executable, "-m", "movieembed.cli", "similar", out, "1", "-n", "9000"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as piped:
         assert piped.stdout.readline().split() == [b"score", b"item", b"title"]
         piped.stdout.close()
