@@ -38,7 +38,12 @@ __all__ = ["app", "main"]
 SOLVERS = ("eigen", "als", "lbfgs", "momentum", "adam", "gd")
 DESCENT = "Choosing the solver"
 MEANING = "What X and recommend mean"
-TOUR = """A session, on the small MovieLens data (a 1 MB download):
+TOUR = """First steps, on demo: invented films that need no download:
+
+    $ movieembed fit demo --out demo.npz
+    $ movieembed similar demo.npz "The Cosmic Starpilot"
+
+A session, on the small MovieLens data (a 1 MB download):
 
     $ movieembed info ml-latest-small
     $ movieembed fit ml-latest-small --out small.npz
@@ -384,7 +389,7 @@ def map_(
         typer.Option(
             "--items",
             metavar="FILE_OR_DATA",
-            help="Whence genres come: a table of items, or a MovieLens folder or .zip.",
+            help="Whence genres come: a table of items, or a MovieLens folder, .zip or name.",
         ),
     ] = None,
     method: Annotated[
@@ -762,6 +767,7 @@ def info(
     """Say what a data set or a model holds.
 
     $ movieembed info small.npz
+    $ movieembed info demo
     $ movieembed info ml-latest-small --json
     """
     if Path(source).suffix.lower() == ".npz":
