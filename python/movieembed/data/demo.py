@@ -176,7 +176,7 @@ def draw_demo(seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
     stars = np.clip(np.rint(2 * stars[users, chosen]), 1, 10) / 2
 
     begin = 1_420_070_400 + 220_000_000 * rng.random(N_USERS)  # from 2015 to 2021
-    stay = 60_000_000 * rng.random(N_USERS) ** 2  # up to two years
+    stay = 7_200 + 60_000_000 * rng.random(N_USERS) ** 2  # two hours to two years
     when = (begin[users] + stay[users] * rng.random(len(users))).astype(np.int64)
     ratings = pd.DataFrame(
         {"userId": users + 1, "movieId": chosen + 1, "rating": stars, "timestamp": when}
