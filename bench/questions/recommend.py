@@ -36,7 +36,7 @@ import movieembed as me
 from bench.lib import floor
 from bench.lib.harness import available, data_folder
 from movieembed import evaluation as ev
-from movieembed.cli.evaluate import best_of
+from movieembed.cli.comparison import best_of
 from movieembed.model.neighbors import top_k_neighbors
 
 K = 20

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
+from movieembed._base.arrays import index_dtype
 from movieembed._base.progress import tqdm
 from movieembed.operators.core_csr import core_pair
 
@@ -41,9 +42,8 @@ def cooccurrence_within(
     for first, last in row_blocks(matrix, progress, "co-occurrence"):
         building.fill(first, last, n_threads=threads)
     indptr, indices, data = building.finish(n_threads=threads)
-    if indptr[-1] <= np.iinfo(np.int32).max:
-        indptr = indptr.astype(np.int32)
-        indices = indices.astype(np.int32, copy=False)
+    index = index_dtype(int(indptr[-1]))
+    indptr, indices = indptr.astype(index, copy=False), indices.astype(index, copy=False)
     X = sp.csr_array((data, indices, indptr), shape=(matrix.shape[1], matrix.shape[1]))
     X.has_canonical_format = True
     return X

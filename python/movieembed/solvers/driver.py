@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from movieembed._base.message import Message, Parameter
 from movieembed._base.progress import tqdm
 from movieembed.exceptions import DivergenceError
 from movieembed.operators.protocol import Operator, Tall
@@ -132,7 +133,7 @@ def run(
     callback: Callback | None = None,
     progress: bool | None = None,
     name: str = "fit",
-    hint: str = "",
+    hint: tuple[str | Parameter, ...] = (),
     checkpoint: Keeper | None = None,
 ) -> Solution:
     """Drive a solver to its tolerance, its last iteration, the callback's word or Ctrl-C.
@@ -203,8 +204,11 @@ def run(
                 ceiling = 1e12 * max(costs[0], scale)
                 if not np.isfinite(step.cost) or step.cost > ceiling:
                     raise DivergenceError(
-                        f"{name} diverged: the cost is {step.cost:.3g} after {iteration} "
-                        f"iterations, from {costs[0]:.3g} at the start. {hint}".rstrip(),
+                        Message(
+                            f"{name} diverged: the cost is {step.cost:.3g} after {iteration} "
+                            f"iterations, from {costs[0]:.3g} at the start.",
+                            *hint,
+                        ),
                         history,
                     )
                 if best is None or step.cost < best.cost:
