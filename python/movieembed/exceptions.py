@@ -1,7 +1,8 @@
 """Errors that callers may want to catch by name.
 
-Wrong arguments raise the built-in ValueError and TypeError; the classes here are for what can go
-wrong with right arguments. Each also derives from the built-in it refines.
+Wrong arguments raise the built-in ValueError and TypeError, or a class of them here that keeps the
+name of the parameter; the subclasses of MovieEmbedError are for what can go wrong with right
+arguments. Each also derives from the built-in it refines.
 """
 
 from __future__ import annotations
@@ -18,6 +19,66 @@ __all__ = [
     "ItemWithoutLikesError",
     "MovieEmbedError",
 ]
+
+
+class ParameterError(ValueError):
+    """A parameter's value is not among those allowed.
+
+    Parameters
+    ----------
+    message : str
+        A whole sentence for the reader, which names the parameter as Python does.
+    parameter : str
+        The parameter's name.
+
+    Attributes
+    ----------
+    parameter : str
+        As given.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> try:
+    ...     me.MovieEmbedding(0).fit([[1, 1, 0], [1, 1, 1]])
+    ... except ValueError as error:
+    ...     print(error.parameter, "|", error)
+    n_components | n_components must be at least 1, not 0
+    """
+
+    def __init__(self, message: str, parameter: str = "") -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class ParameterTypeError(TypeError):
+    """A parameter's value is not of a kind allowed.
+
+    Parameters
+    ----------
+    message : str
+        A whole sentence for the reader, which names the parameter as Python does.
+    parameter : str
+        The parameter's name.
+
+    Attributes
+    ----------
+    parameter : str
+        As given.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> try:
+    ...     me.MovieEmbedding("ten").fit([[1, 1, 0], [1, 1, 1]])
+    ... except TypeError as error:
+    ...     print(error.parameter, "|", error)
+    n_components | n_components must be an integer, not 'ten'
+    """
+
+    def __init__(self, message: str, parameter: str = "") -> None:
+        super().__init__(message)
+        self.parameter = parameter
 
 
 class MovieEmbedError(Exception):

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 import movieembed as me
-from movieembed.cli.commands import app
+from movieembed.cli import app
 from movieembed.outputs import plots as model_plots
 from movieembed.outputs.report import _well_known
 from movieembed.study.result import run_study

@@ -62,7 +62,8 @@ def test_the_page_on_clusters_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_the_plan_is_that_of_the_model() -> None:
     text = (DOCS / "scaling.md").read_text(encoding="utf-8")
     run = subprocess.run(
-        [sys.executable, str(BENCH / "dask_model.py"), "--plan"],
+        [sys.executable, "-m", "bench.lib.dask_model", "--plan"],
+        cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=True,

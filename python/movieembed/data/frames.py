@@ -17,6 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from movieembed.exceptions import ParameterError
+
 if TYPE_CHECKING:
     import narwhals.stable.v1 as nw
 
@@ -143,21 +145,24 @@ def find_column(
     if given is not None:
         if given in columns:
             return given
-        raise ValueError(f"{role}={given!r} is not a column of {argument}; it has: {listed}")
+        message = f"{role}={given!r} is not a column of {argument}; it has: {listed}"
+        raise ParameterError(message, role)
     wanted = set(aliases)
     found = [label for label in columns if label not in taken and _squeeze(label) in wanted]
     if len(found) == 1:
         return found[0]
     if found:
         either = " and ".join(repr(label) for label in found)
-        raise ValueError(
+        raise ParameterError(
             f"{argument} has several columns that could be the {role}: {either}; "
-            f"say which with {role}={found[0]!r}"
+            f"say which with {role}={found[0]!r}",
+            role,
         )
     if required:
-        raise ValueError(
+        raise ParameterError(
             f"{argument} has no column that looks like the {role}; it has: {listed}. "
-            f"Say which one it is with {role}=..."
+            f"Say which one it is with {role}=...",
+            role,
         )
     return None
 

@@ -16,6 +16,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import holds_ones, index_dtype
 from movieembed._base.atomic_file import replacing
 from movieembed._version import __version__
 from movieembed.data.canonical_csr import canonical_csr
@@ -72,7 +73,7 @@ def write(model: Embedding, path: str | os.PathLike[str]) -> None:
     if model.likes_ is not None:
         arrays["likes_indptr"] = model.likes_.indptr.astype(np.int64)
         arrays["likes_indices"] = model.likes_.indices
-        if not (model.likes_.data == 1).all():
+        if not holds_ones(model.likes_.data):
             arrays["likes_data"] = model.likes_.data
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
@@ -190,8 +191,7 @@ def _likes(arrays: dict[str, NDArray[Any]], n_users: int, n_items: int) -> sp.cs
         raise ValueError("the row pointers of its likes do not fit")
     if len(indices) and not 0 <= indices.min() <= indices.max() < n_items:
         raise ValueError("its likes name items that are not there")
-    if len(indices) <= np.iinfo(np.int32).max:
-        indptr = indptr.astype(np.int32)
+    indptr = indptr.astype(index_dtype(len(indices)))
     matrix = canonical_csr(sp.csr_array((data, indices, indptr), shape=(n_users, n_items)))
     if matrix.nnz != len(indices):
         raise ValueError("its likes repeat")

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
+from movieembed._base.arrays import holds_ones
 from movieembed._base.gpu_arrays import is_on_gpu
 from movieembed._base.threads import resolve_n_jobs
 from movieembed._base.validation import check_count
@@ -117,7 +118,7 @@ def cooccurrence_sums(
     threads = resolve_n_jobs(n_jobs)
     if (there := _on_device(likes, matrix, 0, progress)) is not None:
         return there.sum_squares, there.totals
-    if _counts(matrix):
+    if holds_ones(matrix.data):
         return _panels(matrix, 0, threads, progress, "row sums").sums()
     L, Lt = core_pair(matrix)
     squares, totals = [], []
@@ -221,7 +222,7 @@ def cooccurrence_top_k(
     threads = resolve_n_jobs(n_jobs)
     if (there := _on_device(likes, matrix, k, progress)) is not None:
         return tuple(there) if return_sums else (there.columns, there.values)
-    if _counts(matrix) and n_items:
+    if holds_ones(matrix.data) and n_items:
         panels = _panels(matrix, inner, threads, progress, "top k")
         columns, values = panels.top_k(n_threads=threads)
         if inner < k:
@@ -294,11 +295,6 @@ def _on_device(
     from movieembed.operators.cuda.statistics import row_statistics
 
     return row_statistics(matrix, k, cuda_device(), progress)
-
-
-def _counts(matrix: sp.csr_array) -> bool:
-    """Whether X counts users: 0/1 likes, not weights."""
-    return bool((matrix.data == 1).all())
 
 
 def _panels(

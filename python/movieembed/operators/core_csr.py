@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
+from movieembed._base.arrays import holds_ones
 
 
 def core_csr(matrix: sp.csr_array, dtype: Any = None) -> _core.Csr:
@@ -19,7 +20,7 @@ def core_csr(matrix: sp.csr_array, dtype: Any = None) -> _core.Csr:
     """
     values: NDArray[Any] | None = matrix.data
     assert values is not None
-    if values.size == 0 or (values == 1).all():
+    if holds_ones(values):
         values = None
     else:
         wanted = dtype or (values.dtype if values.dtype in (np.float32, np.float64) else np.float64)

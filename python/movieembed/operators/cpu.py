@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
+from movieembed._base.arrays import holds_ones
 from movieembed.operators.core_csr import core_csr, core_pair
 from movieembed.operators.host_arrays import HostArrays, rows_contiguous
 
@@ -141,7 +142,7 @@ class CpuOperator(HostArrays):
 
 def sum_of_squares(matrix: sp.csr_array, n_threads: int, half: int | None = None) -> float:
     """|X|_F^2 for a users x items matrix; with `half` 0 or 1 one of two terms of like work."""
-    if not (matrix.data == 1).all():
+    if not holds_ones(matrix.data):
         return float(row_squares(matrix, n_threads, half).sum())
     # |L'L|_F = |LL'|_F: the side with the smaller sum of squared row lengths does the work.
     # What it leaves out is its own diagonal.
@@ -158,7 +159,7 @@ def row_squares(
     matrix: sp.csr_array, n_threads: int, half: int | None = None
 ) -> NDArray[np.float64]:
     """Row sums of squares of X; with `half` 0 or 1 one of two terms of like work."""
-    if (matrix.data == 1).all():
+    if holds_ones(matrix.data):
         panels = _core.CooccurrencePanels(core_csr(matrix), 0, n_threads=n_threads)
         panels.add(*_half_of(panels.work, half), n_threads=n_threads)
         return panels.sums(partial=half is not None)[0]

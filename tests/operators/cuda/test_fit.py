@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
-from numpy.typing import NDArray
 
 import movieembed as me
 from cuda_emulator import Emulator, build, compiler
-from device_arrays import DeviceArray, DeviceModule, HostDevice
+from device_arrays import DeviceModule, HostDevice, csr_matrix, gpu_array
 from helpers import random_likes
 from movieembed.data.likes import Likes
 from movieembed.operators.build import backend_of
@@ -115,24 +113,6 @@ def test_weighted_entries_are_refused(device: HostDevice) -> None:
 
 
 # --- likes on a device ------------------------------------------------------------------------
-
-
-class csr_matrix:  # noqa: N801
-    """CuPy's, as far as the package may know it."""
-
-    __module__ = "cupyx.scipy.sparse._csr"
-
-    def __init__(self, matrix: sp.csr_array) -> None:
-        self.shape, self._matrix = matrix.shape, matrix
-
-    def get(self) -> sp.csr_array:
-        return self._matrix
-
-
-def gpu_array(x: NDArray[Any]) -> DeviceArray:
-    array = DeviceArray(x)
-    array.__cuda_array_interface__ = {"version": 3}
-    return array
 
 
 def test_likes_on_a_gpu_are_fitted_there(

@@ -109,11 +109,6 @@ def test_the_plan_bounds_the_users_of_a_chunk(monkeypatch: pytest.MonkeyPatch) -
     ]
 
 
-def test_index_dtype() -> None:
-    assert geometry.index_dtype(5, 2**31 - 1) == np.int32
-    assert geometry.index_dtype(5, 2**31) == np.int64
-
-
 def test_slabs_hold_the_workspace() -> None:
     assert geometry.slab(1000, 4, workspace=40_000) == 10
     assert geometry.slab(10**9, 8) == 1

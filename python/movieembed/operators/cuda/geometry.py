@@ -182,11 +182,6 @@ def chunks(ptr: Ints, most_entries: int, most_users: int) -> Ints:
     return np.array(bounds, dtype=np.int64)
 
 
-def index_dtype(*sizes: int) -> np.dtype[Any]:
-    """int32 where it can number all of so many, else int64."""
-    return np.dtype(np.int32 if max(sizes, default=0) <= np.iinfo(np.int32).max else np.int64)
-
-
 def padded(k: int) -> int:
     """The least power of two from k on."""
     return 1 << max(k - 1, 0).bit_length()

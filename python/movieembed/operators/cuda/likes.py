@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import scipy.sparse as sp
 
+from movieembed._base.arrays import holds_ones, index_dtype
 from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.geometry import Tasks
 
@@ -115,7 +116,7 @@ class Stager(Protocol):
 
 def host_chunks(matrix: sp.csr_array, bounds: Any, index: Any) -> Iterator[Chunk]:
     """The chunks of users of a canonical matrix, on the host."""
-    ones = bool((matrix.data == 1).all())
+    ones = holds_ones(matrix.data)
     for first, last in pairwise(bounds):
         rows = matrix[first:last]
         columns = rows.tocsc()
@@ -132,8 +133,8 @@ def _side(matrix: Any, index: Any, ones: bool) -> Side:
 
 def plan_of(matrix: sp.csr_array, free: int, widest: int) -> geometry.Plan:
     """How a canonical matrix is cut; see :class:`DeviceLikes` for the arguments."""
-    index = geometry.index_dtype(*matrix.shape).itemsize
-    ones = bool((matrix.data == 1).all())
+    index = index_dtype(*matrix.shape).itemsize
+    ones = holds_ones(matrix.data)
     # Streamed weights have buffers of indices for each precision.
     entry = index if ones else 2 * index + widest
     return geometry.plan(matrix.indptr, matrix.shape[1], entry, free)
@@ -158,9 +159,9 @@ class DeviceLikes:
 
     def __init__(self, matrix: sp.csr_array, xp: Any, stager: Any, free: int, widest: int) -> None:
         self._xp = xp
-        index = geometry.index_dtype(*matrix.shape)
+        index = index_dtype(*matrix.shape)
         bounds, self.resident = plan_of(matrix, free, widest)
-        self._ones = bool((matrix.data == 1).all())
+        self._ones = holds_ones(matrix.data)
         chunks = host_chunks(matrix, bounds, index)
         self._chunks: list[Chunk]
         if self.resident:

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import holds_ones
 from movieembed.operators.cpu import FEW_USERS, CpuOperator, spread, without_idle
 from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.gram import GramRows, gram_rows
@@ -78,7 +79,7 @@ class CudaOperator:
         self.n_threads = n_threads
         self.matrix, self.active = without_idle(matrix, keep_all)
         self.n_users, self.n_items = self.matrix.shape
-        self._ones = bool((self.matrix.data == 1).all())
+        self._ones = holds_ones(self.matrix.data)
         both = np.dtype(np.float32).itemsize + np.dtype(np.float64).itemsize
         self.likes = DeviceLikes(
             self.matrix, self.xp, device.stager, device.free_bytes(), widest=both

@@ -1,0 +1,20 @@
+"""What is asked of arrays in many places."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["holds_ones", "index_dtype"]
+
+
+def holds_ones(values: Any) -> bool:
+    """Whether every value is 1, as in a matrix of likes without weights; of CuPy's arrays too."""
+    return bool((values == 1).all())
+
+
+def index_dtype(*sizes: int) -> np.dtype[np.int32] | np.dtype[np.int64]:
+    """Return int32 where it can number all of so many, else int64."""
+    fits = max(sizes, default=0) <= np.iinfo(np.int32).max
+    return np.dtype(np.int32) if fits else np.dtype(np.int64)
