@@ -26,7 +26,9 @@ from .outputs.ann import AnnIndex
 from .outputs.export.arrays import export_cooccurrence, export_likes, export_numpy
 from .outputs.export.columns import export_arrow, export_parquet, export_safetensors
 from .outputs.export.text import export_projector, export_word2vec
-from .outputs.map.maps import layout, map_figure, map_html
+from .outputs.map.figure import map_figure
+from .outputs.map.layout import layout
+from .outputs.map.page import map_html
 from .outputs.report import write_report
 
 __all__ = [

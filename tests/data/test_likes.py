@@ -81,16 +81,16 @@ def test_matrix_labels() -> None:
 
 
 def test_likes_cannot_be_reassigned_and_travel_to_workers(
-    small_likes: Likes, there_and_back: Callable[..., Any]
+    demo_likes: Likes, there_and_back: Callable[..., Any]
 ) -> None:
     with pytest.raises(AttributeError):
-        small_likes.users = np.arange(3)  # type: ignore[misc]
-    copy = there_and_back(small_likes)
-    assert_same(copy, small_likes)
+        demo_likes.users = np.arange(3)  # type: ignore[misc]
+    copy = there_and_back(demo_likes)
+    assert_same(copy, demo_likes)
     assert isinstance(copy.item_index(), ItemIndex)
-    assert copy != small_likes
-    assert small_likes == small_likes
-    assert len({small_likes, copy}) == 2
+    assert copy != demo_likes
+    assert demo_likes == demo_likes
+    assert len({demo_likes, copy}) == 2
 
 
 def test_the_constructor_checks_as_from_matrix_does() -> None:

@@ -28,7 +28,7 @@ from typer.testing import CliRunner
 import movieembed as me
 from helpers import dense_cooccurrence, random_likes
 from movieembed import Likes, MovieEmbedding
-from movieembed.cli.commands import app
+from movieembed.cli import app
 from movieembed.outputs.export import columns as columns_module
 
 TITLES = [

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 import movieembed as me
 from helpers import REPOSITORY
 from movieembed import evaluation
-from movieembed.cli.commands import app
-from movieembed.outputs.map import maps
+from movieembed.cli import app
+from movieembed.outputs.map.figure import save_figure
 
 PACKAGES = {
     "ann": ("usearch", "hnswlib", "faiss"),
@@ -40,7 +40,7 @@ FUNCTIONS: list[tuple[str, Callable[[Any, Path], object]]] = [
     ("map", lambda model, out: me.layout(model, "tsne")),
     ("map", lambda model, out: me.map_html(model, out / "map.html", method="tsne")),
     ("map", lambda model, out: me.map_figure(model, method="tsne")),
-    ("map", lambda model, out: maps.save_figure(model, out / "map.png", method="tsne")),
+    ("map", lambda model, out: save_figure(model, out / "map.png", method="tsne")),
 ]
 COMMANDS = [
     ("evaluation", "evaluate {data} --components 2 --baselines als"),

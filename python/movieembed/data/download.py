@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 
+from movieembed.data import demo
 from movieembed.exceptions import DownloadError
 
 __all__ = ["CHECKSUMS", "MOVIELENS_URL", "download"]
@@ -59,7 +60,10 @@ def _fetch(url: str, checksum: str | None, folder: Path, progress: bool | None) 
     if progress is None:
         progress = sys.stderr is not None and sys.stderr.isatty()
     name = url.rpartition("/")[2]
-    otherwise = "download it in another way and pass the folder or .zip instead of the name"
+    otherwise = (
+        "download it in another way and pass the folder or .zip instead of the name, or use "
+        f"{demo.NAME!r}, a small data set that needs no download"
+    )
     try:
         kept = pooch.retrieve(
             url,
@@ -77,6 +81,6 @@ def _fetch(url: str, checksum: str | None, folder: Path, progress: bool | None) 
     except ValueError as error:
         raise DownloadError(
             f"{name} from {url} does not have the published checksum, so it was removed; try "
-            f"again, or {otherwise}"
+            f"again, {otherwise}"
         ) from error
     return Path(kept)

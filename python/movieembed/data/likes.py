@@ -207,7 +207,7 @@ class Likes:
         Parameters
         ----------
         source : path or str
-            A folder, a .zip or a name to download, as for `movieembed.load_movielens`.
+            A folder, a .zip or a name, as for `movieembed.load_movielens`.
         threshold : float or None
             Lowest rating that is a like. None is 4.0, or 1 where every rating is 0 or 1.
         duplicates, unknown

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from movieembed.data import delimited_text as textfiles
+from movieembed.data import demo
 from movieembed.data import number_file as numberfiles
 from movieembed.data.delimited_text import read_table
 from movieembed.data.download import CHECKSUMS, MOVIELENS_URL, download
@@ -41,14 +42,15 @@ def load_movielens(
     base_url: str = MOVIELENS_URL,
     progress: bool | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    r"""Read a MovieLens data set from a folder or .zip, or download it by name.
+    r"""Read a MovieLens data set from a folder or .zip, or get it by name.
 
     Parameters
     ----------
     source : path or str
         A folder with the data set, directly or in one folder inside; a .zip as published,
         read without unpacking it; or a name: ml-latest-small, ml-100k, ml-1m, ml-10m, ml-20m,
-        ml-25m, ml-32m or ml-latest. A path that exists is never taken as a name.
+        ml-25m, ml-32m or ml-latest to download, or demo, 58 thousand ratings of 2,000 invented
+        films that are drawn here, the same each time. A path that exists is never taken as a name.
     cache_dir : path or None
         Where downloads are kept; None is the environment variable MOVIEEMBED_DATA_DIR, or the
         user's cache folder. Nothing else is written.
@@ -104,6 +106,8 @@ def load_movielens(
     >>> movies["title"].tolist(), ratings["rating"].tolist()
     (['Heat (1995)'], [5.0])
     """
+    if demo.is_demo(source):
+        return demo.draw_demo()
     with _opened(source, cache_dir, base_url, progress) as (layout, ratings, movies):
         table = numberfiles.read_numbers(
             ratings,
@@ -123,11 +127,15 @@ def load_compact(
     progress: bool | None = None,
 ) -> tuple[dict[str, NDArray[Any]], pd.DataFrame]:
     """Read userId, movieId and rating as arrays, in 32 bits where they fit, and the movies."""
+    names = ("userId", "movieId", "rating")
+    if demo.is_demo(source):
+        table, catalogue = demo.draw_demo()
+        return {name: table[name].to_numpy(copy=True) for name in names}, catalogue
     with _opened(source, cache_dir, base_url, progress) as (layout, ratings, movies):
         columns = numberfiles.read_columns(
             ratings,
             RATING_TYPES,
-            ("userId", "movieId", "rating"),
+            names,
             separator=layout.separator,
             header=layout.header,
             progress=progress,
@@ -137,6 +145,8 @@ def load_compact(
 
 def load_movies(source: str | os.PathLike[str]) -> pd.DataFrame:
     """Read the movies of a data set without a look at its ratings."""
+    if demo.is_demo(source):
+        return demo.draw_demo()[1]
     with _opened(source, None, MOVIELENS_URL, None) as (layout, _, movies):
         return layout.read_movies(movies)
 
@@ -154,8 +164,8 @@ def _opened(
         name = str(source).lower()
         if name not in CHECKSUMS:
             raise FileNotFoundError(
-                f"{str(source)!r} is neither a folder or .zip that exists nor a data set to "
-                f"download; those are {', '.join(CHECKSUMS)}"
+                f"{str(source)!r} is neither a folder or .zip that exists nor the name of a data "
+                f"set; those are {demo.NAME}, {', '.join(CHECKSUMS)}"
             )
         path = download(name, cache_dir, base_url, progress)
     if path.is_dir():

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.gpu_arrays import on_host
+from movieembed._base.message import Message, Parameter
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import (
     as_generator,
@@ -472,7 +473,11 @@ class Embedding(Recommender):
             check_real(rate, "learning_rate", low=0.0, open_low=True)
             if not SOLVERS[self.solver].uses_learning_rate:
                 raise ValueError(
-                    f"solver={self.solver!r} takes no learning rate; leave learning_rate='exact'"
+                    Message(
+                        Parameter("solver", self.solver),
+                        " takes no learning rate; leave ",
+                        Parameter("learning_rate", "exact"),
+                    )
                 )
         check_real(self.momentum, "momentum", low=0.0)
         if self.momentum >= 1:
@@ -575,13 +580,17 @@ class Embedding(Recommender):
 
         if self.stop_reason_ == "max_iter":
             gap = "unknown" if np.isinf(self.gap_) else f"about {self.gap_:.1e} of it"
-            warnings.warn(
-                f"{self.solver} stopped after max_iter={self.n_iter_} iterations at cost "
-                f"{self.cost_:.8g}; the distance to the optimum is {gap}. Raise max_iter"
-                + ("." if self.solver == "eigen" else ", or use solver='eigen'."),
-                ConvergenceWarning,
-                stacklevel=3,
+            other = () if self.solver == "eigen" else (", or use ", Parameter("solver", "eigen"))
+            message = Message(
+                f"{self.solver} stopped after ",
+                Parameter("max_iter", self.n_iter_),
+                f" iterations at cost {self.cost_:.8g}; the distance to the optimum is {gap}. "
+                "Raise ",
+                Parameter("max_iter"),
+                *other,
+                ".",
             )
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
         else:
             warnings.warn(
                 f"interrupted after {self.n_iter_} iterations; the best embedding so far is kept "

@@ -12,13 +12,14 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.message import Message, Parameter
 from movieembed._base.progress import tqdm
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_count, check_integer, check_real
 from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
-from movieembed.exceptions import ItemWithoutLikesError
+from movieembed.exceptions import ItemWithoutLikesError, ParameterError
 from movieembed.model import scoring as recommend
 from movieembed.model import users
 from movieembed.model.fold_in import fold_in
@@ -596,11 +597,17 @@ class Recommender:
         if method is None:
             return "precision" if possible else "cosine"
         if method not in recommend.METHODS:
-            raise ValueError(f"method must be one of {recommend.METHODS}, not {method!r}")
+            message = f"method must be one of {recommend.METHODS}, not {method!r}"
+            raise ParameterError(message, "method")
         if method == "precision" and not possible:
             raise ValueError(
-                "method='precision' needs a Gram matrix, which "
-                f"entry_weighting={self.entry_weighting!r} does not leave; use method='cosine'"
+                Message(
+                    Parameter("method", "precision"),
+                    " needs a Gram matrix, which ",
+                    Parameter("entry_weighting", self.entry_weighting),
+                    " does not leave; use ",
+                    Parameter("method", "cosine"),
+                )
             )
         chosen: Method = method
         return chosen
@@ -612,11 +619,17 @@ class Recommender:
             return 1 if self.refine == "auto" else int(self.refine)
         steps = check_integer(refine, "refine")
         if steps and method != "precision":
-            raise ValueError(f"refine goes with method='precision', not {method!r}")
+            wanted = Parameter("method", "precision")
+            raise ValueError(
+                Message(Parameter("refine"), " goes with ", wanted, f", not {method!r}")
+            )
         if steps and self.likes_ is None:
             raise ValueError(
-                f"refine={refine} needs the likes, which this model did not keep: fit it with "
-                "keep_likes=True"
+                Message(
+                    Parameter("refine", refine),
+                    " needs the likes, which this model did not keep: fit it with ",
+                    Parameter("keep_likes", True),
+                )
             )
         return steps
 

@@ -1,4 +1,4 @@
-"""Pictures of runs: the cost against the iteration, for one number of components or for several."""
+"""Plots of runs: the cost against the iteration, for one number of components d or for several."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
+from numpy.typing import NDArray
+
+from movieembed.outputs.style import BLUE, FONTS, new_axes, optimizer_name
 
 __all__ = ["loss_figure", "plot_loss", "run_styles"]
 
 # Okabe and Ito's colours, which the colour-blind tell apart; the same optimiser is always the same.
 COLOURS = {
-    "momentum": "#0072B2",
+    "momentum": BLUE,
     "adam": "#D55E00",
     "gd": "#7A5C3E",
     "lbfgs": "#009E73",
@@ -26,27 +29,10 @@ COLOURS = {
     "eigen": "#000000",
 }
 OTHERS = ("#56B4E9", "#E69F00", "#882255", "#999933")
-NAMES = {
-    "momentum": "momentum",
-    "adam": "Adam",
-    "gd": "gradient descent",
-    "lbfgs": "L-BFGS",
-    "als": "ALS",
-    "eigen": "eigen",
-}
+# The smallest relative distance that is drawn.
 FLOOR = 1e-10
-FONTS: Any = {
-    "font.size": 11,
-    "axes.titlesize": 13,
-    "axes.labelsize": 11.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#E6E6E6",
-    "grid.linewidth": 0.8,
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#666666",
-}
+# Drawn where a run that diverges leaves the picture.
+CROSS: dict[str, Any] = {"marker": "X", "markersize": 9, "markeredgecolor": "white"}
 
 
 def plot_loss(
@@ -103,28 +89,42 @@ def plot_loss(
     shift, scale = (optimum or 0.0, optimum or 1.0) if relative else (0.0, 1.0)
     last = 1
     for label, history in histories.items():
-        cost = np.maximum(history["cost"].to_numpy(dtype=np.float64), np.finfo(float).tiny)
-        iteration = history["iteration"].to_numpy()
-        inside = np.isfinite(cost) & (cost <= ceiling)
-        # A run that leaves the picture may come back: one that ends outside ends at its edge.
-        gone = not inside[-1]
-        if gone:
-            stop = int(np.flatnonzero(inside).max(initial=-1)) + 2
-            iteration, cost = iteration[:stop], np.append(cost[: stop - 1], ceiling)
+        iteration, cost, gone = _within(history, ceiling)
         y = (cost - shift) / scale
         if relative:
             y = np.maximum(y, FLOOR)
         style = {"linewidth": 1.8, **(styles or {}).get(label, {})}
         (line,) = ax.plot(iteration, y, label=label, **style)
-        last = max(last, int(iteration[-1]))
         if gone:
-            cross: dict[str, Any] = {
-                "markersize": 9,
-                "markeredgecolor": "white",
-                "zorder": 5,
-                "clip_on": False,
-            }
-            ax.plot(iteration[-1], y[-1], "X", color=line.get_color(), **cross)
+            colour = line.get_color()
+            ax.plot(iteration[-1], y[-1], color=colour, zorder=5, clip_on=False, **CROSS)
+        last = max(last, int(iteration[-1]))
+    _scale_iterations(ax, last)
+    ax.set_yscale("log")
+    ax.set_ylabel("distance to the optimum" if relative else "cost")
+    low, high = ax.get_ylim()
+    ax.set_ylim(max(low, FLOOR / 3) if relative else low, min(high, (ceiling - shift) / scale))
+    if optimum is not None and optimum > 0 and not relative:
+        _mark_cost(ax, optimum, "optimum")
+    return ax
+
+
+def _within(
+    history: pd.DataFrame, ceiling: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64], bool]:
+    """Iterations and costs of a run up to where it leaves the picture for good, and if it does."""
+    cost = np.maximum(history["cost"].to_numpy(dtype=np.float64), np.finfo(float).tiny)
+    iteration = history["iteration"].to_numpy()
+    inside = np.isfinite(cost) & (cost <= ceiling)
+    # A run that leaves the picture may come back: one that ends outside ends at its edge.
+    if inside[-1]:
+        return iteration, cost, False
+    stop = int(np.flatnonzero(inside).max(initial=-1)) + 2
+    return iteration[:stop], np.append(cost[: stop - 1], ceiling), True
+
+
+def _scale_iterations(ax: Axes, last: int) -> None:
+    """A log scale that has a place for iteration 0, or a linear one for a few iterations."""
     ax.set_xscale("symlog", linthresh=1, linscale=0.4)
     ax.set_xlim(0, last * (1.15 if last > 10 else 1.03))
     ax.set_xticks([t for t in (0, 1, 10, 100, 1000, 10000) if t <= last])
@@ -132,18 +132,11 @@ def plot_loss(
         ax.set_xscale("linear")
         ax.set_xticks(range(last + 1))
     ax.xaxis.set_major_formatter("{x:,.0f}")
-    ax.set_yscale("log")
     ax.set_xlabel("iteration")
-    ax.set_ylabel("distance to the optimum" if relative else "cost")
-    low, high = ax.get_ylim()
-    ax.set_ylim(max(low, FLOOR / 3) if relative else low, min(high, (ceiling - shift) / scale))
-    if optimum is not None and optimum > 0 and not relative:
-        mark_cost(ax, optimum, "optimum")
-    return ax
 
 
-def mark_cost(ax: Axes, cost: float, name: str) -> None:
-    """A line at a cost, with its value in the free space under it."""
+def _mark_cost(ax: Axes, cost: float, name: str) -> None:
+    """Draw a line at a cost, with its value in the free space under it."""
     ax.axhline(cost, color="#555555", linewidth=1, linestyle=(0, (1, 1.5)), zorder=1)
     low, high = ax.get_ylim()
     ax.set_ylim(min(low, cost / (high / cost) ** 0.12), high)
@@ -187,15 +180,15 @@ def run_styles(
     colours = COLOURS | {name: OTHERS[i % len(OTHERS)] for i, name in enumerate(unknown)}
     styles: dict[tuple[str, str], dict[str, Any]] = {}
     for optimiser in optimisers:
-        rates = sorted((r for o, r in runs if o == optimiser and is_number(r)), key=float)
+        rates = sorted((r for o, r in runs if o == optimiser and _is_number(r)), key=float)
         for place, rate in enumerate(rates):
             shade = 0.0 if len(rates) == 1 else 0.72 - 0.97 * place / (len(rates) - 1)
             styles[optimiser, rate] = {
-                "color": mixed(colours[optimiser], shade),
+                "color": _mixed(colours[optimiser], shade),
                 "linewidth": 1.8,
                 "zorder": 1.5 if shade < 0 else 2,
             }
-        for rate in (r for o, r in runs if o == optimiser and not is_number(r)):
+        for rate in (r for o, r in runs if o == optimiser and not _is_number(r)):
             styles[optimiser, rate] = {
                 "color": colours[optimiser],
                 "linewidth": 2.0,
@@ -257,7 +250,7 @@ def loss_figure(
         for column, d in enumerate(widest, len(narrow)):
             ax = figure.add_subplot(grid[0, column])
             _panel(ax, history, d, optima[d], styles, False)
-            mark_cost(ax, zero_cost, "V = 0, no embedding:")
+            _mark_cost(ax, zero_cost, "V = 0, no embedding:")
             ax.set_title(f"d = {d:,}", loc="left", fontweight="bold")
             ax.set_ylabel("")
             if optima[d] <= 0:
@@ -276,6 +269,7 @@ def _panel(
     styles: Mapping[tuple[str, str], Mapping[str, Any]],
     relative: bool,
 ) -> None:
+    """Draw the runs at one d: their costs, or their distances to its optimum."""
     here = history[history["components"] == d]
     runs = {
         run: here[(here["optimizer"] == run[0]) & (here["learning_rate"] == run[1])]
@@ -300,14 +294,15 @@ def _legends(
     """A legend for each group: an optimiser's given rates on the left, the others on the right."""
     groups: list[tuple[int, str, list[tuple[Any, str]]]] = []
     for optimiser in dict.fromkeys(o for o, _ in runs):
-        rates = sorted((r for o, r in runs if o == optimiser and is_number(r)), key=float)
+        rates = sorted((r for o, r in runs if o == optimiser and _is_number(r)), key=float)
         entries = [(Line2D([], [], **styles[optimiser, r]), f"{float(r):g}") for r in rates]
-        groups.append((0, f"{NAMES.get(optimiser, optimiser)}, rate", entries))
+        groups.append((0, f"{optimizer_name(optimiser)}, rate", entries))
     for rate, title in (("exact", "exact line search"), ("none", "no step to choose")):
-        entries = [(Line2D([], [], **styles[o, r]), NAMES.get(o, o)) for o, r in runs if r == rate]
+        entries = [
+            (Line2D([], [], **styles[o, r]), optimizer_name(o)) for o, r in runs if r == rate
+        ]
         groups.append((1, title, entries))
-    cross = Line2D([], [], linestyle="none", marker="X", color="#555555", markeredgecolor="white")
-    cross.set_markersize(9)
+    cross = Line2D([], [], linestyle="none", color="#555555", **CROSS)
     groups.append((1, "", [(cross, "diverged")]))
     down = [0.0, 0.0]  # points from the top, in each column
     for column, title, entries in groups:
@@ -333,19 +328,12 @@ def _legends(
         down[column] += (len(entries) + bool(title)) * 1.5 * FONTS["font.size"] + 16
 
 
-def new_axes() -> Axes:
-    """Axes on a new figure that pyplot knows, so that it shows in a notebook."""
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=(7, 4.5), layout="constrained")[1]
-
-
-def is_number(text: str) -> bool:
+def _is_number(text: str) -> bool:
     """Whether a learning rate is a number, and not "exact" or "none"."""
     return text not in ("exact", "none")
 
 
-def mixed(colour: str, shade: float) -> str:
+def _mixed(colour: str, shade: float) -> str:
     """The colour mixed with white, or with black where `shade` is negative."""
     towards = 1.0 if shade > 0 else 0.0
     red, green, blue = (part + abs(shade) * (towards - part) for part in to_rgb(colour))

@@ -1,4 +1,4 @@
-"""Pictures of a model: its spectrum, costs and recall against d, neighbours as bars."""
+"""Plots of a model: its spectrum, costs and recall against d, neighbours as bars."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from movieembed.outputs.loss_plots import new_axes
+from movieembed.outputs.style import BLUE, new_axes, not_a_formula
 
 if TYPE_CHECKING:
     from movieembed.model.embedding import Embedding
@@ -22,7 +22,6 @@ __all__ = [
     "plot_spectrum",
 ]
 
-BLUE, GREY = "#0072B2", "#9A9A9A"
 LONGEST_TITLE = 44
 
 
@@ -136,15 +135,13 @@ def plot_neighbors(table: pd.DataFrame, ax: Axes | None = None, *, title: str = 
     ax = new_axes() if ax is None else ax
     names = table["title" if "title" in table else "item"].astype(str)
     shown = [n if len(n) <= LONGEST_TITLE else n[: LONGEST_TITLE - 1] + "…" for n in names]
-    # A dollar sign in a title is no formula.
-    shown = [name.replace("$", r"\$") for name in shown]
     places = np.arange(len(table))
     ax.barh(places, table["score"], color=BLUE, height=0.7)
-    ax.set_yticks(places, shown)
+    ax.set_yticks(places, [not_a_formula(name) for name in shown])
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
     ax.set_xlabel("score")
-    ax.set_title(title.replace("$", r"\$"), loc="left")
+    ax.set_title(not_a_formula(title), loc="left")
     return ax
 
 

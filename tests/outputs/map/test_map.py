@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
-from test_cli import error, run
 
 import movieembed as me
 from movieembed.model.embedding import Embedding
-from movieembed.outputs.map import maps
+from movieembed.outputs.map import layout
+from movieembed.outputs.map.content import YEAR
+from movieembed.outputs.map.figure import save_figure
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)> (1999)"
 
@@ -97,7 +98,7 @@ def test_tsne_keeps_near_what_is_near_and_repeats(model):
 
 
 def test_without_the_extra(model, monkeypatch):
-    monkeypatch.setattr(maps, "find_spec", lambda name: None)
+    monkeypatch.setattr(layout, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"pip install 'movieembed\[map\]'"):
         me.layout(model, "tsne")
     np.testing.assert_array_equal(me.layout(model, "auto"), me.layout(model, "pca"))
@@ -222,7 +223,7 @@ def test_pictures(tmp_path):
     assert len(boxes) > 3
     assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
     for kind, start in (("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")):
-        path = maps.save_figure(model, tmp_path / f"map.{kind}", method="pca")
+        path = save_figure(model, tmp_path / f"map.{kind}", method="pca")
         assert path.read_bytes().startswith(start)
     assert len(list(tmp_path.iterdir())) == 3
 
@@ -276,7 +277,7 @@ def test_the_command_s_errors(files, tmp_path, monkeypatch):
     assert "name columns of --items" in error(*base, "--id-col", "x")
     (tmp_path / "other.csv").write_text("movieId,genres\n1,War\n")
     assert "of other ids" in error(*base, "--items", tmp_path / "other.csv")
-    monkeypatch.setattr(maps, "find_spec", lambda name: None)
+    monkeypatch.setattr(layout, "find_spec", lambda name: None)
     said = error(*base, "--method", "tsne")
     assert said.startswith("--method tsne needs openTSNE: pip install 'movieembed[map]'")
     assert not out.exists()
@@ -412,7 +413,7 @@ def test_a_film_is_found_and_its_neighbours_light_up(browser, movielens_page):
         "return [...document.querySelectorAll('#neighbours b')].map((b) => b.textContent)"
     )
     table = model.similar("Toy Story (1995)", n=10)
-    assert names == [maps.YEAR.sub("", title) for title in table["title"]]
+    assert names == [YEAR.sub("", title) for title in table["title"]]
     # Unlit points are faint: the lit ones alone keep their opacity.
     after = opacity(browser)
     assert 100 < (after > 200).sum() < 0.3 * (before > 200).sum()

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from numpy.typing import NDArray
 
 from movieembed._base.atomic_file import replacing
+from movieembed._base.message import Message, Parameter
+from movieembed.exceptions import ParameterError
 from movieembed.outputs.export.chosen import Chosen, as_texts, check_distinct, check_path, choose
 
 if TYPE_CHECKING:
@@ -76,10 +78,11 @@ def export_word2vec(
     ['2', 'Heat_(1995)', 'Up_(2009)']
     """
     if keys not in ("item", "title"):
-        raise ValueError(f"keys must be one of 'item' and 'title', not {keys!r}")
+        raise ParameterError(f"keys must be one of 'item' and 'title', not {keys!r}", "keys")
     chosen = choose(model, only_embedded)
     if keys == "title" and chosen.titles is None:
-        raise ValueError("keys='title' needs titles, and this model has none; use keys='item'")
+        title, item = Parameter("keys", "title"), Parameter("keys", "item")
+        raise ValueError(Message(title, " needs titles, and this model has none; use ", item))
     words = _title_words(chosen) if keys == "title" else _id_words(chosen)
     n, d = chosen.vectors.shape
     check_path(path)

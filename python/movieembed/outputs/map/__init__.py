@@ -1,1 +1,1 @@
-"""Maps of the items: a layout in the plane, a page to explore it, a picture to print."""
+"""Maps of the items: their layout in the plane, a page to explore it, a picture to print."""

@@ -1,0 +1,48 @@
+"""What all pictures share: fonts, colours, new axes, and how names are written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["BLUE", "FONTS", "new_axes", "not_a_formula", "optimizer_name"]
+
+BLUE = "#0072B2"
+FONTS: dict[str, Any] = {
+    "font.size": 11,
+    "axes.titlesize": 13,
+    "axes.labelsize": 11.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#666666",
+}
+"""Matplotlib's settings for figures with axes."""
+NAMES = {
+    "adam": "Adam",
+    "gd": "gradient descent",
+    "lbfgs": "L-BFGS",
+    "als": "ALS",
+}
+
+
+def optimizer_name(name: str) -> str:
+    """The name of an optimiser as readers know it, such as "L-BFGS" for "lbfgs"."""
+    return NAMES.get(name, name)
+
+
+def not_a_formula(text: str) -> str:
+    """Text that Matplotlib draws as it stands: between two dollar signs it sees a formula."""
+    return text.replace("$", r"\$")
+
+
+def new_axes() -> Axes:
+    """Axes on a new figure that pyplot knows, so that it shows in a notebook."""
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(7, 4.5), layout="constrained")[1]
