@@ -158,7 +158,7 @@ def check_parameters(
 
 
 def check_parameter(value: Any, name: str, *allowed: Constraint) -> None:
-    """Check one value.
+    """Check the value of one parameter.
 
     Parameters
     ----------
