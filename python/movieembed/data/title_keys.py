@@ -27,7 +27,7 @@ def _without_year(title: str) -> str:
 
 
 def _natural(text: str) -> str:
-    """Return text in lower case, the article in front: "Matrix, The (1999)" is "the matrix (1999)"."""
+    """Return lower case, the article in front: "the matrix (1999)" of "Matrix, The (1999)"."""
     folded = _fold(text)
     match = _TRAILING_ARTICLE.match(folded) if "," in folded else None
     if match is None:
