@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from movieembed._base.message import Message, Parameter
 from movieembed._base.warn import warn_caller
 from movieembed.data.ids import as_ids, as_titles
 from movieembed.exceptions import ParameterError
@@ -148,25 +149,20 @@ def find_column(
     if given is not None:
         if given in columns:
             return given
-        message = f"{role}={given!r} is not a column of {argument}; it has: {listed}"
-        raise ParameterError(message, role)
+        what = f" is not a column of {argument}; it has: {listed}"
+        raise ParameterError(Message(Parameter(role, given), what), role)
     wanted = set(aliases)
     found = [label for label in columns if label not in taken and _squeeze(label) in wanted]
     if len(found) == 1:
         return found[0]
     if found:
         either = " and ".join(repr(label) for label in found)
-        raise ParameterError(
-            f"{argument} has several columns that could be the {role}: {either}; "
-            f"say which with {role}={found[0]!r}",
-            role,
-        )
+        what = f"{argument} has several columns that could be the {role}: {either}; say which with "
+        raise ParameterError(Message(what, Parameter(role, found[0])), role)
     if required:
-        raise ParameterError(
-            f"{argument} has no column that looks like the {role}; it has: {listed}. "
-            f"Say which one it is with {role}=...",
-            role,
-        )
+        what = f"{argument} has no column that looks like the {role}; it has: {listed}. "
+        what += "Say which one it is with "
+        raise ParameterError(Message(what, Parameter(role, ...)), role)
     return None
 
 
@@ -235,9 +231,11 @@ def complete_columns(
             f"{count} in column {labels[role]!r}" for role, count in counts.items() if count
         )
         raise ValueError(
-            f"{argument} has missing values in {int(incomplete.sum())} of {len(table)} rows "
-            f"({listed}), first in row {first}, counting from 0; pass missing='drop' to leave "
-            "them out"
+            Message(
+                f"{argument} has missing values in {int(incomplete.sum())} of {len(table)} rows "
+                f"({listed}), first in row {first}, counting from 0",
+                ("; pass ", Parameter("missing", "drop"), " to leave them out"),
+            )
         )
     complete = ~incomplete
     return {role: column.filter(complete) for role, column in columns.items()}
@@ -253,10 +251,9 @@ def _warn_of_other_numbers(table: Table, used: Iterable[Hashable]) -> None:
         and table.column(label, "ratings").dtype.is_numeric()
     ]
     if others:
-        warn_caller(
-            "no column looks like the rating, so every row counts as a like; if the rating is "
-            f"{' or '.join(repr(label) for label in others)}, pass rating={others[0]!r}"
-        )
+        either = " or ".join(repr(label) for label in others)
+        what = "no column looks like the rating, so every row counts as a like; if the rating is "
+        warn_caller(Message(f"{what}{either}, pass ", Parameter("rating", others[0])))
 
 
 def numbers(column: nw.Series[Any], argument: str) -> NDArray[Any]:

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import index_dtype
+from movieembed._base.message import Message, Parameter
 from movieembed._base.warn import warn_caller
 from movieembed.data.canonical_csr import blocks
 from movieembed.data.ratings import Codes, Duplicates, Rows
@@ -87,8 +88,11 @@ def one_each(rows: Rows, duplicates: Duplicates) -> tuple[Codes, Codes, NDArray[
         first = int(np.argmin(new))
         user, item = rows.user_ids[users[first]], rows.item_ids[items[first]]
         raise ValueError(
-            f"{len(order) - len(starts)} ratings repeat a user and an item, such as user "
-            f"{user!s} and item {item!s}; choose with duplicates='last', 'first' or 'max'"
+            Message(
+                f"{len(order) - len(starts)} ratings repeat a user and an item, such as user "
+                f"{user!s} and item {item!s}",
+                ("; choose with ", Parameter("duplicates", "last"), ", 'first' or 'max'"),
+            )
         )
     users, items = users[starts], items[starts]
     if ratings is None:

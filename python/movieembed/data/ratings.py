@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import index_dtype
+from movieembed._base.message import Message, Parameter
 from movieembed._base.validation import OneOf, check_parameter, check_threshold
 from movieembed.data import frames as tables
 from movieembed.data.canonical_csr import blocks, check_finite, check_matrix
@@ -50,11 +51,9 @@ def check_reading(
 def check_rated(threshold: float | None, rated: bool) -> None:
     """Raise ParameterError if a threshold is given for ratings that have no rating column."""
     if threshold is not None and not rated:
-        raise ParameterError(
-            f"threshold={threshold} needs ratings, but no column looks like the rating; "
-            "say which one it is with rating=...",
-            "rating",
-        )
+        what = " needs ratings, but no column looks like the rating; say which one it is with "
+        message = Message(Parameter("threshold", threshold), what, Parameter("rating", ...))
+        raise ParameterError(message, "rating")
 
 
 @dataclass
@@ -112,7 +111,10 @@ def rows_of_matrix(ratings: Any, missing: RaiseOrDrop) -> Rows:
     if absent.any():
         if missing == "raise":
             raise ValueError(
-                f"ratings stores {absent.sum()} NaN; pass missing='drop' to leave them out"
+                Message(
+                    f"ratings stores {absent.sum()} NaN",
+                    ("; pass ", Parameter("missing", "drop"), " to leave them out"),
+                )
             )
         rows.keep(~absent)
     check_finite(rows.ratings, "ratings")
@@ -170,9 +172,12 @@ def match_items(rows: Rows, ids: NDArray[Any], unknown: RaiseOrDrop) -> None:
         if len(strangers) == len(rows.item_ids) and len(ids):
             hint = f" (ratings hold {strangers[0]!r} where items hold {ids.tolist()[0]!r})"
         raise ValueError(
-            f"ratings name {len(strangers)} items that items lacks, such as "
-            + ", ".join(repr(id_) for id_ in strangers[:5])
-            + f"{hint}; pass unknown='drop' to leave them out"
+            Message(
+                f"ratings name {len(strangers)} items that items lacks, such as "
+                + ", ".join(repr(id_) for id_ in strangers[:5])
+                + hint,
+                ("; pass ", Parameter("unknown", "drop"), " to leave them out"),
+            )
         )
     rows.items, rows.item_ids = _looked_up(place_of, rows.items), ids
     if strangers:
