@@ -241,16 +241,14 @@ def test_what_refine_needs(likes: sp.csr_array, model: Any) -> None:
     )
 
 
-def test_movielens_small_is_ease_after_thirty_steps(small_likes: Likes) -> None:
+def test_thirty_steps_are_ease(demo_likes: Likes) -> None:
     value = 100.0
-    model = me.MovieEmbedding(64, random_state=0, tol=1e-5, keep_likes=True).fit(small_likes)
-    users = np.arange(0, 610, 40)
-    used = np.flatnonzero(small_likes.item_counts)
-    y, diagonal = inverse_gram(small_likes.matrix[:, used].toarray().astype(float), value)
+    model = me.MovieEmbedding(64, random_state=0, tol=1e-5, keep_likes=True).fit(demo_likes)
+    users = np.arange(0, 600, 40)
+    used = np.flatnonzero(demo_likes.item_counts)
+    y, diagonal = inverse_gram(demo_likes.matrix[:, used].toarray().astype(float), value)
     S = -y[users] / diagonal  # but for what is given, which is left out
-    columns, scores = model.recommend(
-        small_likes.matrix[users], 20, regularization=value, refine=30
-    )
+    columns, scores = model.recommend(demo_likes.matrix[users], 20, regularization=value, refine=30)
     at = np.searchsorted(used, columns)
     np.testing.assert_allclose(scores, np.take_along_axis(S, at, axis=1), atol=1e-6)
 
@@ -291,10 +289,10 @@ def test_neighbors_of_all(model: Any, method: Any) -> None:
 # --- regularisation ---------------------------------------------------------------------------
 
 
-def test_regularization_is_the_least_leave_one_out_error(small_likes: Likes) -> None:
+def test_regularization_is_the_least_leave_one_out_error(demo_likes: Likes) -> None:
     """Against Allen's PRESS from the dense inverse, over all users."""
-    used = np.flatnonzero(small_likes.item_counts)
-    A = small_likes.matrix[:, used].toarray().astype(np.float64)
+    used = np.flatnonzero(demo_likes.item_counts)
+    A = demo_likes.matrix[:, used].toarray().astype(np.float64)
     errors = {}
     for value in (25.0, 50.0, 100.0, 200.0, 400.0, 800.0):
         y, diagonal = inverse_gram(A, value)
@@ -302,7 +300,7 @@ def test_regularization_is_the_least_leave_one_out_error(small_likes: Likes) -> 
         errors[value] = (residuals**2).sum()
     best = min(errors, key=errors.__getitem__)
     for d in (50, 200):
-        model = me.MovieEmbedding(d, random_state=0, tol=1e-5, dtype="float32").fit(small_likes)
+        model = me.MovieEmbedding(d, random_state=0, tol=1e-5, dtype="float32").fit(demo_likes)
         assert best / 3 < model.regularization_ < best * 3  # d = 50 wants more: it knows less
 
 
@@ -322,10 +320,10 @@ def test_columns_are_refined_each_with_its_own_regularization(likes: sp.csr_arra
         np.testing.assert_allclose(both[:, 4 * i : 4 * i + 4], alone, rtol=1e-10, atol=1e-14)
 
 
-def test_regularization_is_chosen_from_the_error_of_each_value(small_likes: Likes) -> None:
-    op = CpuOperator(small_likes.matrix)
+def test_regularization_is_chosen_from_the_error_of_each_value(demo_likes: Likes) -> None:
+    op = CpuOperator(demo_likes.matrix)
     squares = op.diagonal.astype(float)
-    V = me.MovieEmbedding(10, random_state=0).fit(small_likes).embedding_[op.active]
+    V = me.MovieEmbedding(10, random_state=0).fit(demo_likes).embedding_[op.active]
     X = op.asarray(op.some_users(regularization.SAMPLE))
     values = squares.sum() / op.n_users * np.array(regularization.MULTIPLES)
     errors = []

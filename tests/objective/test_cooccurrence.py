@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,7 @@ import scipy.sparse as sp
 import movieembed as me
 from helpers import dense_cooccurrence, random_likes, top_k_reference
 from movieembed.data.likes import Likes
-
-# The package has a function of the same name.
-module = importlib.import_module("movieembed.objective.cooccurrence")
-
+from movieembed.operators import cooccurrence_matrix
 
 SHAPES = [
     (0, 0, 0.0),
@@ -51,7 +47,7 @@ def test_everything_against_dense(
     n_users: int, n_items: int, density: float, block_work: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In one block of rows, in several, and in as many as there are rows."""
-    monkeypatch.setattr(module, "BLOCK_WORK", block_work)
+    monkeypatch.setattr(cooccurrence_matrix, "BLOCK_WORK", block_work)
     L = random_likes(n_users, n_items, density, seed=0)
     dense = dense_cooccurrence(L)
     for n_jobs in (None, 1, 3):
@@ -79,8 +75,8 @@ def test_blocks_cover_every_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
     work = (L != 0).T @ np.diff(L.indptr)
     seen = set()
     for limit in (1, 30, 100, 300, 10**9):
-        monkeypatch.setattr(module, "BLOCK_WORK", limit)
-        blocks = list(module._row_blocks(L, False, "rows"))
+        monkeypatch.setattr(cooccurrence_matrix, "BLOCK_WORK", limit)
+        blocks = list(cooccurrence_matrix.row_blocks(L, False, "rows"))
         assert [r for first, last in blocks for r in range(first, last)] == list(range(35))
         for first, last in blocks:
             assert last == first + 1 or work[first:last].sum() <= limit
@@ -92,7 +88,7 @@ def test_blocks_cover_every_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_weights_that_cancel(dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Signed integers from -2 to 2: exact, often 0 where users meet, and 0 is stored there."""
-    monkeypatch.setattr(module, "BLOCK_WORK", 60)
+    monkeypatch.setattr(cooccurrence_matrix, "BLOCK_WORK", 60)
     rng = np.random.default_rng(2)
     L = rng.integers(-2, 3, (9, 24)).astype(dtype)
     dense = dense_cooccurrence(L)
@@ -135,7 +131,7 @@ def test_real_weights() -> None:
 def test_top_k_and_sums_at_once(
     n_users: int, n_items: int, density: float, weights: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BLOCK_WORK", 50)
+    monkeypatch.setattr(cooccurrence_matrix, "BLOCK_WORK", 50)
     L = random_likes(n_users, n_items, density, seed=10, weights=weights)
     for k in (1, 3, n_items + 2):
         together = me.cooccurrence_top_k(L, k, return_sums=True)

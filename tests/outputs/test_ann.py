@@ -15,9 +15,18 @@ from movieembed.data.likes import Likes
 LIBRARIES = [name for name in ("usearch", "hnswlib", "faiss") if find_spec(name)]
 
 
+def fitted(likes: Likes) -> me.MovieEmbedding:
+    return me.MovieEmbedding(32, random_state=0, dtype="float32", tol=1e-5).fit(likes)
+
+
 @pytest.fixture(scope="module")
-def model(small_likes: Likes) -> me.MovieEmbedding:
-    return me.MovieEmbedding(32, random_state=0, dtype="float32", tol=1e-5).fit(small_likes)
+def model(demo_likes: Likes) -> me.MovieEmbedding:
+    return fitted(demo_likes)
+
+
+@pytest.fixture(scope="module")
+def movielens_model(small_likes: Likes) -> me.MovieEmbedding:
+    return fitted(small_likes)
 
 
 def test_there_is_one_to_test() -> None:
@@ -26,7 +35,8 @@ def test_there_is_one_to_test() -> None:
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("method", ["cosine", "precision"])
-def test_recall(model: Any, small_likes: Likes, library: Any, method: Any) -> None:
+def test_recall(movielens_model: Any, small_likes: Likes, library: Any, method: Any) -> None:
+    model = movielens_model
     index = me.AnnIndex(model, method, library=library)
     rows = small_likes.matrix[:200]
     queries = model.query_vectors(rows, method)
@@ -47,11 +57,11 @@ def test_recall(model: Any, small_likes: Likes, library: Any, method: Any) -> No
 
 def test_vectors_rank_as_the_model_does(model: Any) -> None:
     for method in ("cosine", "dot", "precision"):
-        scores = (model.query_vectors([1, 3114], method) @ model.item_vectors(method).T)[0]
-        scores[[list(model.items_).index(i) for i in (1, 3114)]] = -np.inf
+        scores = (model.query_vectors([88, 847], method) @ model.item_vectors(method).T)[0]
+        scores[[list(model.items_).index(i) for i in (88, 847)]] = -np.inf
         scores[~model.embedding_.any(axis=1)] = -np.inf
         best = np.argsort(-scores, kind="stable")[:10]
-        table = model.recommend([1, 3114], 10, method=method, refine=0)
+        table = model.recommend([88, 847], 10, method=method, refine=0)
         assert table["item"].tolist() == model.items_[best].tolist()
 
 

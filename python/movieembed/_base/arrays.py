@@ -1,4 +1,4 @@
-"""What is asked of arrays in many places."""
+"""Whether all values are 1, and which index type is wide enough."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A new file beside `path`, renamed to it at the end of the block, or removed if that fails."""
+    """Yield a new file beside `path`; it takes its place at the end, or goes if the block fails."""
     path = Path(path)
     handle, name = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
     os.close(handle)

@@ -29,7 +29,12 @@ COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Measure": (evaluate, study),
     "Hand on": (export,),
 }
-TOUR = """A session, on the small MovieLens data (a 1 MB download):
+TOUR = """First steps, on demo: invented films that need no download:
+
+    $ movieembed fit demo --out demo.npz
+    $ movieembed similar demo.npz "The Cosmic Starpilot"
+
+A session, on the small MovieLens data (a 1 MB download):
 
     $ movieembed info ml-latest-small
     $ movieembed fit ml-latest-small --out small.npz

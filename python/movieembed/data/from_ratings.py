@@ -1,4 +1,4 @@
-"""What `Likes` are made of, out of a table or matrix of ratings or a MovieLens data set."""
+"""From ratings, in a table, a matrix or a MovieLens data set, to the attributes of `Likes`."""
 
 from __future__ import annotations
 

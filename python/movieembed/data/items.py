@@ -1,4 +1,4 @@
-"""Which item is meant: ids and titles to column numbers."""
+"""Items found by id or by title."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ class ItemIndex:
         return ItemNotFoundError(message, suggestions)
 
     def _suggest(self, query: str) -> list[str]:
-        """Near titles, best first, in O(n_items * len(query) / 64) after the first call."""
+        """Return near titles, best first, in O(n_items * len(query) / 64) after the first call."""
         from rapidfuzz import fuzz, process
 
         wanted = plain(query)
@@ -268,7 +268,7 @@ class ItemIndex:
 
 
 def _typed(id_: Hashable) -> tuple[type, Hashable]:
-    """Key that keeps 1, 1.0 and True apart, and NumPy's scalars with Python's."""
+    """Return a key that keeps 1, 1.0 and True apart, and NumPy's scalars with Python's."""
     if isinstance(id_, np.generic):
         id_ = id_.item()
     if isinstance(id_, str):

@@ -384,10 +384,10 @@ def movielens_likes(
 
 
 def as_likes(likes: Likes | Any) -> Likes:
-    """Likes themselves, or those of a users x items matrix."""
+    """Return likes as they are, or those of a users x items matrix."""
     return likes if isinstance(likes, Likes) else Likes.from_matrix(likes)
 
 
 def likes_matrix(likes: Likes | Any) -> sp.csr_array:
-    """The users x items CSR of likes, or of a matrix that is checked like one."""
+    """Return the users x items CSR of likes, or of a matrix that is checked like one."""
     return as_likes(likes).matrix

@@ -1,4 +1,4 @@
-"""The matrix of likes, of numbered rows of ratings.
+"""From numbered rows of ratings to the matrix of likes.
 
 Here it is decided which of several ratings of one user and item counts, and which rating is a like.
 """

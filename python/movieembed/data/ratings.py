@@ -1,4 +1,4 @@
-"""Ratings, from a table or a matrix, as numbered users and items."""
+"""From a table or a matrix to rows of numbered users and items."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _encode_near(
 
 
 def match_items(rows: Rows, ids: NDArray[Any], unknown: RaiseOrDrop) -> None:
-    """Number the items of rows by their place in ids instead."""
+    """Number the items of rows by their place in `ids`, and drop or refuse those it lacks."""
     places = {id_: place for place, id_ in enumerate(ids.tolist())}
     place_of: Codes = np.array(
         [places.get(id_, -1) for id_ in rows.item_ids.tolist()], dtype=index_dtype(len(ids))
@@ -185,7 +185,7 @@ def match_items(rows: Rows, ids: NDArray[Any], unknown: RaiseOrDrop) -> None:
 
 
 def _looked_up(table: Codes, codes: Codes) -> Codes:
-    """``table[codes]``, in the place of the codes if it fits there."""
+    """Return ``table[codes]``, in the place of the codes if it fits there."""
     found = codes if codes.dtype == table.dtype else np.empty(len(codes), table.dtype)
     for block in blocks(len(codes)):
         found[block] = table[codes[block]]

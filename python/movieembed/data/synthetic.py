@@ -97,7 +97,7 @@ def synthetic_movielens(
     shares = np.cumsum(rng.dirichlet([3.0, 1.5, 1.0], size=n_users), axis=1)
 
     def draw(users: NDArray[np.int64]) -> NDArray[np.int64]:
-        """One item for each entry of `users`, as keys user * n_items + item."""
+        """Return one item for each entry of `users`, as keys user * n_items + item."""
         u = rng.random(len(users), dtype=np.float32)
         which = (u > shares[users, 0]).astype(np.int8) + (u > shares[users, 1])
         taste = tastes[users, which]
@@ -146,7 +146,7 @@ def synthetic_movielens(
 def _distinct_draws(
     draw: Any, n_users: int, n_items: int, n_ratings: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Exactly n_ratings different keys, ascending, MIN_RATINGS a user or more."""
+    """Return exactly n_ratings different keys, ascending, MIN_RATINGS a user or more."""
     activity = rng.lognormal(sigma=ACTIVITY_SIGMA, size=n_users)
     extra = n_ratings - MIN_RATINGS * n_users
     least = np.full(n_users, MIN_RATINGS)

@@ -1,4 +1,4 @@
-"""Titles as people write them: without case, year, accents, with the article in front."""
+"""The forms under which a title is found: any case, no year, article in front, no accents."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _without_year(title: str) -> str:
 
 
 def _natural(text: str) -> str:
-    """Return folded text, the article in front: "Matrix, The (1999)" is "the matrix (1999)"."""
+    """Return lower case, the article in front: "the matrix (1999)" of "Matrix, The (1999)"."""
     folded = _fold(text)
     match = _TRAILING_ARTICLE.match(folded) if "," in folded else None
     if match is None:
@@ -38,7 +38,7 @@ def _natural(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return folded text, a trailing article put first, without accents."""
+    """Return text in lower case, the article in front, without accents."""
     folded = _natural(text)
     if folded.isascii():
         return folded

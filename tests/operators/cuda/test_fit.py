@@ -47,17 +47,19 @@ def two_fits(L: Any, **parameters: Any) -> tuple[me.MovieEmbedding, me.MovieEmbe
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_solvers_reach_the_cost_that_they_reach_on_the_cpu(
-    solver: str, dtype: str, small_likes: Likes, device: HostDevice
+    solver: str, dtype: str, demo_likes: Likes, device: HostDevice
 ) -> None:
     tol = TOLERANCES.get(solver, 1e-8)
-    there, here = two_fits(small_likes, n_components=10, solver=solver, dtype=dtype, tol=tol)
+    there, here = two_fits(demo_likes, n_components=10, solver=solver, dtype=dtype, tol=tol)
     assert there.embedding_.dtype == np.dtype(dtype)
     assert there.converged_
     within = 1e-6 if dtype == "float64" else 1e-5
     assert there.cost_ == pytest.approx(here.cost_, rel=within)
     assert there.regularization_ == pytest.approx(here.regularization_, rel=1e-3)
     if solver == "eigen":
-        a, b = (m.similar("Toy Story (1995)", n=10)["item"].tolist() for m in (there, here))
+        a, b = (
+            m.similar("The Cosmic Starpilot (1987)", n=10)["item"].tolist() for m in (there, here)
+        )
         assert a == b
 
 

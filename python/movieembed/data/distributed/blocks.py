@@ -307,7 +307,7 @@ def second_of(pair: tuple[Any, Any]) -> Any:
 
 @dataclass
 class Counts:
-    """The number of users of a part, likes of each item, and whether all values are 1."""
+    """How many users a part has, the likes of each item, and whether all values are 1."""
 
     n_users: int
     items: NDArray[np.int64]

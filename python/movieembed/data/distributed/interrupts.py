@@ -1,4 +1,4 @@
-"""Ctrl-C, where a terminal or a notebook sends it to the workers that this process started too."""
+"""Workers that this process started go on when a terminal or a notebook sends them Ctrl-C."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ class OutliveInterrupts(WorkerPlugin):  # type: ignore[misc, unused-ignore]
     idempotent = True  # registered again, it is left as it is
 
     def setup(self, worker: Any) -> None:
-        """Dask calls it on each worker, also on those that come later."""
+        """Let a worker ignore Ctrl-C; Dask calls this on each, also on those that come later."""
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, signal.SIG_IGN)

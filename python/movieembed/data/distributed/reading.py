@@ -1,4 +1,4 @@
-"""Which blocks ratings come in, and their way to parts that hold their users whole."""
+"""From files or partitions of ratings to parts that hold their users whole."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Sources:
-    """Blocks of ratings.
+    """Where the blocks of ratings are.
 
     Attributes
     ----------
