@@ -14,9 +14,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.message import Message, Parameter
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_integer, check_real
 from movieembed.data.items import ItemIndex
+from movieembed.exceptions import ParameterError
 from movieembed.model.neighbors import embedded
 from movieembed.model.precision import PrecisionForm
 from movieembed.model.refinement import Refinement
@@ -160,11 +162,16 @@ class FittedItems:
         if method is None:
             return "cosine" if self.item_squares is None else "precision"
         if method not in METHODS:
-            raise ValueError(f"method must be one of {METHODS}, not {method!r}")
+            raise ParameterError(f"method must be one of {METHODS}, not {method!r}", "method")
         if method == "precision" and self.item_squares is None:
             raise ValueError(
-                "method='precision' needs a Gram matrix, which "
-                f"entry_weighting={self.weighting.entries!r} does not leave; use method='cosine'"
+                Message(
+                    Parameter("method", "precision"),
+                    " needs a Gram matrix, which ",
+                    Parameter("entry_weighting", self.weighting.entries),
+                    " does not leave; use ",
+                    Parameter("method", "cosine"),
+                )
             )
         chosen: Method = method
         return chosen
@@ -177,11 +184,17 @@ class FittedItems:
             return 1 if self.refine == "auto" else int(self.refine)
         steps = check_integer(refine, "refine")
         if steps and method != "precision":
-            raise ValueError(f"refine goes with method='precision', not {method!r}")
+            wanted = Parameter("method", "precision")
+            raise ValueError(
+                Message(Parameter("refine"), " goes with ", wanted, f", not {method!r}")
+            )
         if steps and self.likes is None:
             raise ValueError(
-                f"refine={refine} needs the likes, which this model did not keep: fit it with "
-                "keep_likes=True"
+                Message(
+                    Parameter("refine", refine),
+                    " needs the likes, which this model did not keep: fit it with ",
+                    Parameter("keep_likes", True),
+                )
             )
         return steps
 

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.gpu_arrays import on_host
+from movieembed._base.message import Message, Parameter
 from movieembed._base.validation import OneOf, as_generator, check_embedding, check_parameter
 from movieembed._base.warn import warn_caller
 from movieembed.data.distributed.likes import DistributedLikes, with_items_first
@@ -154,16 +155,19 @@ def warn_of_the_end(solution: Solution, cost: float, solver: str) -> None:
         return
     from sklearn.exceptions import ConvergenceWarning
 
-    message = (
+    message = Message(
         f"interrupted after {solution.n_iter} iterations; the best embedding so far is kept "
         f"(cost {cost:.8g})"
     )
     if solution.reason == "max_iter":
         gap = "unknown" if np.isinf(solution.gap) else f"about {solution.gap:.1e} of it"
-        message = (
-            f"{solver} stopped after max_iter={solution.n_iter} iterations at cost {cost:.8g}; "
-            f"the distance to the optimum is {gap}. Raise max_iter"
-            + ("." if solver == "eigen" else ", or use solver='eigen'.")
+        message = Message(
+            f"{solver} stopped after ",
+            Parameter("max_iter", solution.n_iter),
+            f" iterations at cost {cost:.8g}; the distance to the optimum is {gap}. Raise ",
+            Parameter("max_iter"),
+            *(() if solver == "eigen" else (", or use ", Parameter("solver", "eigen"))),
+            ".",
         )
     warn_caller(message, ConvergenceWarning)
 

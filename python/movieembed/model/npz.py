@@ -49,7 +49,7 @@ class Kind:
         Its name in the header.
     version : int
         The newest that this package writes and reads.
-    words : str
+    noun, words : str
         In messages.
     advice : str
         What to do with a file that is damaged or something else.
@@ -57,6 +57,7 @@ class Kind:
 
     format: str
     version: int
+    noun: str
     words: str
     advice: str = ""
 
@@ -120,6 +121,8 @@ def reading(path: str | os.PathLike[str], kind: Kind) -> Iterator[Contents]:
     Whatever is wrong with them, also where it is seen only inside the block, becomes one
     ValueError that names the file.
     """
+    if not Path(path).exists():
+        raise FileNotFoundError(f"there is no {kind.noun} {path}")
     with Path(path).open("rb") as file:
         try:
             yield _contents(file, kind)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed._base.message import Message, Parameter
 from movieembed._base.validation import (
     Constraint,
     InstanceOf,
@@ -18,7 +19,6 @@ from movieembed._base.validation import (
     OneOf,
     check_parameters,
 )
-from movieembed.exceptions import ParameterError
 from movieembed.operators.build import BACKENDS
 from movieembed.operators.weighting import Weighting
 from movieembed.solvers import SOLVERS, HistoryEntry
@@ -97,12 +97,16 @@ class Parameters:
         """Raise unless every parameter is one of what it may be, and they go together."""
         check_parameters(CONSTRAINTS, vars(self))
         if not isinstance(self.learning_rate, str) and not SOLVERS[self.solver].uses_learning_rate:
-            raise ParameterError(
-                f"solver={self.solver!r} takes no learning rate; leave learning_rate='exact'",
-                "learning_rate",
+            raise ValueError(
+                Message(
+                    Parameter("solver", self.solver),
+                    " takes no learning rate; leave ",
+                    Parameter("learning_rate", "exact"),
+                )
             )
         if self.refine not in ("auto", 0) and not self.keep_likes:
-            raise ParameterError(f"refine={self.refine} needs keep_likes=True", "refine")
+            wanted = Parameter("keep_likes", True)
+            raise ValueError(Message(Parameter("refine", self.refine), " needs ", wanted))
 
     def _parameters(self) -> dict[str, Any]:
         """What the model is made with, in the order of its signature."""

@@ -189,9 +189,7 @@ class AnnIndex:
             return index
         from usearch.index import Index
 
-        index = Index.restore(saved)
-        index.expansion_search = self._expansion
-        return index
+        return Index.restore(saved, expansion_search=self._expansion)
 
     def _usearch(self, vectors: NDArray[np.float32], connectivity: int) -> None:
         from usearch.index import Index
