@@ -24,18 +24,6 @@ from movieembed.operators.build import Prepared
 from movieembed.operators.protocol import Operator
 from movieembed.solvers import HistoryEntry, Solution, solve
 
-__all__ = [
-    "check_init",
-    "chosen_regularization",
-    "final_cost",
-    "item_vectors",
-    "likes_with_items_first",
-    "principal_axes",
-    "solved",
-    "start_of",
-    "warn_of_the_end",
-]
-
 # Length of a row, relative to the longest, below which it is rounding.
 NEGLIGIBLE = 1e-6
 

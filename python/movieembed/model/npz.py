@@ -23,19 +23,9 @@ __all__ = ["Contents", "Kind", "reading", "write"]
 
 # What zipfile, NumPy's reader and a header of the wrong kind raise on damaged input.
 DAMAGE = (
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    OverflowError,
-    RecursionError,
-    EOFError,
-    SyntaxError,
-    RuntimeError,  # zipfile: encrypted, or a compression that it does not know
-    OSError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
+    *(ValueError, TypeError, AttributeError, LookupError, OverflowError),
+    *(EOFError, OSError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+    RuntimeError,  # RecursionError; and zipfile: encrypted, or a compression that it does not know
 )
 
 
