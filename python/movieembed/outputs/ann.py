@@ -211,7 +211,8 @@ class AnnIndex:
         self._index.init_index(
             max_elements=max(1, len(vectors)), ef_construction=self._expansion, M=connectivity
         )
-        self._index.add_items(vectors, np.arange(len(vectors)))
+        if len(vectors):  # it refuses none
+            self._index.add_items(vectors, np.arange(len(vectors)))
         self._index.set_ef(self._expansion)
 
     def _faiss(self, vectors: NDArray[np.float32], connectivity: int) -> None:
