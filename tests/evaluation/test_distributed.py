@@ -18,7 +18,7 @@ from movieembed import evaluation
 from movieembed.data.distributed import blocks
 from movieembed.data.likes import Likes
 from movieembed.evaluation.distributed import Tallies
-from movieembed.model.users import bare, best_in_task
+from movieembed.model.users import best_in_task
 
 pytest.importorskip("distributed")
 
@@ -147,11 +147,11 @@ def test_models_that_cannot_travel(
     model = me.MovieEmbedding(2, random_state=0, callback=callback).fit(likes)
     with pytest.raises(TypeError, match="lock"):
         there_and_back(model)
-    sent = there_and_back(bare(model))
-    assert sent.embedding_.tobytes() == model.embedding_.tobytes()
-    model._form_ = object()  # what a model keeps for its own recommendations
-    assert not hasattr(bare(model), "_form_")
-    del model._form_
+    sent = there_and_back(model._fitted)
+    assert sent.embedding.tobytes() == model.embedding_.tobytes()
+    model.recommend(likes, 1, method="precision")
+    kept = vars(model._fitted)  # with what a model keeps for its own recommendations
+    assert kept.keys() > vars(sent).keys() == vars(there_and_back(model._fitted)).keys()
     assert len(model.recommend_users(spread(likes, client), 1)) == N_USERS - 2
     assert model.callback is callback
 
@@ -171,7 +171,7 @@ def test_arrays_from_the_network(likes: Likes, model: Any, client: Any) -> None:
     make, (data, indices, indptr, n_items, users) = blocks.UserRows(m, likes.users).__reduce__()
     rows = make(moved(data), moved(indices), moved(indptr), n_items, users)
     assert rows.matrix.indices.flags.aligned
-    future = client.submit(best_in_task, rows, model, 7, {}, None, 0)
+    future = client.submit(best_in_task, rows, model._fitted_items(), 7, {}, None, 0)
     pd.testing.assert_frame_equal(
         future.result(), model.recommend_users(spread(likes, client, 1), 7)
     )

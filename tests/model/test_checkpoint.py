@@ -18,6 +18,7 @@ import movieembed as me
 from helpers import random_likes
 from movieembed.data.likes import Likes
 from movieembed.model import checkpoint as checkpoints
+from movieembed.model import fitting, npz
 from movieembed.operators.weighting import Weighting
 from movieembed.solvers.driver import HistoryEntry
 from movieembed.solvers.step import Step
@@ -157,7 +158,7 @@ def test_an_end_that_fails_keeps_it(
     path = tmp_path / "fit.npz"
     model = me.MovieEmbedding(5, random_state=0, checkpoint=path, callback=end)
     with monkeypatch.context() as patch:
-        patch.setattr(me.MovieEmbedding, "_final_cost", lost)
+        patch.setattr(fitting, "final_cost", lost)
         with pytest.raises(me.ClusterError) as raised:
             model.fit(L)
     assert str(path) in "".join(raised.value.__notes__)
@@ -181,7 +182,7 @@ def test_no_promise_without_a_file(tmp_path: Path) -> None:
 def test_writing_takes_little_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, written = [0.0], []
     monkeypatch.setattr(checkpoints.time, "perf_counter", lambda: now[0])
-    replacing = checkpoints.replacing
+    replacing = npz.replacing
 
     def slow(path: Path) -> Any:
         written.append(now[0])
@@ -191,7 +192,7 @@ def test_writing_takes_little_of_the_time(tmp_path: Path, monkeypatch: pytest.Mo
     def second(entry: Any) -> None:
         now[0] += 1
 
-    monkeypatch.setattr(checkpoints, "replacing", slow)
+    monkeypatch.setattr(npz, "replacing", slow)
     me.MovieEmbedding(
         5,
         solver="gd",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import io
+import pickle
 import sys
 from importlib.util import find_spec
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 
@@ -42,17 +46,53 @@ def test_recall(movielens_model: Any, small_likes: Likes, library: Any, method: 
     queries = model.query_vectors(rows, method)
     columns, scores = index.search(queries, 20)
     products = queries @ model.item_vectors(method).T
-    silent = ~model.embedding_.any(axis=1)
-    products[:, silent] = -np.inf
+    unembedded = ~model.embedding_.any(axis=1)
+    products[:, unembedded] = -np.inf
     exact = np.argsort(-products, axis=1)[:, :20]
-    spoken = queries.any(axis=1)
-    shared = [
-        len(np.intersect1d(a, b)) for a, b in zip(columns[spoken], exact[spoken], strict=True)
-    ]
+    asked = queries.any(axis=1)
+    shared = [len(np.intersect1d(a, b)) for a, b in zip(columns[asked], exact[asked], strict=True)]
     assert np.mean(shared) > 0.97 * 20
     at = np.take_along_axis(products, np.maximum(columns, 0), axis=1)
-    np.testing.assert_allclose(scores[spoken], at[spoken], rtol=1e-3, atol=1e-4)
-    assert not silent[columns[columns >= 0]].any()
+    np.testing.assert_allclose(scores[asked], at[asked], rtol=1e-3, atol=1e-4)
+    assert not unembedded[columns[columns >= 0]].any()
+
+
+def through_joblib(index: Any) -> Any:
+    file = io.BytesIO()
+    joblib.dump(index, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("way", ["pickle", "deepcopy", "joblib", "cloudpickle"])
+def test_an_index_is_copied_and_sent(
+    model: Any, small_likes: Likes, library: Any, way: str
+) -> None:
+    """Before and after a search, by what its library writes of it."""
+    again = {
+        "pickle": lambda index: pickle.loads(pickle.dumps(index)),
+        "deepcopy": copy.deepcopy,
+        "joblib": through_joblib,
+        "cloudpickle": lambda index: pickle.loads(pytest.importorskip("cloudpickle").dumps(index)),
+    }[way]
+    index = me.AnnIndex(model, library=library, expansion=40, connectivity=8)
+    queries = model.query_vectors(small_likes.matrix[:50])
+    before = again(index)
+    wanted = index.search(queries, 10)
+    for copied in (before, again(index), again(before)):
+        found = copied.search(queries, 10)
+        assert [x.tobytes() for x in found] == [x.tobytes() for x in wanted]
+        assert (copied.library, copied.scale) == (library, index.scale)
+    assert index.search(queries, 10)[0].tobytes() == wanted[0].tobytes()
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_an_index_of_nothing_is_sent(library: Any) -> None:
+    with pytest.warns(UserWarning, match="nothing to learn"):
+        empty = me.MovieEmbedding(2, random_state=0).fit(np.eye(3))
+    index = pickle.loads(pickle.dumps(me.AnnIndex(empty, library=library)))
+    assert (index.search(np.ones((2, 2)), 3)[0] == -1).all()
 
 
 def test_vectors_rank_as_the_model_does(model: Any) -> None:

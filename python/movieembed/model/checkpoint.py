@@ -28,6 +28,7 @@ __all__ = ["Checkpoint"]
 CHECKPOINT = npz.Kind(
     "movieembed-checkpoint",
     1,
+    "checkpoint",
     "a checkpoint of movieembed",
     "; remove it, or name another checkpoint",
 )

@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from movieembed.model.fitted_items import FittedItems
 
@@ -15,18 +15,7 @@ __all__ = ["Fitted", "question", "successor"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Holder(Protocol):
-    """A model, as far as it is known here."""
-
-    _fitted: FittedItems | None
-
-    def _fitted_items(self) -> FittedItems: ...
-    def _forget_columns(self, n_items: int) -> None: ...
-
-
-M = TypeVar("M", bound=Holder)
+M = TypeVar("M", bound=Any)
 
 
 class Fitted(Generic[T]):
@@ -35,19 +24,15 @@ class Fitted(Generic[T]):
     def __init__(self, field: str) -> None:
         self.field = field
 
-    @overload
-    def __get__(self, model: None, owner: Any) -> Self: ...
-    @overload
-    def __get__(self, model: Holder, owner: Any) -> T: ...
-    def __get__(self, model: Holder | None, owner: Any) -> Self | T:
+    def __get__(self, model: Any, owner: Any) -> T:
         if model is None:
-            return self
+            return self  # type: ignore[return-value]
         if model._fitted is None:
             raise AttributeError(f"this {owner.__name__} is not fitted yet: call fit first")
         value: T = getattr(model._fitted, self.field)
         return value
 
-    def __set__(self, model: Holder, value: T) -> None:
+    def __set__(self, model: Any, value: T) -> None:
         changed: dict[str, Any] = {self.field: value}
         model._fitted = replace(model._fitted_items(), **changed)
 
@@ -55,7 +40,7 @@ class Fitted(Generic[T]):
 def question(
     function: Callable[Concatenate[FittedItems, P], T],
 ) -> Callable[Concatenate[Any, P], T]:
-    """Make a method of a model of a function of its fitted items."""
+    """Turn a function of fitted items into a method of the model that holds them."""
 
     @functools.wraps(function, assigned=("__name__", "__doc__"))
     def method(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -67,7 +52,7 @@ def question(
 def successor(
     function: Callable[Concatenate[FittedItems, P], FittedItems],
 ) -> Callable[Concatenate[M, P], M]:
-    """Make a method that gives another model, which holds what a function makes of the items."""
+    """Turn a function from fitted items to others into a method that gives a model of those."""
 
     @functools.wraps(function, assigned=("__name__", "__doc__"))
     def method(self: M, /, *args: P.args, **kwargs: P.kwargs) -> M:

@@ -10,7 +10,6 @@ import inspect
 import os
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -185,7 +184,6 @@ class Embedding(Parameters):
     stop_reason_: str
     n_iter_: int
     history_: pd.DataFrame
-    feature_names_in_: NDArray[Any]
     _fitted: FittedItems | None = None
 
     def fit(self, X: Likes | Any, y: Any = None) -> Self:
@@ -363,8 +361,6 @@ class Embedding(Parameters):
         ...     me.MovieEmbedding.load(os.path.join(folder, "model.npz"))
         MovieEmbedding(n_components=1, random_state=0)
         """
-        if not Path(path).exists():
-            raise FileNotFoundError(f"there is no model file {path}")
         with npz.reading(path, file.MODEL) as contents:
             known = inspect.signature(cls).parameters
             params = contents.field("params", dict)

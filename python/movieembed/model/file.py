@@ -20,7 +20,7 @@ from movieembed.operators.weighting import Weighting
 
 __all__ = ["MODEL", "fitted_items", "outcome", "write"]
 
-MODEL = npz.Kind("movieembed-model", 1, "a movieembed model")
+MODEL = npz.Kind("movieembed-model", 1, "model file", "a movieembed model")
 HISTORY_COLUMNS = ("iteration", "cost", "gradient_norm", "seconds")
 PARAMETERS_NOT_KEPT = ("callback", "checkpoint", "init")
 # What describes the fit, in the header: the types that are read, and that which is made of them.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -44,13 +44,9 @@ class derived(Generic[T]):  # noqa: N801
         self.compute = compute
         self.__doc__ = compute.__doc__
 
-    @overload
-    def __get__(self, instance: None, owner: Any) -> derived[T]: ...
-    @overload
-    def __get__(self, instance: object, owner: Any) -> T: ...
-    def __get__(self, instance: object | None, owner: Any) -> derived[T] | T:
+    def __get__(self, instance: Any, owner: Any) -> T:
         if instance is None:
-            return self
+            return self  # type: ignore[return-value]
         value: T = vars(instance).setdefault(self.compute.__name__, self.compute(instance))
         return value
 

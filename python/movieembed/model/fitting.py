@@ -24,18 +24,6 @@ from movieembed.operators.build import Prepared
 from movieembed.operators.protocol import Operator
 from movieembed.solvers import HistoryEntry, Solution, solve
 
-__all__ = [
-    "check_init",
-    "chosen_regularization",
-    "final_cost",
-    "item_vectors",
-    "likes_with_items_first",
-    "principal_axes",
-    "solved",
-    "start_of",
-    "warn_of_the_end",
-]
-
 # Length of a row, relative to the longest, below which it is rounding.
 NEGLIGIBLE = 1e-6
 
@@ -155,7 +143,7 @@ def warn_of_the_end(solution: Solution, cost: float, solver: str) -> None:
         return
     from sklearn.exceptions import ConvergenceWarning
 
-    message = (
+    message = Message(
         f"interrupted after {solution.n_iter} iterations; the best embedding so far is kept "
         f"(cost {cost:.8g})"
     )

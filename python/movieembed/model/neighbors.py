@@ -75,31 +75,8 @@ def top_k_neighbors(
     (array([[0, 1]]), array([[1., 1.]]))
     """
     k = check_count(k, "k")
-    if metric not in ("cosine", "dot"):
-        raise ValueError(f"metric must be 'cosine' or 'dot', not {metric!r}")
     queries, items = np.asarray(queries), np.asarray(items)
-    for name, array in (("queries", queries), ("items", items)):
-        if array.dtype not in (np.float32, np.float64):
-            raise TypeError(f"{name} must be float32 or float64, not {array.dtype}")
-        if array.ndim != 2:
-            raise ValueError(f"{name} must have two dimensions, not {array.ndim}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds NaN or infinity")
-    if queries.dtype != items.dtype:
-        raise TypeError(f"queries are {queries.dtype} but items are {items.dtype}")
-    if queries.shape[1] != items.shape[1]:
-        raise ValueError(
-            f"queries have {queries.shape[1]} components but items have {items.shape[1]}"
-        )
-    if isinstance(exclude, sp.csr_array):
-        if exclude.shape != (len(queries), len(items)):
-            raise ValueError(
-                f"exclude has shape {exclude.shape} for {len(queries)} queries and {len(items)} "
-                "items"
-            )
-    elif exclude is not None and len(exclude) != len(queries):
-        raise ValueError(f"exclude has {len(exclude)} entries for {len(queries)} queries")
-
+    _check(queries, items, metric, exclude)
     threads = resolve_n_jobs(n_jobs)
     candidates = np.flatnonzero(embedded(items))
     pointers, excluded = _excluded(exclude, len(queries), candidates, len(items))
@@ -129,6 +106,38 @@ def top_k_neighbors(
             )
             scores[start:stop, :inner] = value
     return rows, scores
+
+
+def _check(
+    queries: NDArray[Any],
+    items: NDArray[Any],
+    metric: str,
+    exclude: list[NDArray[np.int64]] | sp.csr_array | None,
+) -> None:
+    """Raise unless the arguments of `top_k_neighbors` fit together."""
+    if metric not in ("cosine", "dot"):
+        raise ValueError(f"metric must be 'cosine' or 'dot', not {metric!r}")
+    for name, array in (("queries", queries), ("items", items)):
+        if array.dtype not in (np.float32, np.float64):
+            raise TypeError(f"{name} must be float32 or float64, not {array.dtype}")
+        if array.ndim != 2:
+            raise ValueError(f"{name} must have two dimensions, not {array.ndim}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds NaN or infinity")
+    if queries.dtype != items.dtype:
+        raise TypeError(f"queries are {queries.dtype} but items are {items.dtype}")
+    if queries.shape[1] != items.shape[1]:
+        raise ValueError(
+            f"queries have {queries.shape[1]} components but items have {items.shape[1]}"
+        )
+    if isinstance(exclude, sp.csr_array):
+        if exclude.shape != (len(queries), len(items)):
+            raise ValueError(
+                f"exclude has shape {exclude.shape} for {len(queries)} queries and {len(items)} "
+                "items"
+            )
+    elif exclude is not None and len(exclude) != len(queries):
+        raise ValueError(f"exclude has {len(exclude)} entries for {len(queries)} queries")
 
 
 def embedded(V: NDArray[Any]) -> NDArray[np.bool_]:

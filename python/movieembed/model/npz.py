@@ -23,19 +23,9 @@ __all__ = ["Contents", "Kind", "reading", "write"]
 
 # What zipfile, NumPy's reader and a header of the wrong kind raise on damaged input.
 DAMAGE = (
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    OverflowError,
-    RecursionError,
-    EOFError,
-    SyntaxError,
-    RuntimeError,  # zipfile: encrypted, or a compression that it does not know
-    OSError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
+    *(ValueError, TypeError, AttributeError, LookupError, OverflowError),
+    *(EOFError, OSError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+    RuntimeError,  # RecursionError; and zipfile: encrypted, or a compression that it does not know
 )
 
 
@@ -49,7 +39,7 @@ class Kind:
         Its name in the header.
     version : int
         The newest that this package writes and reads.
-    words : str
+    noun, words : str
         In messages.
     advice : str
         What to do with a file that is damaged or something else.
@@ -57,6 +47,7 @@ class Kind:
 
     format: str
     version: int
+    noun: str
     words: str
     advice: str = ""
 
@@ -120,6 +111,8 @@ def reading(path: str | os.PathLike[str], kind: Kind) -> Iterator[Contents]:
     Whatever is wrong with them, also where it is seen only inside the block, becomes one
     ValueError that names the file.
     """
+    if not Path(path).exists():
+        raise FileNotFoundError(f"there is no {kind.noun} {path}")
     with Path(path).open("rb") as file:
         try:
             yield _contents(file, kind)

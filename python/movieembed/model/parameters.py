@@ -19,7 +19,6 @@ from movieembed._base.validation import (
     OneOf,
     check_parameters,
 )
-from movieembed.exceptions import ParameterError
 from movieembed.operators.build import BACKENDS
 from movieembed.operators.weighting import Weighting
 from movieembed.solvers import SOLVERS, HistoryEntry
@@ -102,7 +101,8 @@ class Parameters:
             message = Message(solver, " takes no learning rate; leave ", exact)
             raise ParameterError(message, "learning_rate")
         if self.refine not in ("auto", 0) and not self.keep_likes:
-            raise ParameterError(f"refine={self.refine} needs keep_likes=True", "refine")
+            wanted = Parameter("keep_likes", True)
+            raise ValueError(Message(Parameter("refine", self.refine), " needs ", wanted))
 
     def _parameters(self) -> dict[str, Any]:
         """What the model is made with, in the order of its signature."""

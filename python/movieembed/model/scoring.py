@@ -3,7 +3,7 @@
 A score is an inner product of a vector a person, made of the items given, and a vector an item.
 With the method "precision" it is read off the precision form (see `precision`): for a row x of
 likes, x B with B_ij = -P_ij / P_jj off the diagonal, which is EASE (Steck, WWW 2019) where P is the
-inverse of L'L + lambda I itself. docs/mathematics.md derives it.
+inverse of L'L + lambda I itself. docs/recommendations.md derives it.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ def item_vectors(fitted: FittedItems, method: Method = "cosine") -> NDArray[Any]
     Returns
     -------
     ndarray, shape (n_items, n_components)
-        Zero for items without a vector: leave them out of an index.
+        Zero for unembedded items: leave them out of an index.
 
     See Also
     --------

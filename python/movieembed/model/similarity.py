@@ -107,8 +107,8 @@ def neighbors(
     Returns
     -------
     columns : ndarray of int64, shape (n_items, n)
-        Positions in `items_`, best first; -1 where there are no more, and throughout for items
-        without a vector.
+        Positions in `items_`, best first; -1 where there are no more, and throughout for
+        unembedded items.
     scores : ndarray, shape (n_items, n)
         -inf where there are no more.
 
@@ -152,9 +152,13 @@ def _nearest(
         (np.ones(len(rows)), rows, np.arange(len(rows) + 1)), shape=(len(rows), len(V))
     )
     if method == "precision":
+        # Partial correlations, -P_ij / sqrt(P_ii P_jj).
         value = fitted.check_lambda(regularization)
         if steps:
-            return _refined(fitted, own, n, candidates, value, steps)
+            refinement = fitted.refinement(value)
+            lengths = np.sqrt(refinement.diagonal(steps))
+            found, scores = refinement.best(own, n, candidates, -1 / lengths, steps)
+            return found, scores / lengths[rows][:, None].astype(scores.dtype)
         form = fitted.precision(value)
         lengths = np.sqrt(form.diagonal)[:, None]
         items = (form.W / lengths).astype(V.dtype)
@@ -169,18 +173,3 @@ def _nearest(
     unembedded = ~fitted.embedded[rows]
     found[unembedded], scores[unembedded] = -1, -np.inf
     return found, scores
-
-
-def _refined(
-    fitted: FittedItems,
-    own: sp.csr_array,
-    n: int,
-    candidates: NDArray[np.bool_],
-    regularization: float,
-    steps: int,
-) -> Found:
-    """Partial correlations -P_ij / sqrt(P_ii P_jj), with rows of P that are refined."""
-    refinement = fitted.refinement(regularization)
-    lengths = np.sqrt(refinement.diagonal(steps))
-    found, scores = refinement.best(own, n, candidates, -1 / lengths, steps)
-    return found, scores / lengths[own.indices][:, None].astype(scores.dtype)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movieembed._base.validation import check_count
+from movieembed.model.neighbors import embedded
 
 if TYPE_CHECKING:
     from movieembed.model.embedding import Embedding
@@ -79,7 +83,7 @@ class AnnIndex:
             package = "'movieembed[ann]'" if "usearch" in wanted else PACKAGES[wanted[0]]
             raise ImportError(f"an approximate index needs {wanted[0]}: pip install {package}")
         vectors = model.item_vectors(method)
-        self.columns = np.flatnonzero(vectors.any(axis=1))
+        self.columns = np.flatnonzero(embedded(vectors))
         self.library = name
         self.n_components = vectors.shape[1]
         kept = np.ascontiguousarray(vectors[self.columns], dtype=np.float32)
@@ -153,6 +157,40 @@ class AnnIndex:
             products, at = self._index.search(queries, n)
         return at, products
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_index": self._saved()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._index = self._restored(state["_index"])
+
+    def _saved(self) -> Any:
+        """What the library itself writes of an index."""
+        if self.library == "faiss":
+            import faiss
+
+            return faiss.serialize_index(self._index)
+        if self.library == "hnswlib":
+            return _through_a_file(self._index.save_index)
+        return bytes(self._index.save())
+
+    def _restored(self, saved: Any) -> Any:
+        """The index that `_saved` wrote; how much is looked at is set again."""
+        if self.library == "faiss":
+            import faiss
+
+            return faiss.deserialize_index(saved)
+        if self.library == "hnswlib":
+            import hnswlib
+
+            index = hnswlib.Index(space="ip", dim=self.n_components)
+            _through_a_file(index.load_index, saved)
+            index.set_ef(self._expansion)
+            return index
+        from usearch.index import Index
+
+        return Index.restore(saved, expansion_search=self._expansion)
+
     def _usearch(self, vectors: NDArray[np.float32], connectivity: int) -> None:
         from usearch.index import Index
 
@@ -173,7 +211,8 @@ class AnnIndex:
         self._index.init_index(
             max_elements=max(1, len(vectors)), ef_construction=self._expansion, M=connectivity
         )
-        self._index.add_items(vectors, np.arange(len(vectors)))
+        if len(vectors):  # it refuses none
+            self._index.add_items(vectors, np.arange(len(vectors)))
         self._index.set_ef(self._expansion)
 
     def _faiss(self, vectors: NDArray[np.float32], connectivity: int) -> None:
@@ -185,3 +224,14 @@ class AnnIndex:
         self._index.hnsw.efConstruction = self._expansion
         self._index.hnsw.efSearch = self._expansion
         self._index.add(vectors)
+
+
+def _through_a_file(call: Callable[[str], Any], content: bytes = b"") -> bytes:
+    """What a file holds after a call with its path, from what it held before."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "index")
+        with open(path, "wb") as file:
+            file.write(content)
+        call(path)
+        with open(path, "rb") as file:
+            return file.read()

@@ -1,0 +1,39 @@
+"""Dense references of the precision form and of EASE."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LAMBDA = 3.0
+
+
+def dense_precision(V: Any, squares: Any, value: float) -> NDArray[np.float64]:
+    V = np.asarray(V, dtype=np.float64)
+    D = np.maximum(squares - (V**2).sum(axis=1), 0) + value
+    return np.linalg.inv(V @ V.T + np.diag(D))
+
+
+def dense_weights(P: NDArray[np.float64]) -> NDArray[np.float64]:
+    """EASE's B: -P_ij / P_jj, 0 on the diagonal."""
+    B = -P / np.diag(P)
+    np.fill_diagonal(B, 0)
+    return B
+
+
+def ease(L: Any, value: float) -> NDArray[np.float64]:
+    A = L.toarray().astype(np.float64)
+    return dense_weights(np.linalg.inv(A.T @ A + value * np.eye(A.shape[1])))
+
+
+def inverse_gram(A: NDArray[np.float64], value: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """A P and the diagonal of P = (A'A + value I)^-1, by A's singular values."""
+    U, s, Vt = np.linalg.svd(A, full_matrices=False)
+    return (U * (s / (s**2 + value))) @ Vt, (1 - (s**2 / (s**2 + value)) @ Vt**2) / value
+
+
+def ranking(scores: NDArray[Any], left_out: Any, n: int) -> list[int]:
+    allowed = np.setdiff1d(np.arange(len(scores)), left_out)
+    return allowed[np.argsort(-scores[allowed], kind="stable")][:n].tolist()
