@@ -1,4 +1,4 @@
-"""The loop around every solver: history, stopping, progress, interrupts.
+"""The loop around every solver: its history, its end, progress and interrupts.
 
 A solver is a generator of :class:`Step`; :func:`run` drives it. The solver's file then reads as its
 algorithm, and all of them stop, report and fail in the same way.
@@ -22,7 +22,7 @@ from movieembed.solvers.stopping import Stopping
 
 
 class HistoryEntry(NamedTuple):
-    """What is known after an iteration; `seconds` counts from the start of the fit."""
+    """An iteration's cost and gradient norm; `seconds` counts from the start of the fit."""
 
     iteration: int
     cost: float
