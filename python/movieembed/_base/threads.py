@@ -12,6 +12,7 @@ from typing import Any
 from threadpoolctl import LibController, OpenBLASController, ThreadpoolController, register
 
 import movieembed._core as _core
+from movieembed.exceptions import ParameterError, ParameterTypeError
 
 
 def available_cores() -> int:
@@ -40,9 +41,9 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     if n_jobs is None:
         return 0
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
-        raise TypeError(f"n_jobs must be an integer or None, not {n_jobs!r}")
+        raise ParameterTypeError(f"n_jobs must be an integer or None, not {n_jobs!r}", "n_jobs")
     if n_jobs == 0:
-        raise ValueError("n_jobs must not be 0; use None or -1 for all cores")
+        raise ParameterError("n_jobs must not be 0; -1 stands for all cores", "n_jobs")
     if n_jobs < 0:
         return max(1, available_cores() + 1 + int(n_jobs))
     return min(int(n_jobs), 4 * available_cores())
