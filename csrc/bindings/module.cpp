@@ -26,7 +26,7 @@
 #include "product/likes_product.hpp"
 #include "neighbors/neighbors.hpp"
 #include "dense/residual.hpp"
-#include "core/threads.hpp"
+#include "core/parallel.hpp"
 
 namespace py = pybind11;
 using namespace movieembed;

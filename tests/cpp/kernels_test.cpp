@@ -21,7 +21,7 @@
 #include "product/likes_product.hpp"
 #include "neighbors/neighbors.hpp"
 #include "dense/residual.hpp"
-#include "core/threads.hpp"
+#include "core/parallel.hpp"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "core/threads.hpp"
+#include "core/parallel.hpp"
 
 #include <algorithm>
 #include <atomic>
