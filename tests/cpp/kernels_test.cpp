@@ -1,9 +1,11 @@
 // Every kernel against its definition, without Python: for ThreadSanitizer, which wants a whole program.
 //
 // Each is called at several thread counts, from one thread and from several at once, over every instruction set
-// of the machine; results must be right and have the same bits throughout.
+// of the machine; results must be right and have the same bits throughout. With any argument it runs a race and
+// nothing else.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -388,7 +390,7 @@ void test_neighbors() {
     });
 }
 
-void test_pool() {
+void test_parallel() {
     each_way([](int threads) {
         std::vector<int> seen(1000);
         parallel_for(threads, 1000, [&](int64_t task, int worker) {
@@ -411,6 +413,21 @@ void test_pool() {
     });
 }
 
+// A race between two threads, so that a run that finds none can be trusted. They wait for each other in a way
+// that does not order their increments.
+int seed_race() {
+    std::atomic<int> here{0};
+    volatile int count = 0;
+    parallel_for(2, 2, [&](int64_t, int) {
+        here.fetch_add(1, std::memory_order_relaxed);
+        for (int i = 0; i < 10'000 && here.load(std::memory_order_relaxed) < 2; ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        count = count + 1;
+    });
+    std::printf("%d threads, %d increments\n", here.load(), count);
+    return 0;
+}
+
 template <class T, class I>
 void test_sparse() {
     for (const bool weighted : {false, true}) {
@@ -421,10 +438,11 @@ void test_sparse() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char**) {
+    if (argc > 1) return seed_race();
     set_parallel_threshold(0);
     driver::use_plain_blas();
-    test_pool();
+    test_parallel();
     test_dense<float>();
     test_dense<double>();
     test_neighbors<float>();
