@@ -77,8 +77,8 @@ void each_way(F body) {
     for (std::thread& caller : callers) caller.join();
 }
 
-template <class T>
-std::vector<double> dense(const Matrix<T, auto>& l) {
+template <class T, class I>
+std::vector<double> dense(const Matrix<T, I>& l) {
     std::vector<double> a(static_cast<size_t>(l.rows * l.cols));
     const auto view = l.view();
     for (int64_t u = 0; u < l.rows; ++u)
@@ -121,7 +121,10 @@ std::vector<double> turned(const std::vector<double>& a, int64_t p) {
     return t;
 }
 
-std::vector<double> wide(const std::vector<auto>& x) { return {x.begin(), x.end()}; }
+template <class A>
+std::vector<double> wide(const std::vector<A>& x) {
+    return {x.begin(), x.end()};
+}
 
 template <class T>
 Tall<const T> tall(const std::vector<T>& x, int64_t cols) {

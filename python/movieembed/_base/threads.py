@@ -27,10 +27,10 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     Parameters
     ----------
     n_jobs : int or None
-        None: OpenMP's own default (all cores, or what ``OMP_NUM_THREADS`` or a limit set with
-        threadpoolctl in this thread says; ``MOVIEEMBED_NUM_THREADS`` takes the place of the former).
-        A positive number: that many, but at most four a core. Negative: ``cores + 1 + n_jobs``, so
-        that -1 is all cores.
+        None: OpenMP's own default (all cores, or what ``MOVIEEMBED_NUM_THREADS``,
+        ``OMP_NUM_THREADS`` or a limit set with threadpoolctl in this thread says). A positive
+        number: that many, but at most four a core. Negative: ``cores + 1 + n_jobs``, so that -1 is
+        all cores.
 
     Returns
     -------
