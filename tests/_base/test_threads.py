@@ -176,7 +176,7 @@ alone = threads()
         "work(3)\nassert threads() == alone + 2",
         "work(None)\nassert threads() == alone + 3",
         "from threadpoolctl import threadpool_limits\n"
-        "with threadpool_limits(2): work(None)\n"
+        "with threadpool_limits({'openmp': 2}): work(None)\n"
         "assert threads() == alone + 1",
     ],
     ids=["n_jobs", "environment", "threadpoolctl"],
