@@ -135,15 +135,7 @@ def run(
                 history.append(entry)
                 bar.update(int(iteration > done))
                 bar.set_postfix_str(f"cost {step.cost:.8g}", refresh=False)
-                if diverged(history, op.frobenius_squared):
-                    raise DivergenceError(
-                        Message(
-                            f"{name} diverged: the cost is {step.cost:.3g} after {iteration} "
-                            f"iterations, from {history[0].cost:.3g} at the start.",
-                            *hint,
-                        ),
-                        history,
-                    )
+                check_divergence(history, op.frobenius_squared, name, hint)
                 if best is None or step.cost < best.cost:
                     best = step
                 if checkpoint is not None:
@@ -171,7 +163,17 @@ def run(
     )
 
 
-def diverged(history: list[HistoryEntry], scale: float) -> bool:
-    """Whether the last cost is no number, or beyond all bounds."""
+def check_divergence(
+    history: list[HistoryEntry], scale: float, name: str, hint: tuple[str | Parameter, ...]
+) -> None:
+    """Raise DivergenceError when the last cost is no number, or beyond all bounds."""
     first, last = history[0].cost, history[-1].cost
-    return not np.isfinite(last) or last > 1e12 * max(first, scale)
+    if not np.isfinite(last) or last > 1e12 * max(first, scale):
+        raise DivergenceError(
+            Message(
+                f"{name} diverged: the cost is {last:.3g} after {history[-1].iteration} "
+                f"iterations, from {first:.3g} at the start.",
+                *hint,
+            ),
+            history,
+        )
