@@ -25,6 +25,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(f"{n} tests were skipped: {HOW}")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests, which slow_tests.txt names; whatever their file and parameters."""
+    listed = Path(__file__).with_name("slow_tests.txt").read_text(encoding="utf-8").split("\n")
+    slow = {line for line in listed if line and not line.startswith("#")}
+    for item in items:
+        if getattr(item, "originalname", item.name) in slow:
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def movielens_small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of MovieLens ml-latest-small; without it, tests that pin its facts are skipped."""

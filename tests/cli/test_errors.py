@@ -118,5 +118,6 @@ def test_the_parameter_of_an_error_becomes_its_option():
     error = ParameterError("title must be text", "title")
     assert describe(error, options) == "--title-col must be text"
     assert describe(error, group.options_of("map")) == "--title must be text"
-    error = ParameterError("ratings has no user; say which with user=...", "user")
-    assert describe(error, options) == "ratings has no user; say which with --user-col COLUMN"
+    message = Message("ratings has several users; say which with ", Parameter("user", "my user"))
+    said = describe(ParameterError(message, "user"), options)
+    assert said == "ratings has several users; say which with --user-col 'my user'"

@@ -16,20 +16,11 @@ from typer.testing import CliRunner
 
 import movieembed as me
 from movieembed.cli import app
-from movieembed.outputs import plots as model_plots
+from movieembed.outputs import plots as plots
 from movieembed.outputs.report import _well_known
-from movieembed.study.result import run_study
+from movieembed.study import run_study, save_study
 
 mpl.use("Agg")
-EVIL = "</script><script>alert('$x')</script> & <b>Co</b>"
-
-
-@pytest.fixture(scope="module")
-def model() -> me.MovieEmbedding:
-    rng = np.random.default_rng(0)
-    titles = [EVIL, *(f"Film {i}" for i in range(1, 12))]
-    likes = me.Likes.from_matrix((rng.random((50, 12)) < 0.5).astype(float), titles=titles)
-    return me.MovieEmbedding(3, random_state=0, keep_likes=True).fit(likes)
 
 
 class Page(HTMLParser):
@@ -50,10 +41,10 @@ class Page(HTMLParser):
         self.words += data
 
 
-def test_the_page_is_whole_and_alone(model: Any, tmp_path: Path) -> None:
+def test_the_page_is_whole_and_alone(evil_model: Any, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     table = pd.DataFrame({"recall@20": [0.25], "ndcg@20_stderr": [0.1]}, index=["<ours>"])
-    me.write_report(model, path, evaluation=table)
+    me.write_report(evil_model, path, evaluation=table)
     text = path.read_text(encoding="utf-8")
     page = Page(text)
     assert "script" not in page.tags
@@ -68,23 +59,23 @@ def test_the_page_is_whole_and_alone(model: Any, tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["report.html"]
 
 
-def test_a_study_is_taken_over(model: Any, tmp_path: Path) -> None:
+def test_a_study_is_taken_over(evil_model: Any, tmp_path: Path) -> None:
     folder = tmp_path / "study"
     folder.mkdir()
     with pytest.raises(FileNotFoundError, match=r"no README\.md"):
-        me.write_report(model, tmp_path / "r.html", study=folder)
+        me.write_report(evil_model, tmp_path / "r.html", study=folder)
     assert not (tmp_path / "r.html").exists()
     (folder / "README.md").write_text("# T\n\n**Not <much>.**\n\n![picture](loss.png)\n\nmore")
     (folder / "loss.png").write_bytes(b"\x89PNG")
     with pytest.raises(FileNotFoundError, match=r"no costs\.csv"):
-        me.write_report(model, tmp_path / "r.html", study=folder)
+        me.write_report(evil_model, tmp_path / "r.html", study=folder)
     (folder / "costs.csv").write_text(
         "components,optimizer,learning_rate,start,cost,distance,iterations,seconds,outcome\n"
         "10,gd,1e-05,0,1234567.8,0.25,300,1.0,stopped\n"
         "10,adam,<10>,0,9.4e22,inf,6,0.1,diverged\n"
         "10,als,none,0,1000000.0,1e-12,40,0.1,converged\n"
     )
-    me.write_report(model, tmp_path / "r.html", study=folder)
+    me.write_report(evil_model, tmp_path / "r.html", study=folder)
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     page = Page(text)
     assert "Not <much>." in page.words
@@ -99,11 +90,11 @@ def test_a_study_is_taken_over(model: Any, tmp_path: Path) -> None:
     ]
 
 
-def test_a_real_study_is_taken_over(model: Any, tmp_path: Path) -> None:
-    likes = me.Likes.from_matrix(model.likes_)
+def test_a_real_study_is_taken_over(evil_model: Any, tmp_path: Path) -> None:
+    likes = me.Likes.from_matrix(evil_model.likes_)
     study = run_study(likes, components=(2,), iterations=20, films=[0], progress=False)
-    study.save(tmp_path / "study")
-    me.write_report(model, tmp_path / "r.html", study=tmp_path / "study")
+    save_study(study, tmp_path / "study")
+    me.write_report(evil_model, tmp_path / "r.html", study=tmp_path / "study")
     words = Page((tmp_path / "r.html").read_text(encoding="utf-8")).words
     assert f"All {len(study.costs)} runs" in words
     assert ">none<" not in (tmp_path / "r.html").read_text(encoding="utf-8")
@@ -128,8 +119,8 @@ def test_nothing_learned_is_reported_too(tmp_path: Path) -> None:
     assert "No item has neighbours" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
-def test_the_command(model: Any, tmp_path: Path) -> None:
-    model.save(tmp_path / "m.npz")
+def test_the_command(evil_model: Any, tmp_path: Path) -> None:
+    evil_model.save(tmp_path / "m.npz")
     chosen = {"n_components": 64, "regularization": 100.0, "refine": 1}
     quality = {"chosen": chosen, "results": [{"name": "ours", "recall@20": 0.25}]}
     (tmp_path / "q.json").write_text(json.dumps(quality))
@@ -145,48 +136,3 @@ def test_the_command(model: Any, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [*arguments, *more])
     assert result.exit_code == 2
     assert "is not what movieembed evaluate --json prints" in result.output
-
-
-# --- the plots --------------------------------------------------------------------------------
-
-
-def axes() -> Any:
-    return mpl.figure.Figure().add_subplot()
-
-
-def test_spectrum(model: Any) -> None:
-    ax = model_plots.plot_spectrum(model, axes())
-    np.testing.assert_array_equal(ax.get_lines()[0].get_ydata(), model.eigenvalues_)
-    assert ax.get_yscale() == "log"
-
-
-def test_cost_and_recall_against_components() -> None:
-    ax = model_plots.plot_cost_against_components({50: 1.0, 10: 3.0, 609: 0.0}, axes())
-    assert ax.get_lines()[0].get_xdata().tolist() == [10, 50, 609]
-    assert ax.get_lines()[0].get_ydata().tolist() == [3, 1, 0]
-    with pytest.raises(ValueError, match="costs is empty"):
-        model_plots.plot_cost_against_components({}, axes())
-    table = pd.DataFrame(
-        {
-            "n_components": [8, 8, 16, 8],
-            "refine": [0, 0, 0, 1],
-            "recall": [0.1, 0.2, 0.3, 0.25],
-            "ndcg": 0.5,
-        }
-    )
-    ax = model_plots.plot_recall_against_components(table, axes())
-    assert [line.get_ydata().tolist() for line in ax.get_lines()] == [[0.2, 0.3], [0.25]]
-    with pytest.raises(ValueError, match="no column 'map'"):
-        model_plots.plot_recall_against_components(table, axes(), metric="map")
-
-
-def test_neighbor_bars(model: Any) -> None:
-    table = model.similar("Film 1", 12)
-    ax = model_plots.plot_neighbors(table, axes(), title="$5")
-    assert [bar.get_width() for bar in ax.patches] == table["score"].tolist()
-    assert ax.yaxis_inverted()
-    assert ax.get_title(loc="left") == r"\$5"
-    with pytest.raises(ValueError, match="one at a time"):
-        model_plots.plot_neighbors(model.similar(["Film 1", "Film 2"]), axes())
-    untitled = table.drop(columns="title")
-    assert model_plots.plot_neighbors(untitled, axes()).get_yticklabels()[0].get_text().isdigit()

@@ -14,10 +14,9 @@ import pytest
 
 import movieembed
 from helpers import REPOSITORY
-from movieembed import evaluation
+from movieembed import evaluation, study
 from movieembed.outputs import loss_plots as plots
 from movieembed.outputs import plots as model_plots
-from movieembed.study import result as study
 
 DOCS = REPOSITORY / "docs"
 BENCH = DOCS.parent / "bench"

@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 import movieembed
-from movieembed import evaluation
+from movieembed import evaluation, study
 from movieembed.outputs import loss_plots as plots
 from movieembed.outputs import plots as model_plots
-from movieembed.study import result as study
 
 MODULES = sorted(
     m.name
@@ -59,7 +58,7 @@ def test_the_public_names_are_found() -> None:
     assert {
         "movieembed.cost",
         "movieembed.Likes.from_ratings",
-        "movieembed.study.result.Study.save",
+        "movieembed.study.save_study",
     } <= (OBJECTS.keys())
 
 

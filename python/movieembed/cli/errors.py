@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from shlex import quote
 
 from movieembed._base.message import Message, Parameter
 from movieembed.cli.console import one_line
@@ -27,11 +28,8 @@ def describe(error: BaseException, options: Mapping[str, str]) -> str:
     else:
         text = str(error)
         parameter = getattr(error, "parameter", "")
-        if option := options.get(parameter):
-            if text.startswith(f"{parameter} "):
-                text = option + text.removeprefix(parameter)
-            text = text.replace(f"{parameter}=...", f"{option} COLUMN")
-            text = text.replace(f"{parameter}=", f"{option} ")
+        if parameter in options and text.startswith(f"{parameter} "):
+            text = options[parameter] + text.removeprefix(parameter)
     if isinstance(error, MemoryError):
         text = f"not enough memory. {text}".rstrip(". ")
     return one_line(text) or type(error).__name__
@@ -42,4 +40,4 @@ def spelled(parameter: Parameter, options: Mapping[str, str]) -> str | None:
     option = options.get(parameter.name)
     if option is None or parameter.value is None or parameter.value is True:  # True: a flag
         return option
-    return f"{option} {'COLUMN' if parameter.value is ... else parameter.value}"
+    return f"{option} {'COLUMN' if parameter.value is ... else quote(str(parameter.value))}"

@@ -75,7 +75,7 @@ def study(
     $ movieembed study ml-latest-small --out study/
     $ movieembed study ml-latest-small --out study/ --no-wide --film Heat
     """
-    from movieembed.study.result import run_study
+    from movieembed.study import run_study, save_study, study_answer
 
     console.make_out_folder(out)
     widths = [d for d in as_components(components) if wide or d != "M"]
@@ -93,7 +93,8 @@ def study(
         random_state=random_state,
         n_jobs=n_jobs,
     )
-    files = result.save(out)
+    files = save_study(result, out)
+    answer = study_answer(result)
     if as_json:
         tables = ("films", "optima", "costs", "overlap")
         console.print_json(
@@ -103,11 +104,11 @@ def study(
                 "facts": result.facts,
                 "notes": list(result.notes),
                 **{name: console.records(getattr(result, name)) for name in tables},
-                "answer": result.answer,
+                "answer": answer,
             }
         )
         return
     for note in result.notes:
         console.complain("note", note)
-    console.print_markdown(result.answer)
+    console.print_markdown(answer)
     console.print_lines(["", f"saved {', '.join(file.name for file in files)} in {out}"])

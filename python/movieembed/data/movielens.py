@@ -1,11 +1,9 @@
-"""MovieLens in every layout it was published in, and ratings tables of one's own."""
+"""MovieLens in every layout it was published in, from a folder, a .zip or the site."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,23 +18,9 @@ from movieembed.data import delimited_text as textfiles
 from movieembed.data import demo
 from movieembed.data import number_file as numberfiles
 from movieembed.data.delimited_text import read_table
-from movieembed.exceptions import DownloadError
+from movieembed.data.download import CHECKSUMS, MOVIELENS_URL, download
 
 __all__ = ["load_movielens", "read_table"]
-
-MOVIELENS_URL = "https://files.grouplens.org/datasets/movielens/"
-
-# None: the site's own NAME.zip.md5 is asked, since the file is new or changes now and then.
-CHECKSUMS: dict[str, str | None] = {
-    "ml-latest-small": "sha256:696d65a3dfceac7c45750ad32df2c259311949efec81f0f144fdfb91ebc9e436",
-    "ml-100k": "md5:0e33842e24a9c977be4e0107933c0723",
-    "ml-1m": "md5:c4d9eecfca2ab87c1945afe126590906",
-    "ml-10m": "md5:ce571fd55effeba0271552578f2648bd",
-    "ml-20m": "md5:cd245b17a1ae2cc31bb14903e1204af3",
-    "ml-25m": "md5:6b51fb2759a8657d3bfcbfc42b592ada",
-    "ml-32m": None,
-    "ml-latest": None,
-}
 
 # In the order of the flags of u.item.
 GENRES_100K = (
@@ -142,7 +126,7 @@ def load_compact(
     base_url: str = MOVIELENS_URL,
     progress: bool | None = None,
 ) -> tuple[dict[str, NDArray[Any]], pd.DataFrame]:
-    """As `load_movielens`, but userId, movieId and rating as arrays, of 32 bits where they fit."""
+    """Read userId, movieId and rating as arrays, in 32 bits where they fit, and the movies."""
     names = ("userId", "movieId", "rating")
     if demo.is_demo(source):
         table, catalogue = demo.draw_demo()
@@ -160,7 +144,7 @@ def load_compact(
 
 
 def load_movies(source: str | os.PathLike[str]) -> pd.DataFrame:
-    """The movies of `load_movielens` without a look at the ratings."""
+    """Read the movies of a data set without a look at its ratings."""
     if demo.is_demo(source):
         return demo.draw_demo()[1]
     with _opened(source, None, MOVIELENS_URL, None) as (layout, _, movies):
@@ -183,7 +167,7 @@ def _opened(
                 f"{str(source)!r} is neither a folder or .zip that exists nor the name of a data "
                 f"set; those are {demo.NAME}, {', '.join(CHECKSUMS)}"
             )
-        path = _download(name, cache_dir, base_url, progress)
+        path = download(name, cache_dir, base_url, progress)
     if path.is_dir():
         yield _find(_folder(path))
         return
@@ -234,6 +218,7 @@ def _archive(path: Path, archive: zipfile.ZipFile) -> _Files:
 
 
 def _find(files: _Files) -> tuple[_Layout, textfiles.Source, textfiles.Source]:
+    """Return the layout, ratings and movies of the one data set among the files."""
     found = {
         folder: layout
         for folder, names in files.folders.items()
@@ -333,6 +318,8 @@ def _movies(rows: list[tuple[int, str, str]]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Layout:
+    """How a data set is published: the names of its files and how they are read."""
+
     ratings: str
     separator: str
     header: bool
@@ -345,61 +332,3 @@ _LAYOUTS = (
     _Layout("ratings.dat", "::", False, "movies.dat", _movies_dat),
     _Layout("u.data", "\t", False, "u.item", _movies_100k),
 )
-
-
-def _download(
-    name: str, cache_dir: str | os.PathLike[str] | None, base_url: str, progress: bool | None
-) -> Path:
-    import pooch
-
-    folder = Path(
-        cache_dir or os.environ.get("MOVIEEMBED_DATA_DIR") or pooch.os_cache("movieembed")
-    ).expanduser()
-    url = f"{base_url.rstrip('/')}/{name}.zip"
-    checksum = CHECKSUMS[name]
-    if checksum is not None:
-        return _fetch(url, checksum, folder, progress)
-    listed = _fetch(f"{url}.md5", None, folder, False)
-    try:
-        found = re.search(r"\b[0-9a-fA-F]{32}\b", listed.read_text("utf-8", "replace"))
-        if found is None:
-            raise DownloadError(f"{url}.md5 holds no MD5 checksum; try again later")
-        return _fetch(url, f"md5:{found[0].lower()}", folder, progress)
-    except DownloadError:
-        # Kept, a checksum of another version would refuse every later download.
-        listed.unlink(missing_ok=True)
-        raise
-
-
-def _fetch(url: str, checksum: str | None, folder: Path, progress: bool | None) -> Path:
-    """Download url into folder unless the file is there with that checksum."""
-    import pooch
-    import requests
-
-    if progress is None:
-        progress = sys.stderr is not None and sys.stderr.isatty()
-    name = url.rpartition("/")[2]
-    otherwise = (
-        "download it in another way and pass the folder or .zip instead of the name, or use "
-        f"{demo.NAME!r}, a small data set that needs no download"
-    )
-    try:
-        kept = pooch.retrieve(
-            url,
-            known_hash=checksum,
-            fname=name,
-            path=folder,
-            downloader=pooch.HTTPDownloader(progressbar=progress, chunk_size=1 << 16),
-        )
-    except requests.exceptions.HTTPError as error:
-        raise DownloadError(f"cannot download {url}: {error}; {otherwise}") from error
-    except requests.exceptions.RequestException as error:
-        raise DownloadError(
-            f"cannot download {url}: no connection ({type(error).__name__}: {error}); {otherwise}"
-        ) from error
-    except ValueError as error:
-        raise DownloadError(
-            f"{name} from {url} does not have the published checksum, so it was removed; try "
-            f"again, {otherwise}"
-        ) from error
-    return Path(kept)

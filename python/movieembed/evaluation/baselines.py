@@ -1,4 +1,4 @@
-"""Recommenders to compare with, each a function from likes to a function from users to lists."""
+"""Recommenders to compare with: each takes likes and returns a function from users to lists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.linalg import lapack
 import movieembed._core as _core
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed.data.likes import Likes
-from movieembed.model.scoring import without
+from movieembed.model.neighbors import positions_among
 
 __all__ = ["Recommend", "als", "ease", "item_cosine", "movieembed", "popularity"]
 
@@ -97,7 +97,7 @@ def ease(likes: Likes, regularization: float = 100.0) -> Recommend:
     ----------
     likes : Likes
     regularization : float, default=100
-        lambda.
+        lambda, what is added to the diagonal of the items' Gram matrix before it is inverted.
 
     Returns
     -------
@@ -213,7 +213,7 @@ def implicit_als() -> Any:
 
 
 def movieembed(likes: Likes, **parameters: Any) -> Recommend:
-    """What is to be compared: a :class:`movieembed.MovieEmbedding` and its `recommend`.
+    """The recommendations of a :class:`movieembed.MovieEmbedding`, to be compared with others.
 
     Parameters
     ----------
@@ -250,13 +250,13 @@ def _best_of_blocks(
     found = np.full((n_users, n), -1, dtype=np.int64)
     inner = min(n, n_items)
     size = max(16, BLOCK_BYTES // max(1, 4 * n_items))
-    position = np.arange(n_items)
+    every_item = np.arange(n_items)
     for start in range(0, n_users, size):
         some = given[start : start + size]
         columns, values = _core.top_k_columns(
             np.ascontiguousarray(scores(some)),
             inner,
-            *without(some, position),
+            *positions_among(every_item, some),
             n_threads=resolve_n_jobs(None),
         )
         found[start : start + size, :inner] = np.where(np.isfinite(values), columns, -1)

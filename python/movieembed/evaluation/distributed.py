@@ -1,9 +1,9 @@
-"""Splits and metrics of likes on a cluster, each part where it is."""
+"""Split and measure likes that lie on a cluster, each part where it is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,10 @@ from movieembed.data.distributed.cluster import new_key
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.evaluation.holdout import held_at_random
 from movieembed.evaluation.metrics import ranking_metrics
-from movieembed.model.users import bare, check_same_items, in_a_task
-
-if TYPE_CHECKING:
-    from movieembed.model.fitted_items import Recommender
+from movieembed.model.embedding import Embedding
+from movieembed.model.fitted_items import FittedItems
+from movieembed.model.scoring import recommend
+from movieembed.model.users import check_same_items, in_a_task
 
 __all__ = ["DistributedSplit"]
 
@@ -56,7 +56,7 @@ class DistributedSplit:
     held: list[Any]
 
     def evaluate(
-        self, model: Recommender, *, ks: tuple[int, ...] = (20,), **options: Any
+        self, model: Embedding, *, ks: tuple[int, ...] = (20,), **options: Any
     ) -> pd.Series:
         """Measure a model's lists on what is held out.
 
@@ -95,13 +95,14 @@ class DistributedSplit:
         ...     float(split.evaluate(model, ks=(2,))["recall@2"])
         1.0
         """
-        check_same_items(self.train, model)
+        fitted = model._fitted_items()
+        check_same_items(self.train, fitted)
         ks = tuple(check_count(k, "ks") for k in ks)
         if not ks:
             raise ValueError("ks is empty: name at least one cut-off")
         train = self.train
         sums: Tallies = train.cluster.sum_with(
-            "evaluate", evaluated, train.parts, bare(model), ks, options, each=self.held
+            "evaluate", evaluated, train.parts, fitted, ks, options, each=self.held
         )
         means = {name: float(total / sums.users) for name, total in sums.metrics.items()}
         first = f"ndcg@{ks[0]}"
@@ -185,7 +186,7 @@ def halved(rows: UserRows, share: float, seed: list[int]) -> tuple[UserRows, sp.
 def evaluated(
     rows: UserRows,
     held: sp.csr_array,
-    model: Recommender,
+    fitted: FittedItems,
     ks: tuple[int, ...],
     options: dict[str, Any],
 ) -> Tallies:
@@ -193,7 +194,7 @@ def evaluated(
     asked = np.flatnonzero(np.diff(held.indptr))
     given, held = rows.matrix[asked], held[asked]
     n_items = rows.matrix.shape[1]
-    columns, _ = in_a_task(model).recommend(given, max(ks), **options)
+    columns, _ = recommend(in_a_task(fitted), given, max(ks), **options)
     found = ranking_metrics(columns, held, ks=ks)
     first = found[f"ndcg@{ks[0]}"]
     mean = float(first.mean()) if len(first) else 0.0

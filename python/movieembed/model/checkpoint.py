@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -14,10 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from movieembed._base.atomic_file import replacing
-from movieembed._version import __version__
-from movieembed.model.file import DAMAGE, arrays_in
-from movieembed.solvers.driver import HistoryEntry
+from movieembed.model import npz
+from movieembed.solvers.driver import HistoryEntry, Solution
 
 if TYPE_CHECKING:
     from movieembed.data.distributed.likes import DistributedLikes
@@ -28,8 +25,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Checkpoint"]
 
-FORMAT = "movieembed-checkpoint"
-FORMAT_VERSION = 1
+CHECKPOINT = npz.Kind(
+    "movieembed-checkpoint",
+    1,
+    "a checkpoint of movieembed",
+    "; remove it, or name another checkpoint",
+)
 # The next writing waits for so many times as long as the last one took.
 PAUSE = 20.0
 
@@ -104,19 +105,11 @@ class Checkpoint:
             return
         start = time.perf_counter()
         op, best = self._unwritten
-        header = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "version": __version__,
-            "of": self.of,
+        arrays = {
+            "embedding": op.to_host(best.V),
+            "history": np.array([*self.past, *self._history], dtype=np.float64),
         }
-        with replacing(self.path) as temporary, temporary.open("wb") as file:
-            np.savez(
-                file,
-                header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-                embedding=op.to_host(best.V),
-                history=np.array([*self.past, *self._history], dtype=np.float64),
-            )
+        npz.write(self.path, CHECKPOINT, {"of": self.of}, arrays)
         self._unwritten = None
         end = time.perf_counter()
         self._next = end + PAUSE * (end - start)
@@ -135,12 +128,16 @@ class Checkpoint:
                 )
             raise
 
-    def done(self, converged: bool) -> None:
-        """The end of a fit: remove the file of one that converged, else bring it up to date."""
-        if converged:
+    def done(self, solution: Solution) -> list[HistoryEntry]:
+        """End a fit: remove the file if it has converged, else bring it up to date.
+
+        Returns the history, that of the fits before in front.
+        """
+        if solution.converged:
             self.path.unlink(missing_ok=True)
         else:
             self.write()
+        return [*self.past, *solution.history[1:]] if self.past else solution.history
 
     def start(self, n_active: int) -> NDArray[Any] | None:
         """The V to start from, for an operator with so many items."""
@@ -154,14 +151,14 @@ class Checkpoint:
         return self.V
 
     def _read(self) -> None:
-        with self.path.open("rb") as file:
-            try:
-                of = self._take(arrays_in(file))
-            except DAMAGE as error:
-                raise ValueError(
-                    f"{self.path} is not a checkpoint of movieembed, or is damaged: {error}; "
-                    "remove it, or name another checkpoint"
-                ) from error
+        """Take the embedding and the history of a file, if it is of the same fit."""
+        with npz.reading(self.path, CHECKPOINT) as contents:
+            self.V = contents.array("embedding", ("float32", "float64"), (None, None))
+            history = contents.array("history", ("float64",), (None, len(HistoryEntry._fields)))
+            if not len(history):
+                raise ValueError("it holds no history")
+            self.past = [HistoryEntry(int(row[0]), *map(float, row[1:])) for row in history]
+            of = contents.field("of", dict)
         differing = [name for name, value in self.of.items() if of.get(name) != value]
         if differing:
             raise ValueError(
@@ -169,27 +166,9 @@ class Checkpoint:
                 f"{', '.join(differing)}: remove it, or name another checkpoint"
             )
 
-    def _take(self, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
-        """Keep what a file holds; return what fit it is of."""
-        header = json.loads(arrays["header"].tobytes().decode())
-        if not isinstance(header, dict) or header.get("format") != FORMAT:
-            raise ValueError("its header is of another format")
-        if header["format_version"] > FORMAT_VERSION:
-            raise ValueError(f"movieembed {header['version']} wrote it, in a newer format")
-        V, history = arrays["embedding"], arrays["history"]
-        if V.dtype.name not in ("float32", "float64") or V.ndim != 2:
-            raise ValueError(f"its embedding has dtype {V.dtype} and shape {V.shape}")
-        if history.dtype != np.float64 or history.ndim != 2 or history.shape[1] != 4:
-            raise ValueError(f"its history has dtype {history.dtype} and shape {history.shape}")
-        if not len(history) or not np.isfinite(V).all() or not np.isfinite(history).all():
-            raise ValueError("it holds numbers that are not finite, or no history")
-        self.V = V
-        self.past = [HistoryEntry(int(row[0]), *map(float, row[1:])) for row in history]
-        return dict(header["of"])
-
 
 def digest(array: NDArray[Any]) -> str:
-    """The same for the same values."""
+    """A hash of the values of an array."""
     if array.dtype.kind == "O":
         return hashlib.sha256(repr(array.tolist()).encode()).hexdigest()
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()

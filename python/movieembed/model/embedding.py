@@ -6,11 +6,12 @@ than a fit of MovieLens small: the command line does without.
 
 from __future__ import annotations
 
+import inspect
 import os
-import warnings
-from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, Literal, Self
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -18,33 +19,21 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.gpu_arrays import on_host
-from movieembed._base.message import Message, Parameter
 from movieembed._base.threads import resolve_n_jobs, serial_blas
-from movieembed._base.validation import (
-    as_generator,
-    check_count,
-    check_embedding,
-    check_integer,
-    check_real,
-)
-from movieembed.data.distributed.likes import DistributedLikes, with_items_first
+from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
-from movieembed.model import file as model_file
+from movieembed.model import file, fitting, fold_in, npz, scoring, similarity, users
 from movieembed.model.checkpoint import Checkpoint
-from movieembed.model.fitted_items import Recommender
-from movieembed.model.regularization import choose_regularization
-from movieembed.objective.cost import CANCELLED, identity_cost, identity_size
-from movieembed.operators.build import BACKENDS, backend_of, prepare
-from movieembed.operators.protocol import Operator
-from movieembed.solvers import SOLVERS, HistoryEntry, Solution, solve
+from movieembed.model.delegation import Fitted, question, successor
+from movieembed.model.fitted_items import FittedItems
+from movieembed.model.parameters import Parameters
+from movieembed.operators.build import backend_of, prepare
+from movieembed.solvers import HistoryEntry
 
 __all__ = ["Embedding"]
 
-# Length of a row, relative to the longest, below which it is rounding.
-NO_VECTOR = 1e-6
 
-
-class Embedding(Recommender):
+class Embedding(Parameters):
     """Item embeddings at the optimum of the masked co-occurrence objective.
 
     Finds V, one row v_i an item, that minimises
@@ -181,52 +170,23 @@ class Embedding(Recommender):
     [1]
     """
 
+    embedding_ = Fitted[NDArray[Any]]("embedding")
+    items_ = Fitted[NDArray[Any]]("items")
+    titles_ = Fitted[NDArray[np.object_] | None]("titles")
+    item_counts_ = Fitted[NDArray[np.int64]]("item_counts")
+    item_squares_ = Fitted[NDArray[np.float64] | None]("item_squares")
+    item_scale_ = Fitted[NDArray[np.float64] | None]("item_scale")
+    regularization_ = Fitted[float]("regularization")
+    likes_ = Fitted[sp.csr_array | None]("likes")
+    eigenvalues_: NDArray[np.float64]
+    cost_: float
+    gap_: float
+    converged_: bool
+    stop_reason_: str
+    n_iter_: int
+    history_: pd.DataFrame
     feature_names_in_: NDArray[Any]
-
-    def __init__(
-        self,
-        n_components: int = 50,
-        *,
-        solver: str = "eigen",
-        learning_rate: float | Literal["exact"] = "exact",
-        momentum: float = 0.9,
-        init: str | NDArray[Any] = "random",
-        tol: float = 1e-8,
-        max_iter: int | None = None,
-        item_scaling: float | Literal["cosine"] = 0.0,
-        user_weighting: float | Literal["inverse"] = 0.0,
-        entry_weighting: Literal["log1p", "ppmi"] | None = None,
-        regularization: float | Literal["auto"] = "auto",
-        refine: int | Literal["auto"] = "auto",
-        keep_likes: bool = False,
-        dtype: Any = "float64",
-        random_state: Any = None,
-        backend: str = "auto",
-        n_jobs: int | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
-        callback: Callable[[HistoryEntry], Any] | None = None,
-        verbose: bool | None = False,
-    ) -> None:
-        self.n_components = n_components
-        self.solver = solver
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.init = init
-        self.tol = tol
-        self.max_iter = max_iter
-        self.item_scaling = item_scaling
-        self.user_weighting = user_weighting
-        self.entry_weighting = entry_weighting
-        self.regularization = regularization
-        self.refine = refine
-        self.keep_likes = keep_likes
-        self.dtype = dtype
-        self.random_state = random_state
-        self.backend = backend
-        self.n_jobs = n_jobs
-        self.checkpoint = checkpoint
-        self.callback = callback
-        self.verbose = verbose
+    _fitted: FittedItems | None = None
 
     def fit(self, X: Likes | Any, y: Any = None) -> Self:
         """Find the embedding.
@@ -262,64 +222,42 @@ class Embedding(Recommender):
         >>> model.embedding_.shape, model.stop_reason_
         ((3, 1), 'converged')
         """
-        self._check_parameters()
-        self.__dict__.pop("embedding_", None)  # a refit that fails must not leave half of each
+        self._check()
+        self._fitted = None  # a fit that fails must not leave half of each
+        weighting = self._weighting()
         backend = backend_of(X) if self.backend == "auto" else self.backend
         likes = self._as_likes(on_host(X))
         threads = resolve_n_jobs(self.n_jobs)
-        init = self.init
-        if not isinstance(init, str):
-            init = check_embedding(on_host(init), likes.n_items, "init")
-            if init.shape[1] != self.n_components:
-                raise ValueError(
-                    f"init has {init.shape[1]} columns for n_components={self.n_components}"
-                )
-        weighting = self._weighting()
+        init = fitting.check_init(self.init, likes.n_items, self.n_components)
         checkpoint = None
         if self.checkpoint is not None:
             checkpoint = Checkpoint(self.checkpoint, likes, self.n_components, weighting)
         with serial_blas():
-            op, self.item_scale_, self.item_squares_ = prepare(
-                backend, likes, weighting, self.dtype, threads
-            )
-            start = None if isinstance(init, str) else init[op.active]
-            if checkpoint is not None and (kept := checkpoint.start(op.n_items)) is not None:
-                start = kept
+            prepared = prepare(backend, likes, weighting, self.dtype, threads)
+            op = prepared.op
+            start = fitting.start_of(op, init, checkpoint)
             with nullcontext() if checkpoint is None else checkpoint.guard():
-                if op.n_items == 0:
-                    solution = self._nothing_to_learn(op)
-                else:
-                    solution = self._solution(op, start, checkpoint)
-                V, self.eigenvalues_ = principal_axes(op.to_host(solution.V), self.n_components)
-                # Rows that are zero at the optimum come out as rounding, which has no direction.
-                lengths = np.linalg.norm(V, axis=1)
-                V[lengths <= NO_VECTOR * lengths.max(initial=0)] = 0
-                embedding = np.zeros((likes.n_items, self.n_components), dtype=self.dtype)
-                embedding[op.active] = V
-                self.cost_ = self._final_cost(op, solution, V)
-                self.regularization_ = self._regularization(op, V)
-        self.likes_ = None
-        if self.keep_likes:
-            assert isinstance(likes, Likes)
-            self.likes_ = likes.matrix
-        for cached in ("_operator_", "_form_"):
-            self.__dict__.pop(cached, None)
-        self.gap_ = solution.gap
-        self.converged_ = solution.converged
-        self.stop_reason_ = solution.reason
-        self.n_iter_ = solution.n_iter
-        history = solution.history
-        if checkpoint is not None:
-            checkpoint.done(solution.converged)
-            if checkpoint.past:
-                history = [*checkpoint.past, *history[1:]]
-        self.embedding_ = embedding
+                solution = fitting.solved(op, self, start, checkpoint)
+                V, self.eigenvalues_ = fitting.item_vectors(op, solution, self.n_components)
+                self.cost_ = fitting.final_cost(op, solution, V)
+                value = fitting.chosen_regularization(self.regularization, prepared, V)
+        history = solution.history if checkpoint is None else checkpoint.done(solution)
         self.history_ = pd.DataFrame(history, columns=list(HistoryEntry._fields))
-        self.items_ = likes.items
-        self.titles_ = likes.titles
-        self.item_counts_ = likes.item_counts
-        self._index = likes.item_index()
-        self._warn_of_the_end()
+        self.gap_, self.converged_ = solution.gap, solution.converged
+        self.stop_reason_, self.n_iter_ = solution.reason, solution.n_iter
+        embedding = np.zeros((likes.n_items, self.n_components), dtype=self.dtype)
+        embedding[op.active] = V
+        self._fitted = FittedItems(
+            embedding=embedding,
+            index=likes.item_index(),
+            item_counts=likes.item_counts,
+            item_squares=prepared.item_squares,
+            item_scale=prepared.item_scale,
+            regularization=value,
+            weighting=weighting,
+            likes=likes.matrix if self.keep_likes and isinstance(likes, Likes) else None,
+        )
+        fitting.warn_of_the_end(solution, self.cost_, self.solver)
         return self
 
     def refit(self, X: Likes | Any) -> Self:
@@ -355,54 +293,26 @@ class Embedding(Recommender):
         >>> model.refit([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1]]).embedding_.shape
         (4, 1)
         """
-        self._check_fitted()
-        likes = self._continued(X)
-        again = type(self)(
-            **{name: getattr(self, name) for name in model_file.parameters(type(self))}
-        )
+        fitted = self._fitted_items()
+        likes = fitting.likes_with_items_first(X, fitted)
         start = np.zeros((likes.n_items, self.n_components), dtype=self.embedding_.dtype)
-        start[: len(self.embedding_)] = self.embedding_
+        start[: len(fitted)] = fitted.embedding
+        again = type(self)(**self._parameters())
         again.init = start if start.any() else "random"
         again.backend = backend_of(X) if self.backend == "auto" else self.backend
         again.fit(likes)
         again.init, again.backend = self.init, self.backend
         return again
 
-    def _continued(self, X: Any) -> Likes | DistributedLikes:
-        """Likes with this model's items first."""
-        if isinstance(X, DistributedLikes):
-            with_items_first(X, self.items_.tolist())
-            return X
-        old = self.items_.tolist()
-        titles = {} if self.titles_ is None else dict(zip(old, self.titles_, strict=True))
-        if isinstance(X, Likes):
-            given, matrix, users = X.items.tolist(), X.matrix, X.users
-            if X.titles is not None:
-                titles.update(zip(given, X.titles, strict=True))
-        else:
-            matrix, users = Likes.from_matrix(X).matrix, None
-            if matrix.shape[1] < len(old):
-                raise ValueError(
-                    f"the matrix has {matrix.shape[1]} columns, fewer than the {len(old)} items of "
-                    "the model; pass Likes, whose columns have ids"
-                )
-            fresh = range(len(old), matrix.shape[1])
-            if set(fresh) & set(old):
-                raise ValueError(
-                    "the model's item ids are not column numbers, so new columns have no ids: pass "
-                    "Likes"
-                )
-            given = [*old, *fresh]
-        place = {item: column for column, item in enumerate(old)}
-        for item in given:
-            place.setdefault(item, len(place))
-        columns = np.array([place[item] for item in given], dtype=np.int64)
-        moved = sp.csr_array(
-            (matrix.data, columns[matrix.indices], matrix.indptr),
-            shape=(matrix.shape[0], len(place)),
-        )
-        names = [titles.get(item, "") for item in place] if titles else None
-        return Likes.from_matrix(moved, users=users, items=list(place), titles=names)
+    similar = question(similarity.similar)
+    neighbors = question(similarity.neighbors)
+    recommend = question(scoring.recommend)
+    recommend_users = question(users.recommend_users)
+    explain = question(scoring.explain)
+    item_vectors = question(scoring.item_vectors)
+    query_vectors = question(scoring.query_vectors)
+    extend = successor(fold_in.extend)
+    fold_in = question(fold_in.fold_in)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted model to a file that holds arrays and JSON, nothing executable.
@@ -437,8 +347,7 @@ class Embedding(Recommender):
         ...     me.load(os.path.join(folder, "model.npz")).cost_ == model.cost_
         True
         """
-        self._check_fitted()
-        model_file.write(self, path)
+        file.write(path, self._fitted_items(), self._parameters(), vars(self))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -454,58 +363,29 @@ class Embedding(Recommender):
         ...     me.MovieEmbedding.load(os.path.join(folder, "model.npz"))
         MovieEmbedding(n_components=1, random_state=0)
         """
-        return model_file.read(cls, path)
+        if not Path(path).exists():
+            raise FileNotFoundError(f"there is no model file {path}")
+        with npz.reading(path, file.MODEL) as contents:
+            known = inspect.signature(cls).parameters
+            params = contents.field("params", dict)
+            model = cls(**{name: value for name, value in params.items() if name in known})
+            fitted = model._fitted = file.fitted_items(contents, model._weighting())
+            vars(model).update(file.outcome(contents, fitted))
+        return model
 
-    def _check_parameters(self) -> None:
-        check_count(self.n_components, "n_components")
-        if self.max_iter is not None:
-            check_count(self.max_iter, "max_iter")
-        if not isinstance(self.solver, str) or self.solver not in SOLVERS:
-            raise ValueError(f"solver must be one of {sorted(SOLVERS)}, not {self.solver!r}")
-        known = ["auto", *sorted(BACKENDS)]
-        if not isinstance(self.backend, str) or self.backend not in known:
-            raise ValueError(f"backend must be one of {known}, not {self.backend!r}")
-        rate = self.learning_rate
-        if isinstance(rate, str):
-            if rate != "exact":
-                raise ValueError(f"learning_rate must be a number or 'exact', not {rate!r}")
-        else:
-            check_real(rate, "learning_rate", low=0.0, open_low=True)
-            if not SOLVERS[self.solver].uses_learning_rate:
-                raise ValueError(
-                    Message(
-                        Parameter("solver", self.solver),
-                        " takes no learning rate; leave ",
-                        Parameter("learning_rate", "exact"),
-                    )
-                )
-        check_real(self.momentum, "momentum", low=0.0)
-        if self.momentum >= 1:
-            raise ValueError(f"momentum must be in [0, 1), not {self.momentum}")
-        check_real(self.tol, "tol", low=0.0)
-        if self.dtype not in ("float32", "float64", np.float32, np.float64):
-            raise ValueError(f"dtype must be float32 or float64, not {self.dtype!r}")
-        if isinstance(self.init, str) and self.init != "random":
-            raise ValueError(f"init must be 'random' or an array, not {self.init!r}")
-        if isinstance(self.regularization, str):
-            if self.regularization != "auto":
-                raise ValueError(
-                    f"regularization must be a number or 'auto', not {self.regularization!r}"
-                )
-        else:
-            check_real(self.regularization, "regularization", low=0.0, open_low=True)
-        if isinstance(self.refine, str):
-            if self.refine != "auto":
-                raise ValueError(f"refine must be an integer or 'auto', not {self.refine!r}")
-        elif check_integer(self.refine, "refine") and not self.keep_likes:
-            raise ValueError(f"refine={self.refine} needs keep_likes=True")
-        if not isinstance(self.keep_likes, bool | np.bool_):
-            raise TypeError(f"keep_likes must be true or false, not {self.keep_likes!r}")
-        self._weighting()
-        if not isinstance(self.checkpoint, str | os.PathLike | None):
-            raise TypeError(f"checkpoint must be a path or None, not {self.checkpoint!r}")
-        if self.callback is not None and not callable(self.callback):
-            raise TypeError(f"callback must be callable, not {self.callback!r}")
+    def _check_fitted(self) -> None:
+        if self._fitted is None:
+            from sklearn.exceptions import NotFittedError
+
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit first")
+
+    def _fitted_items(self) -> FittedItems:
+        """What answers, with the `refine` and `n_jobs` that the model has now."""
+        self._check_fitted()
+        assert self._fitted is not None
+        if (self._fitted.refine, self._fitted.n_jobs) != (self.refine, self.n_jobs):
+            self._fitted = replace(self._fitted, refine=self.refine, n_jobs=self.n_jobs)
+        return self._fitted
 
     def _as_likes(self, X: Any) -> Likes | DistributedLikes:
         if not isinstance(X, Likes | DistributedLikes):
@@ -515,105 +395,10 @@ class Embedding(Recommender):
                 "keep_likes=True would bring the likes of all workers here: leave it out, and "
                 "recommend without refinement"
             )
-        self.__dict__.pop("feature_names_in_", None)
-        self.n_features_in_ = X.n_items
+        self._forget_columns(X.n_items)
         return X
 
-    def _solution(
-        self, op: Operator, start: NDArray[Any] | None, checkpoint: Checkpoint | None
-    ) -> Solution:
-        """Solve from a V, or from a random one."""
-        return solve(
-            op,
-            self.solver,
-            self.n_components,
-            rng=as_generator(self.random_state),
-            V0=None if start is None else op.asarray(start),
-            learning_rate=self.learning_rate,
-            decay=self.momentum,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            callback=self.callback,
-            progress=self.verbose,
-            checkpoint=checkpoint,
-        )
-
-    def _nothing_to_learn(self, op: Operator) -> Solution:
-        """The zero embedding is optimal where X is zero."""
-        V = np.zeros((0, self.n_components), dtype=self.dtype)
-        return Solution(V, 0.0, 0.0, True, "empty", [HistoryEntry(0, 0.0, 0.0, 0.0)])
-
-    def _final_cost(self, op: Operator, solution: Solution, V: NDArray[Any]) -> float:
-        """The cost of the embedding that is returned, with its digits in either dtype."""
-        if op.n_items == 0:
-            return 0.0
-        known = solution.cost
-        wide = op.in_precision(np.float64)
-        there = wide.asarray(V)
-        G, n = wide.moments(there)
-        if wide is not op:
-            known = identity_cost(wide, G, n, wide.quadratic_form(there))
-        if known > CANCELLED * identity_size(wide, G, n):
-            return known
-        return op.exact_cost(V)
-
-    def _regularization(self, op: Operator, V: NDArray[Any]) -> float:
-        if self.item_squares_ is None:
-            return 1.0
-        if self.regularization != "auto":
-            return float(self.regularization)
-        if op.n_items == 0:
-            return 1.0
-        return choose_regularization(op, V, self.item_squares_[op.active])
-
-    def _warn_of_the_end(self) -> None:
-        if self.stop_reason_ == "empty":
-            warnings.warn(
-                "no two items are liked by the same user, so there is nothing to learn: "
-                "the embedding is zero",
-                UserWarning,
-                stacklevel=3,
-            )
-        if self.stop_reason_ not in ("max_iter", "interrupted"):
-            return
-        from sklearn.exceptions import ConvergenceWarning
-
-        if self.stop_reason_ == "max_iter":
-            gap = "unknown" if np.isinf(self.gap_) else f"about {self.gap_:.1e} of it"
-            other = () if self.solver == "eigen" else (", or use ", Parameter("solver", "eigen"))
-            message = Message(
-                f"{self.solver} stopped after ",
-                Parameter("max_iter", self.n_iter_),
-                f" iterations at cost {self.cost_:.8g}; the distance to the optimum is {gap}. "
-                "Raise ",
-                Parameter("max_iter"),
-                *other,
-                ".",
-            )
-            warnings.warn(message, ConvergenceWarning, stacklevel=3)
-        else:
-            warnings.warn(
-                f"interrupted after {self.n_iter_} iterations; the best embedding so far is kept "
-                f"(cost {self.cost_:.8g})",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-
-
-def principal_axes(V: NDArray[Any], n_components: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """V turned to its principal axes, with zero columns added up to n_components.
-
-    Columns are orthogonal and ordered by falling length, and the entry of largest size in each is
-    positive. Returns V and the squared lengths of its columns.
-    """
-    wide = V.astype(np.float64, copy=False)
-    lengths, axes = np.linalg.eigh(wide.T @ wide)
-    turned = wide @ axes[:, ::-1]
-    if len(turned):
-        largest = np.take_along_axis(turned, np.abs(turned).argmax(axis=0)[None], axis=0)
-        turned *= np.where(largest < 0, -1.0, 1.0)
-    out = np.zeros((len(V), n_components), dtype=V.dtype)
-    out[:, : turned.shape[1]] = turned
-    eigenvalues = np.zeros(n_components)
-    eigenvalues[: len(lengths)] = np.maximum(lengths[::-1], 0)
-    return out, eigenvalues
+    def _forget_columns(self, n_items: int) -> None:
+        """Note the number of items; the names of a table's columns are not theirs."""
+        self.n_features_in_ = n_items
+        vars(self).pop("feature_names_in_", None)

@@ -21,7 +21,7 @@ class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
     __doc__ = Embedding.__doc__
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "embedding_")
+        return self._fitted is not None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours of item vectors: BLAS for blocks of scores, our kernel for the top k."""
+"""Exact nearest neighbours of vectors: BLAS for blocks of scores, our kernel for the top k."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ import movieembed._core as _core
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_count
 
-__all__ = ["top_k_neighbors"]
+__all__ = ["embedded", "top_k_neighbors", "unit_rows"]
+
+Found = tuple[NDArray[np.int64], NDArray[Any]]
+"""Positions and scores, (n_queries, k) each, best first; -1 and -inf where there are no more."""
 
 # Work between two looks at Ctrl-C, some tenths of a second, in whole blocks of the kernel for eight
 # threads.
@@ -28,7 +31,7 @@ def top_k_neighbors(
     metric: Literal["cosine", "dot"] = "cosine",
     exclude: list[NDArray[np.int64]] | sp.csr_array | None = None,
     n_jobs: int | None = None,
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
+) -> Found:
     """The k items with the largest cosine, or dot product, for each query.
 
     Parameters
@@ -98,7 +101,7 @@ def top_k_neighbors(
         raise ValueError(f"exclude has {len(exclude)} entries for {len(queries)} queries")
 
     threads = resolve_n_jobs(n_jobs)
-    candidates = np.flatnonzero(items.any(axis=1))
+    candidates = np.flatnonzero(embedded(items))
     pointers, excluded = _excluded(exclude, len(queries), candidates, len(items))
     if len(candidates) < len(items):
         items = items[candidates]
@@ -106,8 +109,7 @@ def top_k_neighbors(
         queries, items = unit_rows(queries, threads), unit_rows(items, threads)
 
     inner = max(1, min(k, len(candidates)))
-    rows = np.full((len(queries), k), -1, dtype=np.int64)
-    scores = np.full((len(queries), k), -np.inf, dtype=items.dtype)
+    rows, scores = none_found(len(queries), k, items.dtype)
     queries, items = np.ascontiguousarray(queries), np.ascontiguousarray(items)
     block = max(QUERY_BLOCK, int(BLOCK_FLOPS / (2 * items.size + 1)) // QUERY_BLOCK * QUERY_BLOCK)
     with serial_blas():
@@ -129,6 +131,18 @@ def top_k_neighbors(
     return rows, scores
 
 
+def embedded(V: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which rows are vectors, that is not zero."""
+    there: NDArray[np.bool_] = np.asarray(V.any(axis=1), dtype=bool)
+    return there
+
+
+def none_found(n_queries: int, k: int, dtype: Any) -> Found:
+    """Answers without an item, to be filled."""
+    rows = np.full((n_queries, k), -1, dtype=np.int64)
+    return rows, np.full((n_queries, k), -np.inf, dtype=dtype)
+
+
 def unit_rows(A: NDArray[Any], n_threads: int = 0) -> NDArray[Any]:
     """Rows of length one; zero rows stay zero.
 
@@ -148,15 +162,12 @@ def _excluded(
     n_items: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The lists as one, in positions among the candidates, ascending."""
+    if isinstance(exclude, sp.csr_array):
+        return positions_among(candidates, exclude)
     pointers = np.zeros(n_queries + 1, dtype=np.int64)
     if exclude is None:
         return pointers, np.zeros(0, dtype=np.int64)
-    position = np.full(n_items, -1, dtype=np.int64)
-    position[candidates] = np.arange(len(candidates))
-    if isinstance(exclude, sp.csr_array):
-        at = position[exclude.indices]
-        upto = np.concatenate([[0], np.cumsum(at >= 0)])
-        return upto[exclude.indptr].astype(np.int64), at[at >= 0]
+    position = _position(candidates, n_items)
     parts = []
     for q, listed in enumerate(exclude):
         listed = np.asarray(listed)
@@ -170,3 +181,20 @@ def _excluded(
         parts.append(part)
         pointers[q + 1] = pointers[q] + len(part)
     return pointers, np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+
+
+def positions_among(
+    candidates: NDArray[np.int64], rows: sp.csr_array
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The columns of each row as ascending positions among some columns: pointers, positions."""
+    at = _position(candidates, rows.shape[1])[rows.indices]
+    kept = at >= 0
+    upto = np.concatenate([[0], np.cumsum(kept)])
+    return upto[rows.indptr].astype(np.int64), at[kept]
+
+
+def _position(candidates: NDArray[np.int64], n_items: int) -> NDArray[np.int64]:
+    """Of each item among the candidates; -1 of others."""
+    position = np.full(n_items, -1, dtype=np.int64)
+    position[candidates] = np.arange(len(candidates))
+    return position

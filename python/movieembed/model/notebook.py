@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from movieembed.data.notebook import html_table, most_liked
+from movieembed.model.neighbors import embedded
 
 if TYPE_CHECKING:
     from movieembed.model.embedding import Embedding
@@ -16,10 +17,10 @@ __all__ = ["model_html"]
 
 def model_html(model: Embedding) -> str:
     """How a fit ended, and the items that most people like."""
-    embedded = int(model.embedding_.any(axis=1).sum())
+    n_embedded = int(embedded(model.embedding_).sum())
     gap = f"{model.gap_:.0e} of the cost, estimated" if np.isfinite(model.gap_) else "unknown"
     facts = {
-        "items": f"{len(model.items_):,} ({embedded:,} with a vector)",
+        "items": f"{len(model.items_):,} ({n_embedded:,} with a vector)",
         "components": f"{model.n_components:,}",
         "cost": f"{model.cost_:,.8g}",
         "distance to the optimum": gap,

@@ -1,162 +1,306 @@
-"""From liked items to the best others: rows of likes, scores, the k best, tables."""
+"""Items scored for people by what they like: recommendations and the reasons for them.
+
+A score is an inner product of a vector a person, made of the items given, and a vector an item.
+With the method "precision" it is read off the precision form (see `precision`): for a row x of
+likes, x B with B_ij = -P_ij / P_jj off the diagonal, which is EASE (Steck, WWW 2019) where P is the
+inverse of L'L + lambda I itself. docs/mathematics.md derives it.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-import movieembed._core as _core
-from movieembed._base.threads import resolve_n_jobs, serial_blas
-from movieembed.data.canonical_csr import canonical_csr
-from movieembed.data.items import ItemIndex
-from movieembed.data.likes import Likes
+from movieembed._base.validation import check_count, check_real
+from movieembed._base.warn import warn_caller
 from movieembed.exceptions import ItemWithoutLikesError
-from movieembed.model.neighbors import top_k_neighbors, unit_rows
-from movieembed.model.precision import PrecisionForm, Preconditioner, refine
+from movieembed.model.fitted_items import FittedItems, Method
+from movieembed.model.neighbors import Found, embedded, top_k_neighbors, unit_rows
+from movieembed.model.taste import as_table, as_taste, is_single, why_unembedded
 
-if TYPE_CHECKING:
-    from movieembed.operators.cpu import CpuOperator
-
-METHODS = ("precision", "cosine", "dot")
-# Of the arrays of one block of users while their scores are refined.
-REFINE_BYTES = 256 << 20
-REFINE_ARRAYS = 6
-# From this many steps on the diagonal of the inverse is refined as well: the scores' scale, one
-# number an item, which few steps can leave as the embedding has it.
-REFINED_DIAGONAL = 8
+__all__ = ["explain", "item_vectors", "query_vectors", "recommend"]
 
 
-@dataclass
-class Taste:
-    """Whom to recommend to.
-
-    Attributes
-    ----------
-    rows : csr_array, shape (n_users, n_items)
-        Weights of the items given; canonical.
-    single : bool
-        Whether it was a list of items, not a matrix.
-    """
-
-    rows: sp.csr_array
-    single: bool
-
-
-def as_taste(
-    index: ItemIndex,
+def recommend(
+    fitted: FittedItems,
     items: Any,
+    n: int = 10,
+    *,
+    method: Method | None = None,
     weights: Iterable[float] | None = None,
     dislikes: Any = None,
-) -> Taste:
-    """What `recommend` was given: a list of ids or titles, or one row a user.
+    regularization: float | None = None,
+    refine: int | None = None,
+    popularity_discount: float = 0.0,
+    filter_items: Any = None,
+    allowed_items: Any = None,
+) -> Any:
+    """Items for somebody who likes the given ones, or for many such people.
+
+    Parameters
+    ----------
+    items : list of ids or titles, or Likes, or matrix of shape (n_users, n_items)
+        A list is one person; repeats count once, and items without likes say nothing and are
+        left aside with a warning. A matrix holds one person a row: weights, 1 for a like.
+    n : int, default=10
+    method : {"precision", "cosine", "dot"}, optional
+        "precision" is the best linear recommender, read off the embedding's factor model, and
+        the default where the model allows it (`entry_weighting` does not). "cosine" is the
+        exercise's way: the highest mean cosine with the items given; "dot" the highest mean
+        inner product.
+    weights : list of float, optional
+        One an item of a list, 1 by default; negative for a dislike. Repeats add up.
+    dislikes : list of ids or titles, optional
+        Items with the weight -1.
+    regularization : float, optional
+        lambda, positive; by default the model's `regularization_`.
+    refine : int, optional
+        Steps of conjugate gradients towards the dense recommender, which has no embedding in
+        between. By default the model's `refine`: 1 where it keeps its likes, else 0. More
+        than 0 needs `keep_likes=True`.
+    popularity_discount : float, default=0
+        Scores are divided by the number of likes to this power.
+    filter_items : list of ids or titles, optional
+        Never recommend these.
+    allowed_items : list of ids or titles, optional
+        Recommend nothing but these.
+
+    Returns
+    -------
+    DataFrame, for a list
+        item (id), title (where titles are known), score; best first, the given items left out;
+        fewer rows than n where fewer are left.
+    columns, scores : ndarrays of shape (n_users, n), for a matrix
+        Positions in `items_`, -1 where there are no more, and scores, -inf there. Nothing is
+        recommended to a person without items.
 
     Raises
     ------
+    ItemNotFoundError, AmbiguousTitleError, NotFittedError
+        As `similar`.
+    ItemWithoutLikesError
+        When none of the items of a list has a vector.
     ValueError
-        When a list is empty, an item is liked and disliked, weights are not finite or do not fit,
-        or a matrix has another number of columns than there are items.
+        When a list is empty, a matrix has the wrong number of columns, an argument is none of
+        those listed, or the model lacks what it needs.
+
+    Notes
+    -----
+    A person costs 2 (n_likes + n_items) n_components flops, and 4 nnz a step of `refine`;
+    nothing about them is learned or kept. With few components `refine=1` brings most of what
+    the embedding leaves out. From ``refine=8`` on the diagonal of the inverse is refined as
+    well, once, by as many steps for every item, so that many steps give exactly the
+    dense recommender's scores.
+
+    The dense recommender is EASE (Steck, WWW 2019).
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]], titles=["A", "B", "C"])
+    >>> model = me.MovieEmbedding(1, random_state=0).fit(likes)
+    >>> model.recommend(["A", "B"])["title"].tolist()
+    ['C']
+    >>> import numpy as np
+    >>> columns, scores = model.recommend(np.array([[1, 0, 1], [0, 0, 0]]), n=1)
+    >>> columns.tolist()
+    [[1], [-1]]
     """
-    n_items = len(index)
-    if isinstance(items, Likes):
-        items = _by_id(index, items)
-    if sp.issparse(items) or (isinstance(items, np.ndarray) and items.ndim == 2):
-        if weights is not None or dislikes is not None:
-            raise ValueError(
-                "weights and dislikes go with a list of items; a matrix holds weights itself, "
-                "negative ones for dislikes"
-            )
-        if items.shape[1] != n_items:
-            hint = "; it looks transposed: pass matrix.T" if items.shape[0] == n_items else ""
-            raise ValueError(
-                f"the matrix, users x items, has {items.shape[1]} columns for {n_items} items{hint}"
-            )
-        return Taste(canonical_csr(items), single=False)
-    liked = index.resolve_many(items)
-    values = np.ones(len(liked))
-    if weights is not None:
-        values = np.asarray(list(weights), dtype=np.float64)
-        if values.shape != liked.shape:
-            raise ValueError(f"there are {len(values)} weights for {len(liked)} items")
-        if not np.isfinite(values).all():
-            raise ValueError("weights hold NaN or infinity")
-    total: dict[int, float] = {}
-    for column, value in zip(liked.tolist(), values.tolist(), strict=True):
-        # A repeat counts once, unless it brings a weight of its own.
-        total[column] = value + (total.get(column, 0.0) if weights is not None else 0.0)
-    for column in index.resolve_many([] if dislikes is None else dislikes).tolist():
-        if column in total:
-            raise ValueError(f"{index.ids[column]!r} is among the items and among the dislikes")
-        total[column] = -1.0
-    if not total:
-        raise ValueError("items is empty: name at least one item to recommend from")
-    columns = np.array(sorted(total))
-    data = np.array([total[c] for c in columns.tolist()])
-    return Taste(
-        sp.csr_array((data, columns, np.array([0, len(columns)])), shape=(1, n_items)), single=True
-    )
+    n = check_count(n, "n")
+    taste = as_taste(fitted.index, items, weights, dislikes)
+    if taste.single:
+        _warn_of_unembedded(fitted, taste.rows)
+    method = fitted.check_method(method)
+    candidates = _candidates(fitted, filter_items, allowed_items)
+    factor = _popularity_factor(fitted, popularity_discount)
+    steps = fitted.check_steps(refine, method)
+    if steps == 0:
+        scorer = _scorer(fitted, method, regularization)
+        found, scores = _best(scorer, taste.rows, n, candidates, factor, fitted.n_jobs)
+    else:
+        refinement = fitted.refinement(fitted.check_lambda(regularization))
+        gain = -1 / refinement.diagonal(steps)
+        if fitted.item_scale is not None:
+            gain /= fitted.item_scale
+        if factor is not None:
+            gain *= factor
+        rows = _scaled_columns(taste.rows, fitted.item_scale)
+        found, scores = refinement.best(rows, n, candidates, gain, steps)
+    says_nothing = np.diff(taste.rows.indptr) == 0
+    found[says_nothing], scores[says_nothing] = -1, -np.inf
+    if not taste.single:
+        return found, scores
+    there = found[0] >= 0
+    return as_table(fitted.index, found[0][there], scores[0][there])
 
 
-def _by_id(index: ItemIndex, likes: Likes) -> sp.csr_array:
-    """The matrix of some likes with this model's columns."""
-    if likes.items is index.ids or np.array_equal(likes.items, index.ids):
-        return likes.matrix
-    place = index.resolve_many(likes.items.tolist())
-    matrix = likes.matrix
-    return sp.csr_array(
-        (matrix.data, place[matrix.indices], matrix.indptr),
-        shape=(matrix.shape[0], len(index)),
-    )
+def explain(
+    fitted: FittedItems,
+    items: Any,
+    recommended: Hashable | Iterable[Hashable],
+    *,
+    weights: Iterable[float] | None = None,
+    dislikes: Any = None,
+    regularization: float | None = None,
+) -> pd.DataFrame:
+    """Why something is recommended: each given item's share of its score.
+
+    Parameters
+    ----------
+    items, weights, dislikes, regularization
+        As `recommend`, for one person.
+    recommended : id or title, or a list of them
+        Items not among the given ones.
+
+    Returns
+    -------
+    DataFrame
+        item (id), title (where titles are known), share; largest first. The shares add up to
+        the score of ``recommend(items, method="precision", refine=0)``. For a list of
+        recommended items their id stands in a first column, `recommended`.
+
+    Raises
+    ------
+    ItemNotFoundError, AmbiguousTitleError, NotFittedError, ValueError
+        As `recommend`.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> rows = [[1, 1, 0], [1, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]]
+    >>> likes = me.Likes.from_matrix(rows, titles=["A", "B", "C"])
+    >>> model = me.MovieEmbedding(1, random_state=0, tol=1e-4).fit(likes)
+    >>> model.explain(["A", "B"], "C")["title"].tolist()
+    ['A', 'B']
+    """
+    taste = as_taste(fitted.index, items, weights, dislikes)
+    if not taste.single:
+        raise ValueError("explain takes one person's items, not a matrix")
+    fitted.check_method("precision")
+    asked = fitted.index.resolve_many(recommended)
+    given = taste.rows.indices
+    both = np.intersect1d(asked, given)
+    if len(both):
+        raise ValueError(f"{fitted.items[both[0]]!r} is among the given items")
+    form = fitted.precision(fitted.check_lambda(regularization))
+    gain = np.ones(len(fitted)) if fitted.item_scale is None else fitted.item_scale
+    reach = (form.W[given] * (taste.rows.data * gain[given])[:, None]) @ form.K
+    tables = []
+    for column in asked:
+        shares = reach @ form.W[column] / (form.diagonal[column] * gain[column])
+        order = np.argsort(-shares, kind="stable")
+        table = as_table(fitted.index, given[order], shares[order])
+        table = table.rename(columns={"score": "share"})
+        table.insert(0, "recommended", fitted.items[np.repeat(column, len(table))])
+        tables.append(table)
+    if not tables:
+        raise ValueError("recommended is empty: name at least one item")
+    found = pd.concat(tables, ignore_index=True)
+    return found.drop(columns="recommended") if is_single(fitted.index, recommended) else found
 
 
-@dataclass
+def item_vectors(fitted: FittedItems, method: Method = "cosine") -> NDArray[Any]:
+    """Vectors whose plain inner product ranks as this model does, for an index elsewhere.
+
+    Parameters
+    ----------
+    method : {"cosine", "dot", "precision"}, default="cosine"
+        As `recommend`; for `similar`, "cosine" and "dot".
+
+    Returns
+    -------
+    ndarray, shape (n_items, n_components)
+        Zero for items without a vector: leave them out of an index.
+
+    See Also
+    --------
+    query_vectors : What they are multiplied with.
+    movieembed.AnnIndex : An approximate index of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import movieembed as me
+    >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
+    >>> scores = model.query_vectors([0], "precision") @ model.item_vectors("precision").T
+    >>> model.recommend([0], n=2, refine=0)["score"].round(6).tolist() == sorted(
+    ...     scores[0, 1:].round(6).tolist(), reverse=True
+    ... )
+    True
+    """
+    return _scorer(fitted, fitted.check_method(method)).items
+
+
+def query_vectors(fitted: FittedItems, items: Any, method: Method = "cosine") -> NDArray[Any]:
+    """A vector for each person, to be multiplied with `item_vectors`.
+
+    Parameters
+    ----------
+    items : list of ids or titles, or Likes, or matrix of shape (n_users, n_items)
+        As `recommend`.
+    method : {"cosine", "dot", "precision"}, default="cosine"
+
+    Returns
+    -------
+    ndarray, shape (n_users, n_components)
+        One row for a list.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
+    >>> scores = model.query_vectors([0, 1]) @ model.item_vectors().T
+    >>> scores.shape
+    (1, 3)
+    """
+    taste = as_taste(fitted.index, items)
+    return _scorer(fitted, fitted.check_method(method)).users(taste.rows)
+
+
+@dataclass(frozen=True)
 class Scorer:
     """Scores as inner products: of a vector a user and a vector an item.
 
     Attributes
     ----------
     items : ndarray, shape (n_items, n_components)
-    by : Any
-        What rows of likes are multiplied with to give the users' vectors.
+    of_rows : callable
+        From rows of likes to the users' vectors.
     """
 
     items: NDArray[Any]
-    by: Any
+    of_rows: Callable[[sp.csr_array], NDArray[Any]]
 
     def users(self, rows: sp.csr_array) -> NDArray[Any]:
-        """A vector for each row of likes."""
-        return np.ascontiguousarray(self.by(rows), dtype=self.items.dtype)
+        """Return a vector for each row of likes."""
+        return np.ascontiguousarray(self.of_rows(rows), dtype=self.items.dtype)
 
 
-def cosine_scorer(V: NDArray[Any]) -> Scorer:
-    """The mean cosine with the items given, by their weights."""
-    units = unit_rows(V)
-    return Scorer(units, lambda rows: _means(rows, units))
-
-
-def dot_scorer(V: NDArray[Any]) -> Scorer:
-    """The mean inner product with the items given, by their weights."""
-    return Scorer(V, lambda rows: _means(rows, V))
-
-
-def precision_scorer(form: PrecisionForm, dtype: Any, scale: NDArray[np.float64] | None) -> Scorer:
-    """X B of DESIGN 10's B, in the units of the likes themselves."""
+def _scorer(fitted: FittedItems, method: Method, regularization: float | None = None) -> Scorer:
+    """Mean cosines or inner products with the items given, by weight; or x B in likes' units."""
+    V = fitted.embedding
+    if method == "cosine":
+        units = unit_rows(V)
+        return Scorer(units, lambda rows: _means(rows, units))
+    if method == "dot":
+        return Scorer(V, lambda rows: _means(rows, V))
+    form, scale = fitted.precision(fitted.check_lambda(regularization)), fitted.item_scale
     vectors = form.item_vectors()
     if scale is not None:
         vectors /= scale[:, None]
     return Scorer(
-        np.ascontiguousarray(vectors, dtype=dtype),
-        lambda rows: form.queries(scaled_columns(rows, scale)),
+        np.ascontiguousarray(vectors, dtype=V.dtype),
+        lambda rows: form.queries(_scaled_columns(rows, scale)),
     )
 
 
-def scaled_columns(rows: sp.csr_array, scale: NDArray[np.float64] | None) -> sp.csr_array:
+def _scaled_columns(rows: sp.csr_array, scale: NDArray[np.float64] | None) -> sp.csr_array:
     """Rows times diag(scale)."""
     if scale is None:
         return rows
@@ -165,160 +309,61 @@ def scaled_columns(rows: sp.csr_array, scale: NDArray[np.float64] | None) -> sp.
 
 
 def _means(rows: sp.csr_array, V: NDArray[Any]) -> NDArray[Any]:
-    speaks = np.asarray(V.any(axis=1), dtype=bool)
-    speaking = rows.copy()
-    if not speaks.all():
-        speaking.data = np.where(speaks[rows.indices], rows.data, 0)
-    sums = speaking @ V.astype(np.float64)
-    weight = np.asarray(abs(speaking).sum(axis=1), dtype=np.float64)[:, None]
+    """The mean of the vectors of each row's items, by weight, unembedded ones left aside."""
+    there = embedded(V)
+    counted = rows.copy()
+    if not there.all():
+        counted.data = np.where(there[rows.indices], rows.data, 0)
+    sums = counted @ V.astype(np.float64)
+    weight = np.asarray(abs(counted).sum(axis=1), dtype=np.float64)[:, None]
     means: NDArray[Any] = np.divide(sums, weight, out=np.zeros_like(sums), where=weight > 0)
     return means
 
 
-def best(
+def _best(
     scorer: Scorer,
     rows: sp.csr_array,
     n: int,
     candidates: NDArray[np.bool_],
     factor: NDArray[np.float64] | None,
     n_jobs: int | None,
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
+) -> Found:
     """The n best candidates a user, those of their row left out."""
     items = scorer.items
     if factor is not None:
         items = items * factor[:, None].astype(items.dtype)
     if not candidates.all():
         items = np.where(candidates[:, None], items, 0)
-    found, scores = top_k_neighbors(
-        scorer.users(rows), items, n, metric="dot", exclude=rows, n_jobs=n_jobs
-    )
-    return _without_silent(rows, candidates, found, scores)
+    queries = scorer.users(rows)
+    return top_k_neighbors(queries, items, n, metric="dot", exclude=rows, n_jobs=n_jobs)
 
 
-def best_refined(
-    op: CpuOperator,
-    form: PrecisionForm,
-    squares: NDArray[np.float64],
-    scale: NDArray[np.float64] | None,
-    regularization: float,
-    diagonal: NDArray[np.float64],
-    rows: sp.csr_array,
-    n: int,
-    candidates: NDArray[np.bool_],
-    factor: NDArray[np.float64] | None,
-    steps: int,
-    n_jobs: int | None,
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """The same with scores that `steps` conjugate gradients have refined."""
-    threads = resolve_n_jobs(n_jobs)
-    chosen = np.flatnonzero(candidates[op.active])
-    columns = op.active[chosen]
-    position = np.full(rows.shape[1], -1, dtype=np.int64)
-    position[columns] = np.arange(len(columns))
-    gain = -1 / diagonal[op.active]
-    if scale is not None:
-        gain /= scale[op.active]
-    if factor is not None:
-        gain *= factor[op.active]
-    found = np.full((rows.shape[0], n), -1, dtype=np.int64)
-    scores = np.full((rows.shape[0], n), -np.inf, dtype=op.dtype)
-    inner = min(n, len(columns))
-    if not inner:
-        return found, scores
-    scaled = scaled_columns(rows, scale)
-    with serial_blas():
-        P = Preconditioner(op, form, op.active)
-        for start, stop in user_blocks(rows.shape[0], op):
-            some = rows[start:stop]
-            X = op.asarray(scaled[start:stop][:, op.active].toarray().T)
-            Y = refine(op, P, squares[op.active], regularization, X, steps)
-            Y = op.scale_rows(gain, Y)
-            if len(chosen) < op.n_items:
-                Y = np.ascontiguousarray(Y[chosen])
-            pointers, excluded = without(some, position)
-            at, value = _core.top_k_columns(Y, inner, pointers, excluded, n_threads=threads)
-            found[start:stop, :inner] = np.where(at >= 0, columns[at], -1)
-            scores[start:stop, :inner] = value
-    return _without_silent(rows, candidates, found, scores)
+def _candidates(fitted: FittedItems, filter_items: Any, allowed_items: Any) -> NDArray[np.bool_]:
+    """Which items may be recommended."""
+    candidates = fitted.embedded.copy()
+    if allowed_items is not None:
+        allowed = np.zeros(len(candidates), dtype=bool)
+        allowed[fitted.index.resolve_many(allowed_items)] = True
+        candidates &= allowed
+    if filter_items is not None:
+        candidates[fitted.index.resolve_many(filter_items)] = False
+    return candidates
 
 
-def refined_scores(
-    op: CpuOperator,
-    form: PrecisionForm,
-    squares: NDArray[np.float64],
-    regularization: float,
-    rows: sp.csr_array,
-    steps: int,
-) -> Iterable[tuple[int, int, NDArray[Any]]]:
-    """Blocks of columns of the inverse times rows: (start, stop, (n_active, stop - start))."""
-    P = Preconditioner(op, form, op.active)
-    for start, stop in user_blocks(rows.shape[0], op):
-        X = op.asarray(rows[start:stop][:, op.active].toarray().T)
-        yield start, stop, refine(op, P, squares[op.active], regularization, X, steps)
+def _popularity_factor(fitted: FittedItems, discount: Any) -> NDArray[np.float64] | None:
+    """What scores are multiplied with to discount popular items; None for nothing."""
+    power = check_real(discount, "popularity_discount", low=0.0, high=2.0)
+    if power == 0:
+        return None
+    factor: NDArray[np.float64] = np.maximum(fitted.item_counts, 1.0) ** -power
+    return factor
 
 
-def user_blocks(n_users: int, op: CpuOperator) -> Iterable[tuple[int, int]]:
-    """Ranges of users whose arrays fit REFINE_BYTES."""
-    column = REFINE_ARRAYS * op.n_items * op.dtype.itemsize
-    size = int(np.clip(REFINE_BYTES // max(1, column) // 16 * 16, 16, 256))
-    for start in range(0, n_users, size):
-        yield start, min(start + size, n_users)
-
-
-def without(
-    rows: sp.csr_array, position: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The columns of each row as ascending positions among the candidates."""
-    at = position[rows.indices]
-    kept = at >= 0
-    upto = np.concatenate([[0], np.cumsum(kept)])
-    return upto[rows.indptr].astype(np.int64), at[kept]
-
-
-def _without_silent(
-    rows: sp.csr_array,
-    candidates: NDArray[np.bool_],
-    found: NDArray[np.int64],
-    scores: NDArray[Any],
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Nothing is recommended to who says nothing."""
-    silent = np.diff(rows.indptr) == 0
-    found[silent], scores[silent] = -1, -np.inf
-    return found, scores
-
-
-def warn_of_silent(
-    index: ItemIndex, V: NDArray[Any], counts: NDArray[np.int64], rows: sp.csr_array
-) -> None:
-    """Items without a vector say nothing: a warning each, an error if there are no others."""
-    silent = [int(c) for c in rows.indices if not V[c].any()]
-    if len(silent) == len(rows.indices):
-        raise ItemWithoutLikesError(why_no_vector(index, counts, silent[0]))
-    for column in silent:
-        warnings.warn(why_no_vector(index, counts, column), UserWarning, stacklevel=3)
-
-
-def as_table(index: ItemIndex, rows: NDArray[np.int64], scores: NDArray[Any]) -> pd.DataFrame:
-    """Columns item, title (where known) and score."""
-    columns: dict[str, Any] = {"item": index.ids[rows]}
-    if index.titles is not None:
-        columns["title"] = index.titles[rows]
-    columns["score"] = scores
-    return pd.DataFrame(columns)
-
-
-def is_single(index: ItemIndex, items: Hashable | Iterable[Hashable]) -> bool:
-    """Whether one item was asked for, not a list."""
-    return (
-        isinstance(items, (str, bytes))
-        or not isinstance(items, Iterable)
-        or (isinstance(items, tuple) and index.is_id(items))
-    )
-
-
-def why_no_vector(index: ItemIndex, counts: NDArray[np.int64], row: int) -> str:
-    """A sentence for an item whose embedding is zero."""
-    name = repr(index.ids.tolist()[row]) if index.titles is None else repr(index.titles[row])
-    if counts[row] == 0:
-        return f"{name} has no embedding: nobody liked it"
-    return f"{name} has no embedding: none of the users who liked it liked anything else"
+def _warn_of_unembedded(fitted: FittedItems, rows: sp.csr_array) -> None:
+    """Warn of each unembedded item, which says nothing; raise if there are no others."""
+    unembedded = rows.indices[~fitted.embedded[rows.indices]].tolist()
+    reasons = [why_unembedded(fitted.index, fitted.item_counts, row) for row in unembedded]
+    if len(reasons) == len(rows.indices):
+        raise ItemWithoutLikesError(reasons[0])
+    for reason in reasons:
+        warn_caller(reason)

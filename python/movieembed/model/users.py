@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,48 +16,63 @@ from movieembed.data.distributed.blocks import UserRows
 from movieembed.data.distributed.cluster import Cluster, new_key
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
+from movieembed.model.fitted_items import FittedItems
+from movieembed.model.scoring import recommend
 from movieembed.operators.dask.part import threads
 
-if TYPE_CHECKING:
-    from movieembed.model.fitted_items import Recommender
-
-
-def check_same_items(likes: Likes | DistributedLikes, model: Recommender) -> None:
-    """Raise ValueError unless the model's items are the columns of the likes."""
-    model._check_fitted()
-    if not np.array_equal(likes.items, model.items_):
-        raise ValueError(
-            f"the model has {len(model.items_):,} items and the likes {likes.n_items:,}, or in "
-            "another order: read the likes with items=model.items_"
-        )
-
-
-def bare(model: Recommender) -> Recommender:
-    """A model to be sent: without what belongs to this process."""
-    sent = copy.copy(model)
-    for name in ("_operator_", "_form_"):
-        sent.__dict__.pop(name, None)
-    sent.callback = None  # type: ignore[attr-defined]
-    return sent
-
-
-def in_a_task(model: Recommender) -> Recommender:
-    """A model with this task's share of the worker's threads, and nothing to share with others."""
-    own = copy.copy(model)
-    own.n_jobs = threads()
-    return own
+__all__ = ["check_same_items", "in_a_task", "recommend_users"]
 
 
 def recommend_users(
-    model: Recommender,
+    fitted: FittedItems,
+    /,
     likes: Likes | DistributedLikes,
-    n: int,
-    folder: str | os.PathLike[str] | None,
-    progress: bool | None,
-    options: dict[str, Any],
+    n: int = 10,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+    **options: Any,
 ) -> pd.DataFrame | list[str]:
-    """A table of the best items of every user, or the files that hold it."""
-    check_same_items(likes, model)
+    """The best items for every user of some likes, by the ids of both.
+
+    Parameters
+    ----------
+    likes : Likes or DistributedLikes
+        Of the model's items. The users of distributed likes are scored by the workers that
+        hold them.
+    n : int, default=10
+    folder : path, optional
+        Where each part of distributed likes becomes a Parquet file, written by the worker that
+        holds it; every worker must see it. Likes become one file. Without, the table is
+        returned.
+    progress : bool, optional
+        Show a bar; by default where standard error is a terminal.
+    **options
+        Of `recommend`.
+
+    Returns
+    -------
+    DataFrame, or list of str with `folder`
+        user and item (ids), rank (from 1) and score; or the paths of the files with that.
+
+    Raises
+    ------
+    ValueError
+        When the items of the model are others, or the folder has lists of likes in another
+        number of parts.
+    NotFittedError
+        Before `fit`.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]], items=["a", "b", "c"])
+    >>> model = me.MovieEmbedding(1, random_state=0).fit(likes)
+    >>> model.recommend_users(likes, n=1)[["user", "item", "rank"]]
+       user item  rank
+    0     0    c     1
+    """
+    check_same_items(likes, fitted)
     n = check_count(n, "n")
     n_parts = len(likes.parts) if isinstance(likes, DistributedLikes) else 1
     where = None
@@ -70,15 +85,29 @@ def recommend_users(
                 raise ValueError(f"{path} is of likes in another number of parts: remove it first")
     found: list[Any]
     if isinstance(likes, Likes):
-        found = [best_of(UserRows(likes.matrix, likes.users), model, n, options, where, 0)]
+        found = [best_of(UserRows(likes.matrix, likes.users), fitted, n, options, where, 0)]
     else:
-        found = on_workers(likes, model, n, options, where, progress)
+        found = on_workers(likes, fitted, n, options, where, progress)
     return list(found) if where is not None else pd.concat(found, ignore_index=True)
+
+
+def check_same_items(likes: Likes | DistributedLikes, fitted: FittedItems) -> None:
+    """Raise ValueError unless the model's items are the columns of the likes."""
+    if not np.array_equal(likes.items, fitted.items):
+        raise ValueError(
+            f"the model has {len(fitted):,} items and the likes {likes.n_items:,}, or in "
+            "another order: read the likes with items=model.items_"
+        )
+
+
+def in_a_task(fitted: FittedItems) -> FittedItems:
+    """Give what a task answers with its share of the worker's threads, and nothing of others."""
+    return replace(fitted, n_jobs=threads())
 
 
 def on_workers(
     likes: DistributedLikes,
-    model: Recommender,
+    fitted: FittedItems,
     n: int,
     options: dict[str, Any],
     where: str | None,
@@ -86,7 +115,7 @@ def on_workers(
 ) -> list[Any]:
     """What `best_of` gives for each part, on the worker that holds it."""
     cluster: Cluster = likes.cluster
-    sent = cluster.here("model", bare(model))
+    sent = cluster.here("model", fitted)
     key = new_key("recommend")
     tasks = {
         (key, p): (best_in_task, part, sent, n, options, where, p)
@@ -99,31 +128,31 @@ def on_workers(
 
 
 def file_of_part(part: int) -> str:
-    """Its name."""
+    """The name of a part's file."""
     return f"part-{part:05d}.parquet"
 
 
-def best_in_task(rows: UserRows, model: Recommender, *arguments: Any) -> pd.DataFrame | str:
-    """As `best_of`, with the threads that are a task's."""
-    return best_of(rows, in_a_task(model), *arguments)
+def best_in_task(rows: UserRows, fitted: FittedItems, *arguments: Any) -> pd.DataFrame | str:
+    """Do as `best_of`, with the threads that are a task's."""
+    return best_of(rows, in_a_task(fitted), *arguments)
 
 
 def best_of(
     rows: UserRows,
-    model: Recommender,
+    fitted: FittedItems,
     n: int,
     options: dict[str, Any],
     folder: str | None,
     part: int,
 ) -> pd.DataFrame | str:
     """The best items for a part's users: a table, or the file that it was written to."""
-    columns, scores = model.recommend(rows.matrix, n, **options)
+    columns, scores = recommend(fitted, rows.matrix, n, **options)
     there = columns >= 0
     user, place = np.nonzero(there)
     table = pd.DataFrame(
         {
             "user": rows.users[user],
-            "item": model.items_[columns[there]],
+            "item": fitted.items[columns[there]],
             "rank": place + 1,
             "score": scores[there],
         }

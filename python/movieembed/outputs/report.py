@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from movieembed._base.atomic_file import replacing
 from movieembed._version import __version__
 from movieembed.data.items import ItemIndex
-from movieembed.model.fitted_items import with_vector
+from movieembed.model.neighbors import embedded
 from movieembed.outputs.loss_plots import plot_loss
 from movieembed.outputs.plots import plot_neighbors, plot_spectrum
 from movieembed.outputs.style import BLUE, FONTS, optimizer_name
@@ -132,7 +132,7 @@ def _data(model: Embedding, likes: Likes | None) -> str:
     matrix = likes.matrix if likes is not None else model.likes_
     facts: dict[str, str] = {
         "items": f"{len(counts):,}",
-        "items with a vector": f"{int(with_vector(model.embedding_).sum()):,}",
+        "items with a vector": f"{int(embedded(model.embedding_).sum()):,}",
         "likes": f"{int(counts.sum()):,}",
     }
     figures = [_figure("Likes of each item.", _plot_ranked, counts, "items, by likes")]
@@ -198,7 +198,7 @@ def _neighbours(model: Embedding, items: Iterable[Hashable] | None) -> str:
 def _well_known(model: Embedding) -> list[int]:
     """The most liked items, none of which stands among another's ten nearest."""
     order = np.argsort(-model.item_counts_, kind="stable")[:200]
-    order = order[with_vector(model.embedding_[order])]
+    order = order[embedded(model.embedding_[order])]
     ids = model.items_.tolist()
     chosen: list[int] = []
     near: set[Any] = set()

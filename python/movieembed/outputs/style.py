@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 __all__ = ["BLUE", "FONTS", "new_axes", "not_a_formula", "optimizer_name"]
 
 BLUE = "#0072B2"
-FONTS: dict[str, Any] = {
+FONTS: Any = {
     "font.size": 11,
     "axes.titlesize": 13,
     "axes.labelsize": 11.5,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from movieembed.outputs.loss_plots import NAMES
-from movieembed.study.runs import LIST
+from movieembed.outputs.style import optimizer_name
+from movieembed.study.comparison import LIST
+from movieembed.study.result import KEY, Study, of_run
 
-if TYPE_CHECKING:
-    from movieembed.study.result import Study
-
-__all__ = ["answer"]
+__all__ = ["study_answer"]
 
 # Relative distances to the optimum: "at it" below the first, "far" above the second.
 NEAR, FAR = 1e-3, 0.1
@@ -24,8 +22,28 @@ SAME, DIFFERENT = 9.0, 6.0
 STRONG = 0.6
 
 
-def answer(study: Study) -> str:
-    """Whether the lists change with the optimiser, and why, in a few paragraphs."""
+def study_answer(study: Study) -> str:
+    """Whether the nearest films change with the optimiser, and why, in a few paragraphs.
+
+    Parameters
+    ----------
+    study : Study
+        Of `run_study`.
+
+    Returns
+    -------
+    str
+        Markdown. Every sentence is chosen by the numbers that it gives.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> from movieembed.study import run_study, study_answer
+    >>> likes = me.Likes.from_matrix([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1]])
+    >>> study = run_study(likes, components=(1,), iterations=20, films=[0], progress=False)
+    >>> study_answer(study)[:54]
+    '**No.** Runs that came within 0.001 of the optimum, by'
+    """
     narrow = rows(study, wide=False)
     parts = []
     if len(narrow):
@@ -39,14 +57,12 @@ def answer(study: Study) -> str:
 def rows(study: Study, wide: bool) -> pd.DataFrame:
     """Runs of the narrow or the wide numbers of components: how they ended and what they share."""
     chosen = study.optima.loc[study.optima["wide"] == wide, "components"]
-    table = study.costs.merge(
-        study.overlap.drop(columns="distance"), on=["components", "optimizer", "learning_rate"]
-    )
+    table = study.costs.merge(study.overlap.drop(columns="distance"), on=KEY)
     return table[table["components"].isin(chosen)]
 
 
 def correlation(table: pd.DataFrame) -> float:
-    """Spearman's, of the distance to the optimum and the films shared with its lists."""
+    """Rank correlation of the distance to the optimum and the films shared with its lists."""
     kept = table[np.isfinite(table["distance"]) & np.isfinite(table["overlap"])]
     if len(kept) < 3 or kept["distance"].nunique() < 2 or kept["overlap"].nunique() < 2:
         return float("nan")
@@ -65,7 +81,7 @@ def verdict(narrow: pd.DataFrame) -> str:
             f"(the nearest is at {here['distance'].min():.1e}). Give it more iterations."
         )
     near = at["overlap"].mean()
-    optimisers = listed(sorted({NAMES.get(o, o) for o in at["optimizer"]}))
+    optimisers = listed(sorted({optimizer_name(o) for o in at["optimizer"]}))
     if near < SAME:
         return (
             f"**Yes, even at the optimum:** runs within {NEAR:g} of it share {near:.1f} of {LIST} "
@@ -166,9 +182,7 @@ def margins(study: Study) -> str:
 
 def lists_of(study: Study, run: Any) -> dict[tuple[str, Any], int]:
     """The place of each (film, neighbour) in the lists of a run."""
-    table = study.neighbors
-    for key in ("components", "optimizer", "learning_rate"):
-        table = table[table[key] == run[key]]
+    table = of_run(study.neighbors, run)
     pairs = zip(table["film"], table["item"], strict=True)
     return dict(zip(pairs, table["rank"].tolist(), strict=True))
 
@@ -201,8 +215,7 @@ def learning_rates(narrow: pd.DataFrame) -> str:
     text = f"Of the given learning rates, {'; '.join(parts)}." if parts else ""
     if len(best):
         nearest = [
-            f"{NAMES.get(run.optimizer, run.optimizer)} at {run.learning_rate}, "
-            f"{run.distance:.1e} (d = {run.components:,})"
+            f"{label(run)}, {run.distance:.1e} (d = {run.components:,})"
             for run in records(best.sort_values(["components", "distance"]))
         ]
         text += f" How far the best rates ended from the optimum: {'; '.join(nearest)}."
@@ -290,7 +303,7 @@ def records(table: pd.DataFrame) -> list[Any]:
 
 def label(run: Any) -> str:
     """An optimiser with its rate, such as "Adam at 0.1"."""
-    name = NAMES.get(str(run.optimizer), str(run.optimizer))
+    name = optimizer_name(run.optimizer)
     if run.learning_rate == "none":
         return name
     return f"{name} at {run.learning_rate}"
@@ -306,14 +319,14 @@ def names(table: pd.DataFrame) -> str:
 
 
 def listed(parts: Sequence[str]) -> str:
-    """A, b and c."""
+    """Parts as a list in words, such as "a, b and c"."""
     if len(parts) < 2:
         return "".join(parts)
     return ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
 def count(n: int, noun: str) -> str:
-    """A number with its noun."""
+    """A number with its noun, such as "2 runs"."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 

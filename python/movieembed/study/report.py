@@ -1,20 +1,21 @@
-"""The README.md of a study: the answer, the picture and the tables."""
+"""The files of a study: README.md with the answer and the tables, the picture, and CSV files."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from movieembed.outputs.loss_plots import NAMES
-from movieembed.study.answer import number, records
-from movieembed.study.runs import LIST
+from movieembed.outputs.loss_plots import loss_figure
+from movieembed.outputs.style import optimizer_name
+from movieembed.study.answer import number, records, study_answer
+from movieembed.study.comparison import LIST
+from movieembed.study.result import KEY, Study, of_run
 
-if TYPE_CHECKING:
-    from movieembed.study.result import Study
-
-__all__ = ["report"]
+__all__ = ["save_study"]
 
 COLUMNS = (
     "d",
@@ -30,16 +31,54 @@ COLUMNS = (
 )
 
 
-def report(study: Study) -> str:
-    """README.md: the answer, the picture, the tables."""
+def save_study(study: Study, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write a study as loss.png, costs.csv, neighbors.csv, overlap.csv and README.md.
+
+    Parameters
+    ----------
+    study : Study
+        Of `run_study`.
+    folder : path
+        Made where it does not exist.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import movieembed as me
+    >>> from movieembed.study import run_study, save_study
+    >>> likes = me.Likes.from_matrix([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1]])
+    >>> study = run_study(likes, components=(1,), iterations=20, films=[0], progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sorted(path.name for path in save_study(study, folder))
+    ['README.md', 'costs.csv', 'loss.png', 'neighbors.csv', 'overlap.csv']
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    optima = dict(zip(study.optima["components"].tolist(), study.optima["cost"], strict=True))
+    wide = study.optima.loc[study.optima["wide"], "components"].tolist()
+    files = [folder / "README.md", folder / "loss.png"]
+    figure = loss_figure(study.history, optima, wide, study.facts["zero_cost"])
+    figure.savefig(files[1], dpi=130)
+    for name in ("costs", "neighbors", "overlap"):
+        files.append(folder / f"{name}.csv")
+        getattr(study, name).to_csv(files[-1], index=False)
+    files[0].write_text(readme(study), encoding="utf-8")
+    return files
+
+
+def readme(study: Study) -> str:
+    """The text of README.md: the answer, the picture, the tables."""
     facts = study.facts
     seed = "" if facts["random_state"] is None else f", seed {facts['random_state']}"
-    costs = study.costs.merge(
-        study.overlap[["components", "optimizer", "learning_rate", "overlap", "among_settings"]]
-    )
+    costs = study.costs.merge(study.overlap[[*KEY, "overlap", "among_settings"]])
     lines = [
         "# Do the nearest films change with the optimiser?",
-        study.answer,
+        study_answer(study),
         "![The cost against the iteration, for each optimiser and learning rate](loss.png)",
         "## The data and the runs",
         f"{facts['users']:,} users, {facts['items']:,} items, {facts['likes']:,} likes; "
@@ -62,10 +101,7 @@ def report(study: Study) -> str:
         "Distance is (cost - optimum) / optimum, or over the cost of V = 0 where the optimum is 0. "
         f"Shared is the mean number of films, of {LIST}, in common with the optimum's lists, and "
         "with the other runs of the same d.",
-        markdown(
-            COLUMNS,
-            [cells(run) for run in records(costs)],
-        ),
+        markdown(COLUMNS, [cells(run) for run in records(costs)]),
         "## The lists at the optimum",
         "Those of every run are in neighbors.csv.",
         *optimum_lists(study),
@@ -78,7 +114,7 @@ def cells(run: Any) -> tuple[str, ...]:
     known = run.outcome != "diverged"
     return (
         f"{run.components:,}",
-        NAMES.get(run.optimizer, run.optimizer),
+        optimizer_name(run.optimizer),
         "" if run.learning_rate == "none" else run.learning_rate,
         number(run.cost) if known else "",
         f"{run.distance:.1e}" if known else "",
@@ -94,14 +130,8 @@ def optimum_lists(study: Study) -> list[str]:
     """A table a film: its list at each d, from the run that came nearest to the optimum."""
     tables = {}
     for d in study.optima["components"].tolist():
-        runs = study.costs[(study.costs["components"] == d)].sort_values("distance")
-        best = runs.iloc[0]
-        chosen = study.neighbors[
-            (study.neighbors["components"] == d)
-            & (study.neighbors["optimizer"] == best["optimizer"])
-            & (study.neighbors["learning_rate"] == best["learning_rate"])
-        ]
-        tables[d] = chosen
+        runs = study.costs[study.costs["components"] == d].sort_values("distance")
+        tables[d] = of_run(study.neighbors, runs.iloc[0])
     parts = []
     for film in study.films["title"]:
         columns = [table.loc[table["film"] == film, "title"].tolist() for table in tables.values()]
@@ -116,7 +146,7 @@ def optimum_lists(study: Study) -> list[str]:
 
 
 def markdown(heading: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A table."""
+    """A table in Markdown."""
     escaped = [[cell.replace("|", "\\|") for cell in row] for row in (heading, *body)]
     lines = ["| " + " | ".join(row) + " |" for row in escaped]
     return "\n".join([lines[0], "|" + " --- |" * len(heading), *lines[1:]])

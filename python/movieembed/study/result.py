@@ -1,49 +1,21 @@
-"""The exercise's experiment: whether the nearest films change with the optimiser, and why.
-
-Every optimiser runs from the same start at each number of components d; its losses, its nearest
-films and what they share with the optimum's become tables, a picture and an answer drawn from them.
-"""
+"""What a study found, as plain tables."""
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from movieembed._base.progress import tqdm
-from movieembed._base.threads import resolve_n_jobs, serial_blas
-from movieembed._base.validation import as_generator, check_count
-from movieembed.data.likes import Likes
-from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError
-from movieembed.model.scoring import why_no_vector
-from movieembed.operators.cpu import CpuOperator
-from movieembed.solvers import SOLVERS, HistoryEntry
-from movieembed.study import tables as study_tables
-from movieembed.study.runs import Comparison, Setting, stable_rates
-from movieembed.study.tables import film_name
+__all__ = ["KEY", "Study", "of_run"]
 
-__all__ = ["FILMS", "Study", "run_study"]
-
-FILMS = ("Apollo 13 (1995)", "Toy Story (1995)", "Home Alone (1990)")
-"""The films whose neighbours the exercise asks for."""
-EXACT = ("gd", "momentum", "adam", "lbfgs", "als", "eigen")
-ADAM_RATES = (0.01, 0.1, 1.0, 10.0)
-# The optimisers and rates that did best in the published run at d = M.
-WIDE = (Setting("momentum", 1e-5), Setting("adam", 0.1), Setting("eigen", "none"))
-# Arrays of M x d that a run at d = M holds at once, measured with Adam.
-WIDE_ARRAYS = 18
+KEY = ["components", "optimizer", "learning_rate"]
+"""The columns that name a run in every table."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """What `run_study` found.
+    """The tables of a study: what `run_study` found, and of what data.
 
     Attributes
     ----------
@@ -73,7 +45,7 @@ class Study:
     Examples
     --------
     >>> import movieembed as me
-    >>> from movieembed.study.result import run_study
+    >>> from movieembed.study import run_study
     >>> likes = me.Likes.from_matrix([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1]])
     >>> study = run_study(likes, components=(1,), iterations=20, films=[0], progress=False)
     >>> study.costs.columns[:3].tolist()
@@ -89,262 +61,7 @@ class Study:
     notes: tuple[str, ...]
     facts: dict[str, Any]
 
-    @property
-    def answer(self) -> str:
-        """Whether the lists change with the optimiser, and why: paragraphs drawn from numbers."""
-        from movieembed.study.answer import answer
 
-        return answer(self)
-
-    def save(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write loss.png, costs.csv, neighbors.csv, overlap.csv and README.md.
-
-        Parameters
-        ----------
-        folder : path
-            Made where it does not exist.
-
-        Returns
-        -------
-        list of Path
-            The files.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> import movieembed as me
-        >>> from movieembed.study.result import run_study
-        >>> likes = me.Likes.from_matrix([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1]])
-        >>> study = run_study(likes, components=(1,), iterations=20, films=[0], progress=False)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     sorted(path.name for path in study.save(folder))
-        ['README.md', 'costs.csv', 'loss.png', 'neighbors.csv', 'overlap.csv']
-        """
-        from movieembed.outputs.loss_plots import loss_figure
-        from movieembed.study.report import report
-
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        optima = dict(zip(self.optima["components"].tolist(), self.optima["cost"], strict=True))
-        wide = self.optima.loc[self.optima["wide"], "components"].tolist()
-        files = [folder / "README.md", folder / "loss.png"]
-        figure = loss_figure(self.history, optima, wide, self.facts["zero_cost"])
-        figure.savefig(files[1], dpi=130)
-        for name in ("costs", "neighbors", "overlap"):
-            files.append(folder / f"{name}.csv")
-            getattr(self, name).to_csv(files[-1], index=False)
-        files[0].write_text(report(self), encoding="utf-8")
-        return files
-
-
-def run_study(
-    likes: Likes,
-    *,
-    components: Sequence[int | str] = (10, 50, "M"),
-    momentum_rates: Sequence[float] | None = None,
-    adam_rates: Sequence[float] = ADAM_RATES,
-    exact: Sequence[str] = EXACT,
-    iterations: int = 300,
-    wide_iterations: int = 3,
-    films: Sequence[Hashable] | None = None,
-    random_state: Any = 0,
-    n_jobs: int | None = None,
-    progress: bool | None = None,
-) -> Study:
-    """Run the optimisers of the exercise, and ours, and compare what they find.
-
-    Parameters
-    ----------
-    likes : Likes
-    components : sequence of int or "M", default=(10, 50, "M")
-        Numbers of components. "M", the number of items, is the published notebook's choice: there
-        an iteration costs 3 M^3 flops, so only momentum at 1e-5 and Adam at 0.1 run, in float32,
-        for `wide_iterations`; and the eigenvalue solver, which is exact.
-    momentum_rates : sequence of float, optional
-        Learning rates of gradient descent with momentum 0.9. By default four from the curvature:
-        one beyond what is stable, one within it, a tenth and a hundredth of that.
-    adam_rates : sequence of float
-    exact : sequence of str
-        Solvers that run with the exact line search, or have no step to choose.
-    iterations : int, default=300
-        Most iterations of a run.
-    wide_iterations : int, default=3
-        The same at "M"; 20 is what the notebook did.
-    films : sequence of id or title, optional
-        Whose neighbours are listed. By default the exercise's three; where one is missing, the most
-        liked stands in.
-    random_state : int, Generator or None, default=0
-        For the start, N(0, 0.5^2) in every entry, one for all runs of a d.
-    n_jobs : int, optional
-        Threads.
-    progress : bool, optional
-        A bar over the runs; None shows one where standard error is a terminal.
-
-    Returns
-    -------
-    Study
-
-    Raises
-    ------
-    ValueError, TypeError
-        When an option is not what is documented, nobody likes two items, or "M" does not fit into
-        the machine's memory.
-    ItemNotFoundError, AmbiguousTitleError
-        For `films` that are given.
-
-    Notes
-    -----
-    Below d = M, memory is linear in the likes and M d, and items that nobody shares are left out:
-    they are zero at the optimum. At d = M they start at random too, as in the exercise, and some 18
-    arrays of M x d float32 are held: 6.4 GB for MovieLens small. No list names them.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import movieembed as me
-    >>> from movieembed.study.result import run_study
-    >>> matrix = np.random.default_rng(0).random((60, 20)) < 0.3
-    >>> likes = me.Likes.from_matrix(matrix.astype("f4"), titles=[f"Film {i}" for i in range(20)])
-    >>> study = run_study(likes, components=(2,), iterations=30)
-    >>> sorted(set(study.costs["optimizer"]))
-    ['adam', 'als', 'eigen', 'gd', 'lbfgs', 'momentum']
-    """
-    iterations = check_count(iterations, "iterations")
-    wide_iterations = check_count(wide_iterations, "wide_iterations")
-    for name in exact:
-        if name not in SOLVERS:
-            raise ValueError(f"exact must name solvers of {sorted(SOLVERS)}, not {name!r}")
-    widths = check_components(components, likes.n_items)
-    threads = resolve_n_jobs(n_jobs)
-    started = time.perf_counter()
-    with serial_blas():
-        op = CpuOperator(likes.matrix, np.float64, threads)
-        if op.n_items < 2:
-            raise ValueError("no two items are liked by the same user: there is nothing to study")
-        columns, notes = choose_films(likes, op.active, films)
-        if momentum_rates is None:
-            momentum_rates = stable_rates(op)
-        narrow = [Setting("momentum", check_rate(rate)) for rate in momentum_rates]
-        narrow += [Setting("adam", check_rate(rate)) for rate in adam_rates]
-        narrow += [exact_setting(name) for name in exact]
-        plan = [(d, is_wide, WIDE if is_wide else narrow) for d, is_wide in widths]
-        bar = tqdm(
-            total=sum(len(settings) for *_, settings in plan),
-            desc="study",
-            unit="run",
-            miniters=0,
-            disable=None if progress is None else not progress,
-        )
-        comparisons = []
-        generators = as_generator(random_state).spawn(len(plan))
-        with bar:
-            for (d, is_wide, settings), rng in zip(plan, generators, strict=True):
-                comparison = Comparison(likes, op, columns, d, is_wide, rng)
-                for setting in settings:
-                    most = wide_iterations if is_wide else iterations
-                    comparison.run(setting, most, watch(bar, setting, d))
-                    bar.update()
-                comparison.forget()
-                comparisons.append(comparison)
-    facts = {
-        "users": likes.n_users,
-        "items": likes.n_items,
-        "likes": likes.n_likes,
-        "items_in_common": op.n_items,
-        "zero_cost": op.frobenius_squared,
-        "iterations": iterations,
-        "wide_iterations": wide_iterations,
-        "random_state": random_state if isinstance(random_state, int) else None,
-        "seconds": time.perf_counter() - started,
-    }
-    found = study_tables.tables(likes, columns, comparisons, op.frobenius_squared)
-    return Study(**found, notes=tuple(notes), facts=facts)
-
-
-def choose_films(
-    likes: Likes, active: NDArray[np.int64], films: Sequence[Hashable] | None
-) -> tuple[NDArray[np.int64], list[str]]:
-    """Columns of the films, and a note for each of the default ones that had to be replaced."""
-    index = likes.item_index()
-    popular = active[np.argsort(-likes.item_counts[active], kind="stable")]
-    if films is not None:
-        columns = list(dict.fromkeys(index.resolve_many(list(films)).tolist()))
-        if not columns:
-            raise ValueError("films is empty: name at least one")
-        for column in columns:
-            if column not in active:
-                raise ValueError(why_no_vector(index, likes.item_counts, column))
-        return np.array(columns), []
-    wanted: dict[str, int | None] = {}
-    for film in FILMS:
-        try:
-            column = index.resolve(film)
-        except (ItemNotFoundError, AmbiguousTitleError):
-            column = -1
-        wanted[film] = column if column in active else None
-    taken = [column for column in wanted.values() if column is not None]
-    spare = (int(column) for column in popular if column not in taken)
-    notes = []
-    for film, found in wanted.items():
-        if found is None and (stand_in := next(spare, None)) is not None:
-            wanted[film] = stand_in
-            notes.append(
-                f"{film} is not among the films that can be compared here; "
-                f"{film_name(likes, stand_in)}, which is among the most liked, stands in for it."
-            )
-    return np.array([column for column in wanted.values() if column is not None]), notes
-
-
-def check_components(components: Sequence[int | str], n_items: int) -> list[tuple[int, bool]]:
-    """(d, whether it is the wide one) of each, checked."""
-    if not components:
-        raise ValueError("components is empty: name at least one number")
-    if len(set(components)) < len(components):
-        raise ValueError(f"components names one twice: {', '.join(map(str, components))}")
-    widths = []
-    for d in components:
-        if isinstance(d, str):
-            if d != "M":
-                raise ValueError(f"components must be positive integers or 'M', not {d!r}")
-            check_memory(n_items)
-            widths.append((n_items, True))
-        elif check_count(d, "components") != n_items or "M" not in components:
-            widths.append((d, False))
-    return widths
-
-
-def exact_setting(name: str) -> Setting:
-    """A solver with its step found, or with none to choose."""
-    return Setting(name, "exact" if SOLVERS[name].uses_learning_rate else "none")
-
-
-def check_rate(rate: Any) -> float:
-    """A positive finite number."""
-    if isinstance(rate, bool) or not np.isfinite(rate) or rate <= 0:
-        raise ValueError(f"learning rates must be positive numbers, not {rate!r}")
-    return float(rate)
-
-
-def watch(bar: Any, setting: Setting, d: int) -> Callable[[HistoryEntry], None]:
-    """A callback that tells the bar what is going on."""
-
-    def tell(entry: HistoryEntry) -> None:
-        what = f"d={d} {setting.optimizer} {setting.rate}, iteration {entry.iteration}"
-        bar.set_postfix_str(what, refresh=False)
-        bar.update(0)
-
-    return tell
-
-
-def check_memory(n_items: int) -> None:
-    """Refuse "M" where that would only be found out when the machine runs out of memory."""
-    needed = WIDE_ARRAYS * 4 * n_items**2
-    try:
-        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return
-    if needed > there:
-        raise ValueError(
-            f"components='M' needs some {needed / 1e9:,.0f} GB of memory for {n_items:,} items, "
-            f"and this machine has {there / 1e9:,.0f} GB: leave it out"
-        )
+def of_run(table: pd.DataFrame, run: Any) -> pd.DataFrame:
+    """Rows of a table that belong to a run: a mapping, or a row of another table, with its KEY."""
+    return table[(table[KEY] == [run[name] for name in KEY]).all(axis=1)]

@@ -1,253 +1,272 @@
-"""The runs of a study: every setting from one start, beside the optimum."""
+"""The study's runs: which films, optimisers and numbers of components, checked and run."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from movieembed._base.progress import tqdm
+from movieembed._base.threads import resolve_n_jobs, serial_blas
+from movieembed._base.validation import as_generator, check_count
 from movieembed.data.likes import Likes
-from movieembed.exceptions import DivergenceError
+from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError, ParameterError
+from movieembed.model.taste import why_unembedded
 from movieembed.operators.cpu import CpuOperator
-from movieembed.solvers import DESCENT, SOLVERS, HistoryEntry, Solution, solve
-from movieembed.solvers.als import als
-from movieembed.solvers.driver import run
-from movieembed.solvers.eigen import eigen
-from movieembed.solvers.step import Step
+from movieembed.solvers import SOLVERS, HistoryEntry
+from movieembed.study.comparison import Columns, Comparison, Setting, stable_rates
+from movieembed.study.result import Study
+from movieembed.study.tables import film_name, tables
 
-__all__ = ["LIST", "Comparison", "Run", "Setting", "stable_rates"]
+__all__ = ["FILMS", "run_study"]
 
-LIST = 10
-# Standard deviation of the exercise's start.
-START = 0.5
-DECAY = 0.9
-Columns = NDArray[np.int64]
-
-
-class Setting(NamedTuple):
-    """An optimiser with its learning rate: a number, "exact", or "none" where there is none."""
-
-    optimizer: str
-    learning_rate: float | Literal["exact", "none"]
-
-    @property
-    def rate(self) -> str:
-        """The learning rate as text."""
-        rate = self.learning_rate
-        return rate if isinstance(rate, str) else f"{rate:g}"
+FILMS = ("Apollo 13 (1995)", "Toy Story (1995)", "Home Alone (1990)")
+"""The films whose neighbours the exercise asks for."""
+EXACT = ("gd", "momentum", "adam", "lbfgs", "als", "eigen")
+ADAM_RATES = (0.01, 0.1, 1.0, 10.0)
+# The optimisers and rates that did best in the published run at d = M.
+WIDE = (Setting("momentum", 1e-5), Setting("adam", 0.1), Setting("eigen", "none"))
+# Arrays of M x d that a run at d = M holds at once, measured with Adam.
+WIDE_ARRAYS = 18
 
 
-@dataclass
-class Run:
-    """What is kept of a run; no lists where it diverged."""
+class Plan(NamedTuple):
+    """What runs at one number of components d."""
 
-    setting: Setting
-    history: list[HistoryEntry]
-    outcome: str
-    found: Columns | None = None
-    cosines: NDArray[np.float64] | None = None
-    cosine_difference: float = np.nan
-    vector_difference: float = np.nan
-    aligned_difference: float = np.nan
-
-    @property
-    def cost(self) -> float:
-        """The lowest, that of the embedding whose lists are kept; the last one if it diverged."""
-        costs = [entry.cost for entry in self.history]
-        return costs[-1] if self.outcome == "diverged" else max(0.0, min(costs))
+    d: int
+    wide: bool
+    settings: Sequence[Setting]
+    iterations: int
 
 
-class Comparison:
-    """The runs at one d, from one start, beside the optimum.
-
-    Only lists and histories are kept of a run: at d = M its V is as large as X would be.
+def run_study(
+    likes: Likes,
+    *,
+    components: Sequence[int | str] = (10, 50, "M"),
+    momentum_rates: Sequence[float] | None = None,
+    adam_rates: Sequence[float] = ADAM_RATES,
+    exact: Sequence[str] = EXACT,
+    iterations: int = 300,
+    wide_iterations: int = 3,
+    films: Sequence[Hashable] | None = None,
+    random_state: Any = 0,
+    n_jobs: int | None = None,
+    progress: bool | None = None,
+) -> Study:
+    """Run the optimisers of the exercise, and ours, and compare what they find.
 
     Parameters
     ----------
     likes : Likes
-    op : CpuOperator
-        Of the likes in float64, without idle items.
-    films : int array
-        Columns of the likes whose neighbours are listed.
-    d : int
-    wide : bool
-        Whether this is the published setting: every item, in float32.
-    rng : Generator
-        For the start.
-    """
+    components : sequence of int or "M", default=(10, 50, "M")
+        Numbers of components. "M", the number of items, is the published notebook's choice: there
+        an iteration costs 3 M^3 flops, so only momentum at 1e-5 and Adam at 0.1 run, in float32,
+        for `wide_iterations`; and the eigenvalue solver, which is exact.
+    momentum_rates : sequence of float, optional
+        Learning rates of gradient descent with momentum 0.9. By default four from the curvature:
+        one beyond what is stable, one within it, a tenth and a hundredth of that.
+    adam_rates : sequence of float
+    exact : sequence of str
+        Solvers that run with the exact line search, or have no step to choose.
+    iterations : int, default=300
+        Most iterations of a run.
+    wide_iterations : int, default=3
+        The same at "M"; 20 is what the notebook did.
+    films : sequence of id or title, optional
+        Whose neighbours are listed. By default the exercise's three; where one is missing, the most
+        liked stands in.
+    random_state : int, Generator or None, default=0
+        For the start, N(0, 0.5^2) in every entry, one for all runs of a d.
+    n_jobs : int, optional
+        Threads; None and -1 use all cores.
+    progress : bool, optional
+        A bar over the runs; None shows one where standard error is a terminal.
 
-    def __init__(
-        self,
-        likes: Likes,
-        op: CpuOperator,
-        films: Columns,
-        d: int,
-        wide: bool,
-        rng: np.random.Generator,
-    ) -> None:
-        self.d, self.wide, self.films, self.op = d, wide, films, op
-        self.runs: list[Run] = []
-        began = time.perf_counter()
-        # From a start of its own, which tells whether what the others find depends on theirs.
-        self.optimum = solve(
-            op, "eigen", d, rng=np.random.default_rng(0), tol=1e-12, max_iter=500, progress=False
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    ValueError, TypeError
+        When an option is not what is documented, nobody likes two items, or "M" does not fit into
+        the machine's memory.
+    ItemNotFoundError, AmbiguousTitleError
+        For `films` that are given.
+
+    Notes
+    -----
+    Below d = M, memory is linear in the likes and M d, and items that nobody shares are left out:
+    they are zero at the optimum. At d = M they start at random too, as in the exercise, and some 18
+    arrays of M x d float32 are held: 6.4 GB for MovieLens small. No list names them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import movieembed as me
+    >>> from movieembed.study import run_study
+    >>> matrix = np.random.default_rng(0).random((60, 20)) < 0.3
+    >>> likes = me.Likes.from_matrix(matrix.astype("f4"), titles=[f"Film {i}" for i in range(20)])
+    >>> study = run_study(likes, components=(2,), iterations=30)
+    >>> sorted(set(study.costs["optimizer"]))
+    ['adam', 'als', 'eigen', 'gd', 'lbfgs', 'momentum']
+    """
+    iterations = check_count(iterations, "iterations")
+    wide_iterations = check_count(wide_iterations, "wide_iterations")
+    for name in exact:
+        if name not in SOLVERS:
+            raise ValueError(f"exact must name solvers of {sorted(SOLVERS)}, not {name!r}")
+    widths = check_components(components, likes.n_items)
+    threads = resolve_n_jobs(n_jobs)
+    started = time.perf_counter()
+    with serial_blas():
+        op = CpuOperator(likes.matrix, np.float64, threads)
+        if op.n_items < 2:
+            raise ValueError("no two items are liked by the same user: there is nothing to study")
+        columns, notes = choose_films(likes, op.active, films)
+        if momentum_rates is None:
+            momentum_rates = stable_rates(op)
+        narrow = [Setting("momentum", check_rate(rate)) for rate in momentum_rates]
+        narrow += [Setting("adam", check_rate(rate)) for rate in adam_rates]
+        narrow += [exact_setting(name) for name in exact]
+        plan = [
+            Plan(d, True, WIDE, wide_iterations) if wide else Plan(d, False, narrow, iterations)
+            for d, wide in widths
+        ]
+        generators = as_generator(random_state).spawn(len(plan))
+        comparisons = run_all(
+            likes, op, columns, list(zip(plan, generators, strict=True)), progress
         )
-        stop_if_interrupted(self.optimum)
-        self.seconds = time.perf_counter() - began
-        self.found, self.cosines = nearest(self.optimum.V, op.active, films, op.active, LIST + 1)
-        if wide:
-            self.run_op = CpuOperator(likes.matrix, np.float32, op.n_threads, keep_all=True)
-            self.V0 = rng.standard_normal((likes.n_items, d), dtype=np.float32)
-            self.V0 *= np.float32(START)
-        else:
-            self.run_op = op
-            self.V0 = op.asarray(START * rng.standard_normal((likes.n_items, d))[op.active])
+    facts = {
+        "users": likes.n_users,
+        "items": likes.n_items,
+        "likes": likes.n_likes,
+        "items_in_common": op.n_items,
+        "zero_cost": op.frobenius_squared,
+        "iterations": iterations,
+        "wide_iterations": wide_iterations,
+        "random_state": random_state if isinstance(random_state, int) else None,
+        "seconds": time.perf_counter() - started,
+    }
+    found = tables(likes, columns, comparisons, op.frobenius_squared)
+    return Study(**found, notes=tuple(notes), facts=facts)
 
-    @property
-    def cost(self) -> float:
-        """The lowest cost of all; 0 where that is known to be attained."""
-        if self.optimum.reason == "exact":
-            return 0.0
-        finite = [run.cost for run in self.runs if run.outcome != "diverged"]
-        return max(0.0, min([self.optimum.cost, *finite]))
 
-    @property
-    def margin(self) -> float:
-        """Mean difference of the cosines at the last place of the lists and the next one."""
-        if self.cosines.shape[1] <= LIST:
-            return np.nan
-        gaps = self.cosines[:, LIST - 1] - self.cosines[:, LIST]
-        return float(np.nanmean(gaps)) if np.isfinite(gaps).any() else np.nan
+def run_all(
+    likes: Likes,
+    op: CpuOperator,
+    films: Columns,
+    plan: Sequence[tuple[Plan, np.random.Generator]],
+    progress: bool | None,
+) -> list[Comparison]:
+    """Run every setting of the plan, each d from a start of its own, with a bar over the runs."""
+    bar = tqdm(
+        total=sum(len(part.settings) for part, _ in plan),
+        desc="study",
+        unit="run",
+        miniters=0,
+        disable=None if progress is None else not progress,
+    )
+    comparisons = []
+    with bar:
+        for part, rng in plan:
+            comparison = Comparison(likes, op, films, part.d, part.wide, rng)
+            for setting in part.settings:
+                comparison.run(setting, part.iterations, watch(bar, setting, part.d))
+                bar.update()
+            comparison.forget()
+            comparisons.append(comparison)
+    return comparisons
 
-    def run(
-        self, setting: Setting, iterations: int, callback: Callable[[HistoryEntry], Any]
-    ) -> None:
-        """Run one setting and keep its history and its lists."""
-        if self.wide and setting.optimizer == "eigen":
-            # d is no less than the rank, so the reference is exact, whatever the start.
-            solution, columns = self.optimum, self.op.active
-        else:
-            try:
-                solution = run(
-                    self._steps(setting),
-                    self.run_op,
-                    tol=1e-10,
-                    max_iter=iterations,
-                    window=SOLVERS[setting.optimizer].window,
-                    callback=callback,
-                    progress=False,
-                    name=setting.optimizer,
-                )
-            except DivergenceError as error:
-                self.runs.append(Run(setting, error.history, "diverged"))
-                return
-            stop_if_interrupted(solution)
-            columns = self.run_op.active
-        V = solution.V
-        outcome = "stopped" if solution.reason == "max_iter" else solution.reason
-        done = Run(setting, solution.history, outcome)
-        done.found, done.cosines = nearest(V, columns, self.films, self.op.active, LIST)
-        done.cosine_difference = self._cosine_difference(V, columns)
-        if not self.wide and V.shape == self.optimum.V.shape:
-            done.vector_difference, done.aligned_difference = rotation_gap(V, self.optimum.V)
-        self.runs.append(done)
 
-    def _steps(self, setting: Setting) -> Iterator[Step]:
-        """The solver, from V0 as it is: `solve` may scale a start, and all runs are to share it."""
-        op, name, rate = self.run_op, setting.optimizer, setting.learning_rate
-        if name == "eigen":
-            return eigen(op, self.d, np.random.default_rng(0), self.V0)
-        if name == "als":
-            return als(op, self.V0)
-        options = {"decay": DECAY} if name == "momentum" else {}
-        descent: Any = DESCENT[name]
-        steps: Iterator[Step] = descent(
-            op, self.V0, "exact" if isinstance(rate, str) else rate, **options
+def choose_films(
+    likes: Likes, active: Columns, films: Sequence[Hashable] | None
+) -> tuple[Columns, list[str]]:
+    """Columns of the films, and a note for each of the default films that had to be replaced."""
+    index = likes.item_index()
+    popular = active[np.argsort(-likes.item_counts[active], kind="stable")]
+    if films is not None:
+        columns = list(dict.fromkeys(index.resolve_many(list(films)).tolist()))
+        if not columns:
+            raise ValueError("films is empty: name at least one")
+        for column in columns:
+            if column not in active:
+                raise ValueError(why_unembedded(index, likes.item_counts, column))
+        return np.array(columns), []
+    wanted: dict[str, int | None] = {}
+    for film in FILMS:
+        try:
+            column = index.resolve(film)
+        except (ItemNotFoundError, AmbiguousTitleError):
+            column = -1
+        wanted[film] = column if column in active else None
+    taken = [column for column in wanted.values() if column is not None]
+    spare = (int(column) for column in popular if column not in taken)
+    notes = []
+    for film, found in wanted.items():
+        if found is None and (stand_in := next(spare, None)) is not None:
+            wanted[film] = stand_in
+            notes.append(
+                f"{film} is not among the films that can be compared here; "
+                f"{film_name(likes, stand_in)}, which is among the most liked, stands in for it."
+            )
+    return np.array([column for column in wanted.values() if column is not None]), notes
+
+
+def check_components(components: Sequence[int | str], n_items: int) -> list[tuple[int, bool]]:
+    """Each number of components d, checked, with whether it stands for "M", the wide one."""
+    if not components:
+        raise ParameterError("components is empty: name at least one number", "components")
+    if len(set(components)) < len(components):
+        message = f"components names one twice: {', '.join(map(str, components))}"
+        raise ParameterError(message, "components")
+    widths = []
+    for d in components:
+        if isinstance(d, str):
+            if d != "M":
+                raise ValueError(f"components must be positive integers or 'M', not {d!r}")
+            check_memory(n_items)
+            widths.append((n_items, True))
+        elif check_count(d, "components") != n_items or "M" not in components:
+            widths.append((d, False))
+    return widths
+
+
+def exact_setting(name: str) -> Setting:
+    """A setting of a solver that finds its own step, or has none to choose."""
+    return Setting(name, "exact" if SOLVERS[name].uses_learning_rate else "none")
+
+
+def check_rate(rate: Any) -> float:
+    """A learning rate as a positive finite float."""
+    if isinstance(rate, bool) or not np.isfinite(rate) or rate <= 0:
+        raise ValueError(f"learning rates must be positive numbers, not {rate!r}")
+    return float(rate)
+
+
+def watch(bar: Any, setting: Setting, d: int) -> Callable[[HistoryEntry], None]:
+    """A callback that tells the bar what is going on."""
+
+    def tell(entry: HistoryEntry) -> None:
+        what = f"d={d} {setting.optimizer} {setting.rate}, iteration {entry.iteration}"
+        bar.set_postfix_str(what, refresh=False)
+        bar.update(0)
+
+    return tell
+
+
+def check_memory(n_items: int) -> None:
+    """Refuse "M" where that would only be found out when the machine runs out of memory."""
+    needed = WIDE_ARRAYS * 4 * n_items**2
+    try:
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return
+    if needed > there:
+        raise ValueError(
+            f"components='M' needs some {needed / 1e9:,.0f} GB of memory for {n_items:,} items, "
+            f"and this machine has {there / 1e9:,.0f} GB: leave it out"
         )
-        return steps
-
-    def forget(self) -> None:
-        """Let go of the start and the operator, which no further run needs."""
-        del self.V0, self.run_op
-
-    def _cosine_difference(self, V: NDArray[Any], columns: Columns) -> float:
-        """Mean difference of the cosines between the films and the optimum's lists."""
-        ours, _ = cosines_with(V, columns, self.films)
-        differences = []
-        for q, listed in enumerate(self.found[:, :LIST]):
-            there = listed >= 0
-            at = np.searchsorted(columns, listed[there])
-            differences.append(ours[q, at] - self.cosines[q, :LIST][there])
-        joined = np.abs(np.concatenate(differences))
-        return float(joined.mean()) if len(joined) else np.nan
-
-
-def nearest(
-    V: NDArray[Any], columns: Columns, films: Columns, candidates: Columns, n: int
-) -> tuple[Columns, NDArray[np.float64]]:
-    """The n columns among `candidates` with the largest cosine to each film.
-
-    V's rows belong to `columns`, ascending. No copy of V is made: at d = M it is the largest thing
-    in memory. Places that nothing fills are -1.
-    """
-    cosines, lengths = cosines_with(V, columns, films)
-    allowed = np.isin(columns, candidates) & (lengths > 0)
-    found = np.full((len(films), n), -1, dtype=np.int64)
-    scores = np.full((len(films), n), np.nan)
-    for q, film in enumerate(films):
-        rows = np.flatnonzero(allowed & (columns != film))
-        order = rows[np.argsort(-cosines[q, rows], kind="stable")[:n]]
-        found[q, : len(order)] = columns[order]
-        scores[q, : len(order)] = cosines[q, order]
-    return found, scores
-
-
-def cosines_with(
-    V: NDArray[Any], columns: Columns, films: Columns
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Cosines of the films with every row of V, (n_films, n_rows), and the rows' lengths."""
-    at = np.searchsorted(columns, films)
-    lengths = np.sqrt(np.einsum("ij,ij->i", V, V)).astype(np.float64)
-    dots = (V @ V[at].T).T.astype(np.float64)
-    product = lengths[at][:, None] * lengths
-    return np.divide(dots, product, out=np.zeros_like(dots), where=product > 0), lengths
-
-
-def rotation_gap(V: NDArray[Any], W: NDArray[Any]) -> tuple[float, float]:
-    """|V - W| / |W|, and the same after the rotation of V that brings it nearest (Procrustes)."""
-    size = float(np.linalg.norm(W))
-    if size == 0:
-        return np.nan, np.nan
-    left, _, right = np.linalg.svd(V.T @ W)
-    turned = V @ (left @ right)
-    return float(np.linalg.norm(V - W)) / size, float(np.linalg.norm(turned - W)) / size
-
-
-def stable_rates(op: CpuOperator) -> list[float]:
-    """Rates of momentum: one too large, one good, and a tenth and a hundredth of that.
-
-    At the optimum the cost curves most along X's largest eigenvector, by 8 times its eigenvalue;
-    with decay b the iteration is stable there up to a rate of 2 (1 + b) over that. A random start
-    is longer than the optimum in places and bears less: a good rate stays below a third of it.
-    """
-    v = np.ones((op.n_items, 1))
-    largest = 1.0
-    for _ in range(30):
-        w = op.apply(v)
-        largest = max(float(np.linalg.norm(w)), 1e-300)
-        v = w / largest
-    limit = 2 * (1 + DECAY) / (8 * largest)
-    grid = sorted(float(f"{digit}e{power}") for power in range(-18, 3) for digit in (1, 3))
-    too_large = next((rate for rate in grid if rate > 1.2 * limit), grid[-1])
-    good = max((rate for rate in grid if rate < limit / 3), default=grid[0])
-    return [too_large, good, float(f"{good / 10:.0e}"), float(f"{good / 100:.0e}")]
-
-
-def stop_if_interrupted(solution: Solution) -> None:
-    """Ctrl-C ends a fit with what it has; it should end a study at once."""
-    if solution.reason == "interrupted":
-        raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The tables of a study from its runs."""
+"""The tables of a study, made from its runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pandas as pd
 
 from movieembed.data.likes import Likes
 from movieembed.solvers import HistoryEntry
-from movieembed.study.runs import LIST, Columns, Comparison, Run
+from movieembed.study.comparison import LIST, Columns, Comparison, Run
+from movieembed.study.result import KEY
 
 __all__ = ["film_name", "tables"]
 
@@ -22,7 +23,7 @@ NOTHING = 1e-9
 def tables(
     likes: Likes, films: Columns, comparisons: Sequence[Comparison], zero_cost: float
 ) -> dict[str, pd.DataFrame]:
-    """The data frames of a :class:`movieembed.study.result.Study`, by attribute."""
+    """The data frames of a :class:`movieembed.study.Study`, by attribute."""
     optima = pd.DataFrame([_optimum(c, zero_cost) for c in comparisons])
     scales = dict(zip(optima["components"].tolist(), optima["scale"].tolist(), strict=True))
     names = [film_name(likes, column) for column in films.tolist()]
@@ -32,11 +33,8 @@ def tables(
     neighbors: list[dict[str, Any]] = []
     for comparison in comparisons:
         for run in comparison.runs:
-            key = {
-                "components": comparison.d,
-                "optimizer": run.setting.optimizer,
-                "learning_rate": run.setting.rate,
-            }
+            names_of_run = (comparison.d, run.setting.optimizer, run.setting.rate)
+            key = dict(zip(KEY, names_of_run, strict=True))
             distance = np.inf
             if run.outcome != "diverged":
                 distance = (run.cost - comparison.cost) / scales[comparison.d]
@@ -46,15 +44,13 @@ def tables(
             overlaps.append(
                 key | {"distance": distance} | _overlaps(names, comparison, run, comparisons)
             )
-    columns = ["components", "optimizer", "learning_rate"]
+    list_columns = ["film", "rank", "item", "title", "cosine"]
     return {
         "films": pd.DataFrame({"item": likes.items[films], "title": names}),
         "optima": optima,
-        "history": pd.DataFrame(history, columns=[*columns, *HistoryEntry._fields]),
+        "history": pd.DataFrame(history, columns=[*KEY, *HistoryEntry._fields]),
         "costs": pd.DataFrame(costs),
-        "neighbors": pd.DataFrame(
-            neighbors, columns=[*columns, "film", "rank", "item", "title", "cosine"]
-        ),
+        "neighbors": pd.DataFrame(neighbors, columns=[*KEY, *list_columns]),
         "overlap": pd.DataFrame(overlaps),
     }
 
@@ -81,11 +77,13 @@ def shared(a: Columns | None, b: Columns | None) -> list[float]:
 
 
 def _mean(values: Sequence[float]) -> float:
+    """The mean of the finite values; NaN where there are none."""
     known = [value for value in values if np.isfinite(value)]
     return float(np.mean(known)) if known else np.nan
 
 
 def _optimum(comparison: Comparison, zero_cost: float) -> dict[str, Any]:
+    """The row of a d in the table of optima."""
     cost = comparison.cost
     return {
         "components": comparison.d,
@@ -101,6 +99,7 @@ def _optimum(comparison: Comparison, zero_cost: float) -> dict[str, Any]:
 
 
 def _ending(run: Run, distance: float) -> dict[str, Any]:
+    """How a run ended, for its row in the table of costs."""
     return {
         "start": run.history[0].cost,
         "cost": run.cost,
@@ -112,6 +111,7 @@ def _ending(run: Run, distance: float) -> dict[str, Any]:
 
 
 def _lists(likes: Likes, names: Sequence[str], run: Run) -> Iterator[dict[str, Any]]:
+    """Rows of a run in the table of neighbours, a film after the other."""
     if run.found is None or run.cosines is None:
         return
     ids = likes.items.tolist()
@@ -130,6 +130,7 @@ def _lists(likes: Likes, names: Sequence[str], run: Run) -> Iterator[dict[str, A
 def _overlaps(
     names: Sequence[str], comparison: Comparison, run: Run, comparisons: Sequence[Comparison]
 ) -> dict[str, Any]:
+    """What the lists of a run share with the optimum's and with those of other runs."""
     with_optimum = shared(run.found, comparison.found) or [np.nan] * len(names)
     others = [other for other in comparison.runs if other is not run and other.found is not None]
     among = [_mean(shared(run.found, other.found)) for other in others]

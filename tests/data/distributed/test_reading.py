@@ -272,7 +272,7 @@ def test_equal_ids_hash_alike() -> None:
     def hashes(*ids: Any) -> list[int]:
         array = np.empty(len(ids), dtype=object)
         array[:] = ids
-        return blocks.hashes(array).tolist()
+        return hashes(array).tolist()
 
     assert len(set(hashes(1, 1.0, Decimal(1), np.int64(1), np.float32(1)))) == 1
     assert len(set(hashes((1, "a"), (1.0, "a")))) == 1

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from movieembed._base.atomic_file import replacing
 from movieembed._base.message import Message, Parameter
-from movieembed.outputs.export.chosen import check_path, choose, encodable, uniform, uniform_ids
+from movieembed.outputs.export.chosen import check_path, choose, encodable, new_file, uniform
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -33,7 +32,7 @@ def export_numpy(
     path : path
         Ending in ".npy", for the vectors alone, or in ".npz".
     only_embedded : bool, default=False
-        Leave out items without a vector, which are zeros otherwise.
+        Leave out unembedded items, whose vectors are zeros.
 
     Raises
     ------
@@ -72,17 +71,16 @@ def export_numpy(
     suffix = Path(path).suffix.lower()
     if suffix not in (".npy", ".npz"):
         raise ValueError(f"a NumPy file ends in .npy or .npz, not as {Path(path).name!r} does")
-    check_path(path)
     if suffix == ".npy":
-        with replacing(path) as temporary, temporary.open("wb") as file:
+        with new_file(path) as temporary, temporary.open("wb") as file:
             np.save(file, chosen.vectors, allow_pickle=False)
         return
     arrays = {
         "embedding": chosen.vectors,
         "eigenvalues": model.eigenvalues_,
         "item_counts": chosen.counts,
-    } | _labels(items=uniform_ids(chosen), titles=chosen.titles)
-    with replacing(path) as temporary:
+    } | _labels(items=uniform(chosen.items, "items"), titles=chosen.titles)
+    with new_file(path) as temporary:
         _append_arrays(temporary, arrays, "w")
 
 
@@ -177,16 +175,13 @@ def export_cooccurrence(
     from movieembed.objective.cooccurrence import cooccurrence
 
     checked = _as_likes(likes)
-    labels = _labels(
-        items=uniform(checked.items, "items"),
-        titles=encodable(checked.titles),
-    )
-    check_path(path)
+    labels = _labels(items=uniform(checked.items, "items"), titles=encodable(checked.titles))
+    check_path(path)  # before the work
     _write_sparse(cooccurrence(checked, n_jobs=n_jobs), labels, path)
 
 
 def _labels(**texts: Any) -> dict[str, NDArray[Any]]:
-    """Arrays that NumPy stores without pickle; what is None is left out."""
+    """Texts and ids as arrays that NumPy stores without pickle; what is None is left out."""
     return {
         name: values.astype(np.str_) if (values := np.asarray(given)).dtype == object else values
         for name, given in texts.items()
@@ -195,7 +190,7 @@ def _labels(**texts: Any) -> dict[str, NDArray[Any]]:
 
 
 def _append_arrays(path: Path, arrays: dict[str, NDArray[Any]], mode: Literal["w", "a"]) -> None:
-    """Arrays into an .npz; strings, four bytes a character, are compressed."""
+    """Put arrays into an .npz; strings, four bytes a character, are compressed."""
     with zipfile.ZipFile(path, mode) as archive:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
@@ -207,12 +202,13 @@ def _append_arrays(path: Path, arrays: dict[str, NDArray[Any]], mode: Literal["w
 
 
 def _as_likes(likes: Any) -> Likes:
+    """Likes as they are, of a matrix, or those that a fitted model kept."""
     from movieembed.data.likes import Likes
-    from movieembed.model.fitted_items import Recommender
+    from movieembed.model.embedding import Embedding
 
     if isinstance(likes, Likes):
         return likes
-    if not isinstance(likes, Recommender):
+    if not isinstance(likes, Embedding):
         return Likes.from_matrix(likes)
     likes._check_fitted()
     if likes.likes_ is None:
@@ -224,10 +220,10 @@ def _as_likes(likes: Any) -> Likes:
 def _write_sparse(
     matrix: sp.csr_array, labels: dict[str, NDArray[Any]], path: str | os.PathLike[str]
 ) -> None:
+    """Write what SciPy's load_npz reads, with labels of rows and columns beside it."""
     import scipy.sparse as sp
 
-    check_path(path)
-    with replacing(path) as temporary:
+    with new_file(path) as temporary:
         with temporary.open("wb") as file:
             sp.save_npz(file, matrix)
         _append_arrays(temporary, labels, "a")

@@ -1,10 +1,11 @@
-"""What every format asks first: which items, their ids as text, and whether there is a place."""
+"""What every format asks first: which items, their ids as text, and where the file goes."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,27 +13,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed._base.atomic_file import replacing
+from movieembed.model.neighbors import embedded
+
 if TYPE_CHECKING:
     from movieembed.model.embedding import Embedding
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The items that are written."""
+    """The items that are written, a row each."""
 
     vectors: NDArray[Any]
     items: NDArray[Any]
     titles: list[str] | None
-    counts: NDArray[np.int64]
+    counts: NDArray[np.int64]  # of likes
 
 
 def choose(model: Embedding, only_embedded: bool) -> Chosen:
-    """The items of a fitted model, or those with a vector."""
+    """The items of a fitted model, or only those that are embedded."""
     model._check_fitted()
     titles = encodable(model.titles_)
     if not only_embedded:
         return Chosen(model.embedding_, model.items_, titles, model.item_counts_)
-    kept = np.flatnonzero(model.embedding_.any(axis=1))
+    kept = np.flatnonzero(embedded(model.embedding_))
     return Chosen(
         model.embedding_[kept],
         model.items_[kept],
@@ -42,18 +46,13 @@ def choose(model: Embedding, only_embedded: bool) -> Chosen:
 
 
 def encodable(titles: Iterable[str] | None) -> list[str] | None:
-    """Titles that UTF-8 has: no half of a surrogate pair."""
+    """Titles that UTF-8 can encode: a "?" stands for half of a surrogate pair."""
     return None if titles is None else [utf8(str(title)) for title in titles]
 
 
 def utf8(text: str) -> str:
-    """Text without halves of surrogate pairs."""
+    """Text that UTF-8 can encode."""
     return text.encode("utf-8", "replace").decode()
-
-
-def uniform_ids(chosen: Chosen) -> NDArray[Any]:
-    """The ids of the items that are written, of one type."""
-    return uniform(chosen.items, "items")
 
 
 def uniform(ids: NDArray[Any], name: str) -> NDArray[Any]:
@@ -68,7 +67,7 @@ def uniform(ids: NDArray[Any], name: str) -> NDArray[Any]:
 
 
 def as_texts(ids: NDArray[Any]) -> list[str]:
-    """Ids as text."""
+    """Ids as text, as people write them."""
     if ids.dtype.kind in "mM":  # whose tolist gives numbers
         ids = ids.astype(np.str_)
     return [utf8(str(id_)) for id_ in ids.tolist()]
@@ -81,6 +80,14 @@ def check_distinct(texts: list[str], name: str, form: str) -> None:
         raise ValueError(
             f"several ids of the {name} would be the same {form} {text!r}; give them other ids"
         )
+
+
+@contextmanager
+def new_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A file beside `path` that takes its place when it is whole; see `check_path`."""
+    check_path(path)
+    with replacing(path) as temporary:
+        yield temporary
 
 
 def check_path(path: str | os.PathLike[str]) -> None:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from movieembed._base.atomic_file import replacing
 from movieembed._version import __version__
-from movieembed.outputs.export.chosen import Chosen, check_path, choose, uniform_ids
+from movieembed.outputs.export.chosen import Chosen, choose, new_file, uniform
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,7 +32,7 @@ def export_parquet(
     path : path
         Usually ending in ".parquet".
     only_embedded : bool, default=False
-        Leave out items without a vector, which are zeros otherwise.
+        Leave out unembedded items, whose vectors are zeros.
 
     Raises
     ------
@@ -62,11 +61,10 @@ def export_parquet(
     >>> table["likes"].tolist(), table["vector"][0].shape
     ([2, 2, 1], (2,))
     """
-    table = _arrow_table(choose(model, only_embedded))
     import pyarrow.parquet as pq
 
-    check_path(path)
-    with replacing(path) as temporary:
+    table = _arrow_table(choose(model, only_embedded))
+    with new_file(path) as temporary:
         pq.write_table(table, temporary, use_dictionary=False)
 
 
@@ -82,7 +80,7 @@ def export_arrow(
     path : path
         Usually ending in ".arrow" or ".feather".
     only_embedded : bool, default=False
-        Leave out items without a vector, which are zeros otherwise.
+        Leave out unembedded items, whose vectors are zeros.
 
     Raises
     ------
@@ -108,12 +106,11 @@ def export_arrow(
     ...     pd.read_feather(os.path.join(folder, "items.arrow")).columns.tolist()
     ['item', 'likes', 'vector']
     """
-    table = _arrow_table(choose(model, only_embedded))
     import pyarrow as pa
 
-    check_path(path)
+    table = _arrow_table(choose(model, only_embedded))
     with (
-        replacing(path) as temporary,
+        new_file(path) as temporary,
         pa.OSFile(str(temporary), "wb") as file,
         pa.ipc.new_file(file, table.schema) as writer,
     ):
@@ -132,7 +129,7 @@ def export_safetensors(
     path : path
         Usually ending in ".safetensors".
     only_embedded : bool, default=False
-        Leave out items without a vector, which are zeros otherwise.
+        Leave out unembedded items, whose vectors are zeros.
 
     Raises
     ------
@@ -166,17 +163,16 @@ def export_safetensors(
     ...         file.get_tensor("embedding").shape, json.loads(file.metadata()["items"])
     ((3, 2), [0, 1, 2])
     """
-    model._check_fitted()
+    chosen = choose(model, only_embedded)
     try:
         from safetensors.numpy import save_file
     except ImportError:
         raise ImportError(
             "safetensors is not installed: pip install 'movieembed[export]'"
         ) from None
-    chosen = choose(model, only_embedded)
     metadata = {
         "movieembed_version": __version__,
-        "items": json.dumps(uniform_ids(chosen).tolist()),
+        "items": json.dumps(uniform(chosen.items, "items").tolist()),
     }
     if chosen.titles is not None:
         metadata["titles"] = json.dumps(chosen.titles, ensure_ascii=False)
@@ -192,16 +188,16 @@ def export_safetensors(
         "eigenvalues": np.ascontiguousarray(model.eigenvalues_),
         "item_counts": np.ascontiguousarray(chosen.counts),
     }
-    check_path(path)
-    with replacing(path) as temporary:
+    with new_file(path) as temporary:
         save_file(tensors, temporary, metadata)
 
 
 def _arrow_table(chosen: Chosen) -> pa.Table:
+    """A table of the items: ids, titles where known, likes and vectors."""
     import pyarrow as pa
 
     n, d = chosen.vectors.shape
-    ids = uniform_ids(chosen)
+    ids = uniform(chosen.items, "items")
     columns = {"item": pa.array(ids, type=pa.string() if ids.dtype == object else None)}
     if chosen.titles is not None:
         columns["title"] = pa.array(chosen.titles, type=pa.string())

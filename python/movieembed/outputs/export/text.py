@@ -6,16 +6,14 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
-from movieembed._base.atomic_file import replacing
 from movieembed._base.message import Message, Parameter
 from movieembed.exceptions import ParameterError
-from movieembed.outputs.export.chosen import Chosen, as_texts, check_distinct, check_path, choose
+from movieembed.outputs.export.chosen import Chosen, as_texts, check_distinct, choose, new_file
 
 if TYPE_CHECKING:
     from movieembed.model.embedding import Embedding
@@ -47,7 +45,7 @@ def export_word2vec(
         "_", for the format ends a word at a blank. Of titles, one that is empty gives way to the
         id, and those that several items share are followed by "_" and the id.
     only_embedded : bool, default=False
-        Leave out items without a vector, which are zeros otherwise.
+        Leave out unembedded items, whose vectors are zeros.
 
     Raises
     ------
@@ -80,13 +78,16 @@ def export_word2vec(
     if keys not in ("item", "title"):
         raise ParameterError(f"keys must be one of 'item' and 'title', not {keys!r}", "keys")
     chosen = choose(model, only_embedded)
-    if keys == "title" and chosen.titles is None:
+    words = [_word(text) or "_" for text in as_texts(chosen.items)]
+    if keys == "item":
+        check_distinct(words, "items", "word")
+    elif chosen.titles is None:
         title, item = Parameter("keys", "title"), Parameter("keys", "item")
         raise ValueError(Message(title, " needs titles, and this model has none; use ", item))
-    words = _title_words(chosen) if keys == "title" else _id_words(chosen)
+    else:
+        words = _title_words(chosen.titles, words)
     n, d = chosen.vectors.shape
-    check_path(path)
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with new_file(path) as temporary, temporary.open("wb") as file:
         file.write(f"{n} {d}\n".encode())
         if binary:  # as the original tool writes it, with a line end behind each vector
             for word, row in zip(words, chosen.vectors.astype("<f4"), strict=True):
@@ -115,7 +116,7 @@ def export_projector(
         Of metadata.tsv, the label first; by default all that the model has. With one column the
         file has no header, as the Projector expects.
     only_embedded : bool, default=False
-        Leave out items without a vector, which are zeros otherwise.
+        Leave out unembedded items, whose vectors are zeros.
 
     Raises
     ------
@@ -144,7 +145,21 @@ def export_projector(
     'title\titem\tlikes\nHeat (1995)\t0\t2\nUp (2009)\t1\t2\n'
     """
     chosen = choose(model, only_embedded)
-    names: list[str]
+    lines = _metadata_lines(chosen, columns)
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file; name a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    # Both are written before either is renamed.
+    with new_file(folder / "vectors.tsv") as vectors, new_file(folder / "metadata.tsv") as metadata:
+        with vectors.open("wb") as file:
+            for row in chosen.vectors:
+                file.write(_digits(row, "\t").encode() + b"\n")
+        metadata.write_bytes("".join(f"{line}\n" for line in lines).encode())
+
+
+def _metadata_lines(chosen: Chosen, columns: Sequence[str] | None) -> list[str]:
+    """Lines of metadata.tsv; where it has one column the Projector expects no header."""
     if columns is None:
         names = [c for c in PROJECTOR_COLUMNS if c != "title" or chosen.titles is not None]
     else:
@@ -155,28 +170,13 @@ def export_projector(
     if not names or len(set(names)) < len(names):
         raise ValueError(f"columns must name one or more, each once, not {names}")
     ids = [_flat(text) or "_" for text in as_texts(chosen.items)]
-    known: dict[str, list[str]] = {"item": ids, "likes": list(map(str, chosen.counts.tolist()))}
+    known = {"item": ids, "likes": list(map(str, chosen.counts.tolist()))}
     if chosen.titles is not None:
         known["title"] = [_flat(t) or id_ for t, id_ in zip(chosen.titles, ids, strict=True)]
     elif "title" in names:
         raise ValueError("columns name the title, and this model has no titles")
     header = ["\t".join(names)] if len(names) > 1 else []
-    rows = ["\t".join(row) for row in zip(*(known[name] for name in names), strict=True)]
-
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is a file; name a folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    vectors, metadata = folder / "vectors.tsv", folder / "metadata.tsv"
-    check_path(vectors)
-    check_path(metadata)
-    with ExitStack() as stack:  # both are written before either is renamed
-        new_vectors = stack.enter_context(replacing(vectors))
-        new_metadata = stack.enter_context(replacing(metadata))
-        with new_vectors.open("wb") as file:
-            for row in chosen.vectors:
-                file.write(_digits(row, "\t").encode() + b"\n")
-        new_metadata.write_bytes("".join(f"{line}\n" for line in header + rows).encode())
+    return header + ["\t".join(row) for row in zip(*(known[name] for name in names), strict=True)]
 
 
 def _word(text: str) -> str:
@@ -189,16 +189,9 @@ def _flat(text: str) -> str:
     return _BLANKS.sub(" ", text).strip()
 
 
-def _id_words(chosen: Chosen) -> list[str]:
-    words = [_word(text) or "_" for text in as_texts(chosen.items)]
-    check_distinct(words, "items", "word")
-    return words
-
-
-def _title_words(chosen: Chosen) -> list[str]:
-    assert chosen.titles is not None
-    ids = [_word(text) or "_" for text in as_texts(chosen.items)]
-    titles = [_word(title) for title in chosen.titles]
+def _title_words(titles: list[str], ids: list[str]) -> list[str]:
+    """A word an item: its title, with the id where several items share it, or else the id."""
+    titles = [_word(title) for title in titles]
     shared = Counter(titles)
     words: dict[str, None] = {}
     for title, id_ in zip(titles, ids, strict=True):
@@ -210,5 +203,5 @@ def _title_words(chosen: Chosen) -> list[str]:
 
 
 def _digits(row: NDArray[Any], separator: str) -> str:
-    """As few digits as give the same numbers of the same dtype again."""
+    """Numbers as text, in as few digits as give the same numbers of the same dtype again."""
     return separator.join(map(str, row))

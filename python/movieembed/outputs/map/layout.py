@@ -13,11 +13,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
+from movieembed._base.message import Message, Parameter
 from movieembed._base.progress import tqdm
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_integer
-from movieembed.model.fitted_items import with_vector
-from movieembed.model.neighbors import top_k_neighbors, unit_rows
+from movieembed.exceptions import ParameterError
+from movieembed.model.neighbors import embedded, top_k_neighbors, unit_rows
 
 if TYPE_CHECKING:
     from movieembed.model.embedding import Embedding
@@ -96,7 +97,7 @@ def shown_items(model: Embedding, min_likes: int) -> NDArray[np.intp]:
     """Columns of the items on a map: embedded, and with at least `min_likes` likes."""
     model._check_fitted()
     enough = model.item_counts_ >= check_integer(min_likes, "min_likes")
-    return np.flatnonzero(with_vector(model.embedding_) & enough)
+    return np.flatnonzero(embedded(model.embedding_) & enough)
 
 
 def unit_vectors(model: Embedding, shown: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -109,12 +110,12 @@ def arranged(
 ) -> NDArray[np.float64]:
     """Positions of unit vectors in the plane, by the method that is asked for."""
     if method not in METHODS:
-        raise ValueError(f"method must be one of {METHODS}, not {method!r}")
+        raise ParameterError(f"method must be one of {METHODS}, not {method!r}", "method")
     installed = find_spec("openTSNE") is not None
     if method == "tsne" and not installed:
-        raise ImportError(
-            "method='tsne' needs openTSNE: pip install 'movieembed[map]'; or take method='pca'"
-        )
+        tsne, pca = Parameter("method", "tsne"), Parameter("method", "pca")
+        needed = " needs openTSNE: pip install 'movieembed[map]'; or take "
+        raise ImportError(Message(tsne, needed, pca))
     start = _principal(U)
     if method == "pca" or not installed or len(U) < FEWEST_FOR_TSNE:
         return start

@@ -1,0 +1,89 @@
+"""How a model that holds fitted items hands questions to them."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+
+from movieembed.model.fitted_items import FittedItems
+
+__all__ = ["Fitted", "question", "successor"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Holder(Protocol):
+    """A model, as far as it is known here."""
+
+    _fitted: FittedItems | None
+
+    def _fitted_items(self) -> FittedItems: ...
+    def _forget_columns(self, n_items: int) -> None: ...
+
+
+M = TypeVar("M", bound=Holder)
+
+
+class Fitted(Generic[T]):
+    """An attribute that the fitted items have; the model has none before a fit."""
+
+    def __init__(self, field: str) -> None:
+        self.field = field
+
+    @overload
+    def __get__(self, model: None, owner: Any) -> Self: ...
+    @overload
+    def __get__(self, model: Holder, owner: Any) -> T: ...
+    def __get__(self, model: Holder | None, owner: Any) -> Self | T:
+        if model is None:
+            return self
+        if model._fitted is None:
+            raise AttributeError(f"this {owner.__name__} is not fitted yet: call fit first")
+        value: T = getattr(model._fitted, self.field)
+        return value
+
+    def __set__(self, model: Holder, value: T) -> None:
+        changed: dict[str, Any] = {self.field: value}
+        model._fitted = replace(model._fitted_items(), **changed)
+
+
+def question(
+    function: Callable[Concatenate[FittedItems, P], T],
+) -> Callable[Concatenate[Any, P], T]:
+    """Make a method of a model of a function of its fitted items."""
+
+    @functools.wraps(function, assigned=("__name__", "__doc__"))
+    def method(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return function(self._fitted_items(), *args, **kwargs)
+
+    return _as_method(method, function)
+
+
+def successor(
+    function: Callable[Concatenate[FittedItems, P], FittedItems],
+) -> Callable[Concatenate[M, P], M]:
+    """Make a method that gives another model, which holds what a function makes of the items."""
+
+    @functools.wraps(function, assigned=("__name__", "__doc__"))
+    def method(self: M, /, *args: P.args, **kwargs: P.kwargs) -> M:
+        fitted = function(self._fitted_items(), *args, **kwargs)
+        model = copy.copy(self)
+        model._fitted = fitted
+        model._forget_columns(len(fitted))
+        return model
+
+    return _as_method(method, function)
+
+
+def _as_method(method: T, function: Callable[..., Any]) -> T:
+    """Show a method with the parameters of the function that it calls."""
+    signature = inspect.signature(function)
+    _, *rest = signature.parameters.values()
+    this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    vars(method)["__signature__"] = signature.replace(parameters=[this, *rest])
+    return method

@@ -1,0 +1,211 @@
+"""The steps of a fit between the likes and the fitted items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from movieembed._base.gpu_arrays import on_host
+from movieembed._base.message import Message, Parameter
+from movieembed._base.validation import OneOf, as_generator, check_embedding, check_parameter
+from movieembed._base.warn import warn_caller
+from movieembed.data.distributed.likes import DistributedLikes, with_items_first
+from movieembed.data.likes import Likes
+from movieembed.exceptions import ParameterError
+from movieembed.model.checkpoint import Checkpoint
+from movieembed.model.fitted_items import FittedItems
+from movieembed.model.parameters import Parameters
+from movieembed.model.regularization import choose_regularization
+from movieembed.objective.cost import CANCELLED, identity_cost, identity_size
+from movieembed.operators.build import Prepared
+from movieembed.operators.protocol import Operator
+from movieembed.solvers import HistoryEntry, Solution, solve
+
+__all__ = [
+    "check_init",
+    "chosen_regularization",
+    "final_cost",
+    "item_vectors",
+    "likes_with_items_first",
+    "principal_axes",
+    "solved",
+    "start_of",
+    "warn_of_the_end",
+]
+
+# Length of a row, relative to the longest, below which it is rounding.
+NEGLIGIBLE = 1e-6
+
+
+def check_init(init: Any, n_items: int, n_components: int) -> NDArray[Any] | None:
+    """Return the embedding to start from; None for a random one."""
+    if isinstance(init, str):
+        check_parameter(init, "init", OneOf("random", name="'random' or an array"))
+        return None
+    V = check_embedding(on_host(init), n_items, "init")
+    if V.shape[1] != n_components:
+        raise ParameterError(
+            f"init has {V.shape[1]} columns for n_components={n_components}", "init"
+        )
+    return V
+
+
+def start_of(
+    op: Operator, init: NDArray[Any] | None, checkpoint: Checkpoint | None
+) -> NDArray[Any] | None:
+    """Rows of the active items to start from: a checkpoint's before those of `init`."""
+    kept = None if checkpoint is None else checkpoint.start(op.n_items)
+    if kept is not None or init is None:
+        return kept
+    return init[op.active]
+
+
+def solved(
+    op: Operator,
+    parameters: Parameters,
+    start: NDArray[Any] | None,
+    checkpoint: Checkpoint | None,
+) -> Solution:
+    """Solve from a V, or from a random one."""
+    if op.n_items == 0:  # the zero embedding is optimal where X is zero
+        V = np.zeros((0, parameters.n_components), dtype=parameters.dtype)
+        return Solution(V, 0.0, 0.0, True, "empty", [HistoryEntry(0, 0.0, 0.0, 0.0)])
+    return solve(
+        op,
+        parameters.solver,
+        parameters.n_components,
+        rng=as_generator(parameters.random_state),
+        V0=None if start is None else op.asarray(start),
+        learning_rate=parameters.learning_rate,
+        decay=parameters.momentum,
+        max_iter=parameters.max_iter,
+        tol=parameters.tol,
+        callback=parameters.callback,
+        progress=parameters.verbose,
+        checkpoint=checkpoint,
+    )
+
+
+def item_vectors(
+    op: Operator, solution: Solution, n_components: int
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """The active items' rows of V in its principal axes, and their eigenvalues."""
+    V, eigenvalues = principal_axes(op.to_host(solution.V), n_components)
+    # Rows that are zero at the optimum come out as rounding, which has no direction.
+    lengths = np.linalg.norm(V, axis=1)
+    V[lengths <= NEGLIGIBLE * lengths.max(initial=0)] = 0
+    return V, eigenvalues
+
+
+def principal_axes(V: NDArray[Any], n_components: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """V turned to its principal axes, with zero columns added up to n_components.
+
+    Columns are orthogonal and ordered by falling length, and the entry of largest size in each is
+    positive. Returns V and the squared lengths of its columns.
+    """
+    V64 = V.astype(np.float64, copy=False)
+    lengths, axes = np.linalg.eigh(V64.T @ V64)
+    turned = V64 @ axes[:, ::-1]
+    if len(turned):
+        largest = np.take_along_axis(turned, np.abs(turned).argmax(axis=0)[None], axis=0)
+        turned *= np.where(largest < 0, -1.0, 1.0)
+    out = np.zeros((len(V), n_components), dtype=V.dtype)
+    out[:, : turned.shape[1]] = turned
+    eigenvalues = np.zeros(n_components)
+    eigenvalues[: len(lengths)] = np.maximum(lengths[::-1], 0)
+    return out, eigenvalues
+
+
+def final_cost(op: Operator, solution: Solution, V: NDArray[Any]) -> float:
+    """The cost of the embedding that is returned, with its digits in either dtype."""
+    if op.n_items == 0:
+        return 0.0
+    known = solution.cost
+    op64 = op.in_precision(np.float64)
+    V64 = op64.asarray(V)
+    G, n = op64.moments(V64)
+    if op64 is not op:
+        known = identity_cost(op64, G, n, op64.quadratic_form(V64))
+    if known > CANCELLED * identity_size(op64, G, n):
+        return known
+    return op.exact_cost(V)
+
+
+def chosen_regularization(given: Any, prepared: Prepared, V: NDArray[Any]) -> float:
+    """The lambda that was given, or for "auto" the one with the least leave-one-out error."""
+    op, squares = prepared.op, prepared.item_squares
+    if squares is None:
+        return 1.0
+    if given != "auto":
+        return float(given)
+    return 1.0 if op.n_items == 0 else choose_regularization(op, V, squares[op.active])
+
+
+def warn_of_the_end(solution: Solution, cost: float, solver: str) -> None:
+    """Warn the user of a fit that learned nothing, or ended before the optimum."""
+    if solution.reason == "empty":
+        warn_caller(
+            "no two items are liked by the same user, so there is nothing to learn: "
+            "the embedding is zero"
+        )
+    if solution.reason not in ("max_iter", "interrupted"):
+        return
+    from sklearn.exceptions import ConvergenceWarning
+
+    message = (
+        f"interrupted after {solution.n_iter} iterations; the best embedding so far is kept "
+        f"(cost {cost:.8g})"
+    )
+    if solution.reason == "max_iter":
+        gap = "unknown" if np.isinf(solution.gap) else f"about {solution.gap:.1e} of it"
+        other = () if solver == "eigen" else (", or use ", Parameter("solver", "eigen"))
+        where = f" iterations at cost {cost:.8g}; the distance to the optimum is {gap}. Raise "
+        message = Message(
+            *(f"{solver} stopped after ", Parameter("max_iter", solution.n_iter), where),
+            *(Parameter("max_iter"), *other, "."),
+        )
+    warn_caller(message, ConvergenceWarning)
+
+
+def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | DistributedLikes:
+    """Likes whose first items are those of a model, for a fit that starts from it."""
+    if isinstance(X, DistributedLikes):
+        with_items_first(X, fitted.items.tolist())
+        return X
+    old = fitted.items.tolist()
+    titles = {} if fitted.titles is None else dict(zip(old, fitted.titles, strict=True))
+    if isinstance(X, Likes):
+        given, matrix, users = X.items.tolist(), X.matrix, X.users
+        if X.titles is not None:
+            titles.update(zip(given, X.titles, strict=True))
+    else:
+        matrix, users = Likes.from_matrix(X).matrix, None
+        given = _with_new_columns(old, matrix.shape[1])
+    place = {item: column for column, item in enumerate(old)}
+    for item in given:
+        place.setdefault(item, len(place))
+    columns = np.array([place[item] for item in given], dtype=np.int64)
+    moved = sp.csr_array(
+        (matrix.data, columns[matrix.indices], matrix.indptr),
+        shape=(matrix.shape[0], len(place)),
+    )
+    names = [titles.get(item, "") for item in place] if titles else None
+    return Likes.from_matrix(moved, users=users, items=list(place), titles=names)
+
+
+def _with_new_columns(ids: list[Any], n_columns: int) -> list[Any]:
+    """Ids of the columns of a matrix that goes on behind a model's items."""
+    if n_columns < len(ids):
+        raise ValueError(
+            f"the matrix has {n_columns} columns, fewer than the {len(ids)} items of "
+            "the model; pass Likes, whose columns have ids"
+        )
+    fresh = range(len(ids), n_columns)
+    if set(fresh) & set(ids):
+        raise ValueError(
+            "the model's item ids are not column numbers, so new columns have no ids: pass Likes"
+        )
+    return [*ids, *fresh]

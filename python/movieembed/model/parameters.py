@@ -1,0 +1,113 @@
+"""What each parameter of a `MovieEmbedding` may be."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from movieembed._base.message import Message, Parameter
+from movieembed._base.validation import (
+    Constraint,
+    InstanceOf,
+    Interval,
+    OneOf,
+    check_parameters,
+)
+from movieembed.exceptions import ParameterError
+from movieembed.operators.build import BACKENDS
+from movieembed.operators.weighting import Weighting
+from movieembed.solvers import SOLVERS, HistoryEntry
+
+__all__ = ["Parameters"]
+
+POSITIVE = Interval(Real, 0, closed="neither")
+# The others are checked where they are read: `init` against the likes, `random_state` and `n_jobs`
+# by what makes generators and threads of them, the weights of X by `Weighting.of`.
+CONSTRAINTS: dict[str, Sequence[Constraint]] = {
+    "n_components": [Interval(Integral, 1)],
+    "max_iter": [Interval(Integral, 1), None],
+    "solver": [OneOf(*sorted(SOLVERS))],
+    "backend": [OneOf("auto", *sorted(BACKENDS))],
+    "learning_rate": [POSITIVE, OneOf("exact")],
+    "momentum": [Interval(Real, 0, 1, closed="left")],
+    "tol": [Interval(Real, 0)],
+    "dtype": [OneOf("float32", "float64", np.float32, np.float64, name="float32 or float64")],
+    "regularization": [POSITIVE, OneOf("auto")],
+    "refine": [Interval(Integral, 0), OneOf("auto")],
+    "keep_likes": [bool],
+    "checkpoint": [InstanceOf(str, os.PathLike, name="a path"), None],
+    "callback": [callable, None],
+}
+
+
+class Parameters:
+    """The parameters, as they were given; see `Embedding` on each."""
+
+    def __init__(
+        self,
+        n_components: int = 50,
+        *,
+        solver: str = "eigen",
+        learning_rate: float | Literal["exact"] = "exact",
+        momentum: float = 0.9,
+        init: str | NDArray[Any] = "random",
+        tol: float = 1e-8,
+        max_iter: int | None = None,
+        item_scaling: float | Literal["cosine"] = 0.0,
+        user_weighting: float | Literal["inverse"] = 0.0,
+        entry_weighting: Literal["log1p", "ppmi"] | None = None,
+        regularization: float | Literal["auto"] = "auto",
+        refine: int | Literal["auto"] = "auto",
+        keep_likes: bool = False,
+        dtype: Any = "float64",
+        random_state: Any = None,
+        backend: str = "auto",
+        n_jobs: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        callback: Callable[[HistoryEntry], Any] | None = None,
+        verbose: bool | None = False,
+    ) -> None:
+        self.n_components = n_components
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.init = init
+        self.tol = tol
+        self.max_iter = max_iter
+        self.item_scaling = item_scaling
+        self.user_weighting = user_weighting
+        self.entry_weighting = entry_weighting
+        self.regularization = regularization
+        self.refine = refine
+        self.keep_likes = keep_likes
+        self.dtype = dtype
+        self.random_state = random_state
+        self.backend = backend
+        self.n_jobs = n_jobs
+        self.checkpoint = checkpoint
+        self.callback = callback
+        self.verbose = verbose
+
+    def _check(self) -> None:
+        """Raise unless every parameter is one of what it may be, and they go together."""
+        check_parameters(CONSTRAINTS, vars(self))
+        if not isinstance(self.learning_rate, str) and not SOLVERS[self.solver].uses_learning_rate:
+            solver, exact = Parameter("solver", self.solver), Parameter("learning_rate", "exact")
+            message = Message(solver, " takes no learning rate; leave ", exact)
+            raise ParameterError(message, "learning_rate")
+        if self.refine not in ("auto", 0) and not self.keep_likes:
+            raise ParameterError(f"refine={self.refine} needs keep_likes=True", "refine")
+
+    def _parameters(self) -> dict[str, Any]:
+        """What the model is made with, in the order of its signature."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def _weighting(self) -> Weighting:
+        """How X is made of the likes."""
+        return Weighting.of(self.item_scaling, self.user_weighting, self.entry_weighting)

@@ -1,0 +1,68 @@
+"""The command map: a page or a picture, genres from files, and its errors in one line."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from command_line import error, run
+from map_cases import data_of, made_up
+from movieembed.model.embedding import Embedding
+from movieembed.outputs.map import layout
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("map")
+    Embedding(4, random_state=0).fit(made_up()).save(folder / "model.npz")
+    table = pd.DataFrame({"movieId": range(100, 139), "genres": ["War|Crime", "Drama", ""] * 13})
+    table.to_csv(folder / "items.csv", index=False)
+    table.assign(title="x")[["movieId", "title", "genres"]].to_csv(
+        folder / "bare.tsv", sep="\t", index=False, header=False
+    )
+    (folder / "data").mkdir()
+    (folder / "data" / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,100,5,0\n")
+    table.assign(title="x")[["movieId", "title", "genres"]].to_csv(
+        folder / "data" / "movies.csv", index=False
+    )
+    return folder
+
+
+@pytest.mark.parametrize("items", ["items.csv", "bare.tsv", "data"])
+def test_the_command(files, tmp_path, items):
+    out = tmp_path / "map.html"
+    arguments = ("map", files / "model.npz", "--out", out, "--method", "pca")
+    said = run(*arguments, "--items", files / items).stdout
+    assert f"saved {out}, 0." in said
+    header, _ = data_of(out.read_text(encoding="utf-8"))
+    assert set(header["genres"]) == {"War", "Crime", "Drama"}
+    assert header["heading"] == "model"
+    facts = json.loads(run(*arguments, "--title", "Mine", "--neighbors", 3, "--json").stdout)
+    assert facts["bytes"] == out.stat().st_size
+    header, _ = data_of(out.read_text(encoding="utf-8"))
+    assert (header["heading"], header["k"], header["genres"]) == ("Mine", 3, [])
+
+
+def test_the_command_draws_too(files, tmp_path):
+    out = tmp_path / "map.PNG"
+    run("map", files / "model.npz", "--out", out, "--method", "pca", "--min-likes", 2)
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_command_s_errors(files, tmp_path, monkeypatch):
+    model, out = files / "model.npz", tmp_path / "map.html"
+    base = ("map", model, "--out", out)
+    assert "--out must end in .html, .png" in error("map", model, "--out", tmp_path / "map.gif")
+    assert error(*base, "--method", "umap").startswith("--method must be one of")
+    assert "--genres-col x is not a column" in error(
+        *base, "--items", files / "items.csv", "--genres-col", "x"
+    )
+    assert "name columns of --items" in error(*base, "--id-col", "x")
+    (tmp_path / "other.csv").write_text("movieId,genres\n1,War\n")
+    assert "of other ids" in error(*base, "--items", tmp_path / "other.csv")
+    monkeypatch.setattr(layout, "find_spec", lambda name: None)
+    said = error(*base, "--method", "tsne")
+    assert said.startswith("--method tsne needs openTSNE: pip install 'movieembed[map]'")
+    assert not out.exists()
