@@ -10,12 +10,28 @@ import pandas as pd
 import pytest
 
 import movieembed._core as _core
-from find_movielens import find_movielens, missing
+from find_movielens import HOW, REASON, find_movielens, missing
 from helpers import dask_client, returned
 from movieembed.data.likes import Likes
 from movieembed.data.movielens import load_movielens
 
 T = TypeVar("T")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say once how to get the data that skipped tests need."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if n := sum(REASON in str(report.longrepr) for report in skipped):
+        terminalreporter.line(f"{n} tests were skipped: {HOW}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests, which slow_tests.txt names; whatever their file and parameters."""
+    listed = Path(__file__).with_name("slow_tests.txt").read_text(encoding="utf-8").split("\n")
+    slow = {line for line in listed if line and not line.startswith("#")}
+    for item in items:
+        if getattr(item, "originalname", item.name) in slow:
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")

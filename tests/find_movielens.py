@@ -16,6 +16,13 @@ from helpers import REPOSITORY
 NAME = "ml-latest-small"
 PLACES = (REPOSITORY.parent / "shared" / "data", REPOSITORY.parent, REPOSITORY, REPOSITORY / "data")
 
+REASON = "needs MovieLens small"
+HOW = (
+    "MovieLens small is not here and cannot be downloaded: unpack "
+    f"https://files.grouplens.org/datasets/movielens/{NAME}.zip in the checkout, or name its "
+    "folder in MOVIEEMBED_DATA"
+)
+
 
 def find_movielens(empty: Path) -> Path | None:
     """Find its folder, or fill an empty one with the library's download; None if neither works."""
@@ -39,11 +46,6 @@ def find_movielens(empty: Path) -> Path | None:
 
 def missing() -> NoReturn:
     """Skip what needs the data, or fail it where MOVIEEMBED_REQUIRE_DATA=1 demands it."""
-    reason = (
-        "needs MovieLens small, which is not here and cannot be downloaded: unpack "
-        f"https://files.grouplens.org/datasets/movielens/{NAME}.zip in the checkout, or name its "
-        "folder in MOVIEEMBED_DATA"
-    )
     if os.environ.get("MOVIEEMBED_REQUIRE_DATA", "0") not in ("", "0"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+        pytest.fail(HOW)
+    pytest.skip(REASON)

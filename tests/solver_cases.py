@@ -29,7 +29,7 @@ def with_duplicates():
     return sp.csr_array(sp.vstack([L, L, L[:5]]))
 
 
-def with_idle_users_and_items():
+def with_unembedded_items():
     """Users without a like or with one, items nobody liked, items liked alone."""
     L = np.zeros((40, 16))
     L[:30, 2:14] = random_likes(30, 12, 0.5, 2).toarray()
@@ -49,7 +49,7 @@ PROBLEMS = {
     "weights": (random_likes(30, 12, 0.4, 1, weights=True), 2),
     "weights, d = 3": (random_likes(60, 14, 0.5, 5, weights=True), 3),
     "duplicate users": (with_duplicates(), 2),
-    "idle users and items": (with_idle_users_and_items(), 2),
+    "unembedded items": (with_unembedded_items(), 2),
     "two items": (np.array([[1, 1], [1, 1], [1, 0]]), 1),
     "more components than items": (random_likes(30, 6, 0.6, 1), 9),
 }

@@ -277,6 +277,19 @@ def measure(args: argparse.Namespace, question: Question, rates: floor.Rates) ->
     return rows
 
 
+def child(arguments: Sequence[str], env: dict[str, str] | None = None) -> Any:
+    """What a fresh Python process running this bench prints last, as JSON."""
+    running = sys.modules["__main__"].__spec__
+    assert running is not None, "a bench runs as a module: python -m bench.questions.NAME"
+    command = [sys.executable, "-m", running.name, *arguments]
+    done = subprocess.run(
+        command, env={**os.environ, **(env or {})}, stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{' '.join(command[1:])} failed with code {done.returncode}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
 def peak_in_child(args: argparse.Namespace, question: str, contender: str) -> str:
     """Peak memory of one run in a fresh process, and what the run added to it.
 
@@ -286,13 +299,7 @@ def peak_in_child(args: argparse.Namespace, question: str, contender: str) -> st
     arguments += ["--carried", json.dumps(args.carried)]
     if args.data:
         arguments += ["--data", args.data]
-    running = sys.modules["__main__"].__spec__
-    assert running is not None, "a bench runs as a module: python -m bench.questions.NAME"
-    command = [sys.executable, "-m", running.name, *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command[1:])} failed with code {done.returncode}")
-    before, after = json.loads(done.stdout.strip().splitlines()[-1])
+    before, after = child(arguments)
     return f"{after / 1e6:,.0f} MB (+{(after - before) / 1e6:,.0f})"
 
 

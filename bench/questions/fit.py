@@ -33,7 +33,7 @@ import movieembed as me
 from bench.lib.floor import cores
 from bench.lib.harness import Contender, Question, available, load_likes, parser, run_questions
 from movieembed._base.threads import serial_blas
-from movieembed.operators.cpu import CpuOperator, without_idle
+from movieembed.operators.cpu import CpuOperator, without_unembedded
 from movieembed.solvers import solve
 from movieembed.solvers.adam import adam
 
@@ -78,7 +78,7 @@ def scipy_way(
     likes: me.Likes, d: int, optima: Optima, tol: float = 1e-2, warm: bool = True
 ) -> np.ndarray:
     goal = optima[d] * (1 + TARGET)
-    L, active = without_idle(likes.matrix)
+    L, active = without_unembedded(likes.matrix)
     L = L.astype(np.float64)
     Lt = L.T.tocsr()
     c = np.bincount(L.indices, minlength=L.shape[1]).astype(np.float64)

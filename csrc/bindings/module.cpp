@@ -26,7 +26,8 @@
 #include "product/likes_product.hpp"
 #include "neighbors/neighbors.hpp"
 #include "dense/residual.hpp"
-#include "core/threads.hpp"
+#include "core/parallel.hpp"
+#include "bindings/gil.hpp"
 
 namespace py = pybind11;
 using namespace movieembed;
@@ -312,7 +313,7 @@ public:
         const auto of = [&](const auto& any) {
             using T = typename std::remove_cvref_t<decltype(any)>::Value;
             const auto tv = tall<const T>(v, "v", cols_, -1);
-            py::gil_scoped_release free;
+            WithoutGil free;
             return any.squared_norm(tv, n_threads);
         };
         return wide_value_ ? of(*double_) : of(*float_);
@@ -356,7 +357,7 @@ private:
     template <class T, class I>
     void make(const Csr& a, int n_threads, const Product* like) {
         const auto view = a.view<T, I>();
-        py::gil_scoped_release free;
+        WithoutGil free;
         auto& blocks = std::get<SharedBlocks<I>>(blocks_);
         if (like) blocks = std::get<SharedBlocks<I>>(like->blocks_);
         auto typed = std::make_unique<Typed<T, I>>(view, n_threads, blocks);
@@ -375,7 +376,7 @@ private:
             const auto a = tall<const T>(from, name, rows, -1);
             const auto b = tall<T>(out, "out", cols_, a.cols);
             check_apart(a, name, b, "out");
-            py::gil_scoped_release free;
+            WithoutGil free;
             call(*any, a, b);
         };
         if (wide_value_)
@@ -415,7 +416,7 @@ public:
         indptr_ = py::array_t<int64_t>(l().cols() + 1);
         indptr_.mutable_data()[0] = 0;
         with_views(l(), lt(), [&](const auto& vl, const auto&) {
-            py::gil_scoped_release free;
+            WithoutGil free;
             users_ = user_bits(vl);
         });
     }
@@ -425,7 +426,7 @@ public:
         check_next(first, last, counted_);
         int64_t* nnz = indptr_.mutable_data() + first + 1;
         with_views(l(), lt(), [&](const auto& vl, const auto& vlt) {
-            py::gil_scoped_release free;
+            WithoutGil free;
             cooccurrence_row_nnz(vl, vlt, users_, first, last, nnz, n_threads);
         });
         counted_ = last;
@@ -448,7 +449,7 @@ public:
             using I = std::remove_cv_t<std::remove_pointer_t<decltype(vl.indices)>>;
             I* indices = static_cast<I*>(indices_.mutable_data());
             void* data = data_.mutable_data();
-            py::gil_scoped_release free;
+            WithoutGil free;
             if (vl.values)
                 cooccurrence_rows(vl, vlt, users_, first, last, indptr, indices, static_cast<double*>(data), n_threads);
             else
@@ -503,7 +504,7 @@ std::unique_ptr<CooccurrencePanels> make_panels(const Csr& l, int64_t k, int n_t
         throw py::value_error("k must be within [0, " + std::to_string(l.cols()) + "], not " + std::to_string(k));
     return with_index(l, [&](auto i) {
         const auto view = l.view<float, decltype(i)>();
-        py::gil_scoped_release free;
+        WithoutGil free;
         return std::make_unique<CooccurrencePanels>(view, k, n_threads);
     });
 }
@@ -521,7 +522,7 @@ public:
         check_range(first, last, count_);
         if (first < next_)
             throw py::value_error("panels must be added in order: " + std::to_string(next_) + " is next");
-        py::gil_scoped_release free;
+        WithoutGil free;
         panels_->add(first, last, n_threads);
         added_ += last - first;
         next_ = last;
@@ -544,7 +545,7 @@ public:
         int64_t* pc = columns.mutable_data();
         double* pv = values.mutable_data();
         {
-            py::gil_scoped_release free;
+            WithoutGil free;
             panels_->top_k(pc, pv, n_threads);
         }
         return py::make_tuple(columns, values);
@@ -569,7 +570,7 @@ py::tuple cooccurrence_row_sums_py(const Csr& l, const Csr& lt, int64_t first, i
     double* ps = squares.mutable_data();
     double* pt = totals.mutable_data();
     with_views(l, lt, [&](const auto& vl, const auto& vlt) {
-        py::gil_scoped_release free;
+        WithoutGil free;
         cooccurrence_row_sums(vl, vlt, first, last, ps, pt, n_threads);
     });
     return py::make_tuple(squares, totals);
@@ -585,7 +586,7 @@ py::tuple cooccurrence_top_k_py(const Csr& l, const Csr& lt, int64_t first, int6
     int64_t* pc = columns.mutable_data();
     double* pv = values.mutable_data();
     with_views(l, lt, [&](const auto& vl, const auto& vlt) {
-        py::gil_scoped_release free;
+        WithoutGil free;
         cooccurrence_top_k(vl, vlt, first, last, k, pc, pv, n_threads);
     });
     return py::make_tuple(columns, values);
@@ -602,7 +603,7 @@ py::array_t<double> row_dots_py(const py::array& a, const py::array& b, int n_th
         const auto tb = tall<const T>(b, "b", ta.rows, ta.cols);
         py::array_t<double> out(ta.rows);
         double* po = out.mutable_data();
-        py::gil_scoped_release free;
+        WithoutGil free;
         row_dots(ta, tb, po, n_threads);
         return out;
     });
@@ -618,7 +619,7 @@ void tall_times_small_py(const py::array& a, const py::array& c, py::array out, 
         const auto to = tall<T>(out, "out", ta.rows, q);
         check_apart(ta, "a", to, "out");
         check_no_overlap(c, "c", out, "out");
-        py::gil_scoped_release free;
+        WithoutGil free;
         tall_times_small(ta, pc, q, to, add, n_threads);
     });
 }
@@ -644,7 +645,7 @@ py::array_t<double> tall_gram_py(const py::array& a, const py::object& b, const 
         }
         py::array_t<double> out({ta.cols, tb.cols});
         double* po = out.mutable_data();
-        py::gil_scoped_release free;
+        WithoutGil free;
         tall_gram(ta, tb, pw, po, n_threads);
         return out;
     });
@@ -661,7 +662,7 @@ void eigen_residual_py(const py::array& q, const py::array& xq, const py::array&
         const auto to = tall<T>(out, "out", tq.rows, tq.cols);
         check_apart(tq, "q", to, "out");
         check_apart(tx, "xq", to, "out");
-        py::gil_scoped_release free;
+        WithoutGil free;
         eigen_residual(tq, tx, pd, pt, scale, to, n_threads);
     });
 }
@@ -675,7 +676,7 @@ py::tuple moments_py(const py::array& v, int n_threads) {
         double* pg = gram.mutable_data();
         double* pn = norms.mutable_data();
         {
-            py::gil_scoped_release free;
+            WithoutGil free;
             moments(tv, pg, pn, n_threads);
         }
         return py::make_tuple(gram, norms);
@@ -698,7 +699,7 @@ py::array_t<double> masked_gradient_py(const py::array& v, const py::array& xv, 
         check_no_overlap(norms, "norms", out, "out");
         py::array_t<double> squares(tv.rows);
         double* ps = squares.mutable_data();
-        py::gil_scoped_release free;
+        WithoutGil free;
         masked_gradient(tv, tx, pg, pn, to, ps, n_threads);
         return squares;
     });
@@ -738,7 +739,7 @@ py::tuple top_k_products_py(const py::array& queries, const py::array& items, in
         int64_t* pr = rows.mutable_data();
         T* ps = scores.mutable_data();
         {
-            py::gil_scoped_release free;
+            WithoutGil free;
             top_k_products(tq, ti, k, pp, pe, pr, ps, n_threads);
         }
         return py::make_tuple(rows, scores);
@@ -758,7 +759,7 @@ py::tuple top_k_columns_py(const py::array& scores, int64_t k, const py::array& 
         int64_t* pr = rows.mutable_data();
         T* ps = best.mutable_data();
         {
-            py::gil_scoped_release free;
+            WithoutGil free;
             top_k_columns(ts, k, pp, pe, pr, ps, n_threads);
         }
         return py::make_tuple(rows, best);
@@ -787,7 +788,7 @@ py::array_t<double> residual_rows_py(const Csr& l, const Csr& lt, int64_t first,
     py::array_t<double> squares(rows);
     double* ps = squares.mutable_data();
     with_views(l, lt, [&](const auto& vl, const auto& vlt) {
-        py::gil_scoped_release free;
+        WithoutGil free;
         residual_rows(vl, vlt, first, rows, pp, ps, n_threads);
     });
     return squares;
@@ -795,23 +796,13 @@ py::array_t<double> residual_rows_py(const Csr& l, const Csr& lt, int64_t first,
 
 }  // namespace
 
-// What threadpoolctl calls (python/movieembed/_threads.py).
-extern "C" {
-#ifdef _WIN32
-#define MOVIEEMBED_EXPORT __declspec(dllexport)
-#else
-#define MOVIEEMBED_EXPORT __attribute__((visibility("default")))
-#endif
-MOVIEEMBED_EXPORT int movieembed_get_max_threads() { return max_threads(); }
-MOVIEEMBED_EXPORT void movieembed_set_max_threads(int n) { set_max_threads(n); }
-}
-
 // No kernel touches Python objects, and what is shared has locks of its own.
 PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.doc() = "Compiled kernels of movieembed. Private: use the functions of the package.";
 
     m.def("max_threads", &max_threads, "Threads that a kernel uses when n_threads is 0.");
-    m.def("set_max_threads", &set_max_threads, py::arg("n"), "Change that; 0 goes back to the environment's word.");
+    m.def("set_max_threads", &set_max_threads, py::arg("n"),
+          "Change that for this thread; 0 goes back to what the environment says.");
     m.def("set_parallel_threshold", &set_parallel_threshold, py::arg("work"),
           "Multiply-adds below which the products of an iteration stay on one thread.");
     m.def("parallel_threshold", &parallel_threshold, "See set_parallel_threshold.");

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/threads.hpp"
+#include "core/parallel.hpp"
 #include "core/top_k.hpp"
 
 namespace movieembed {

@@ -29,8 +29,8 @@ constexpr Expansion<Count> make_expansion() {
     return e;
 }
 
-constexpr Expansion<std::uint16_t> kExpansion = make_expansion<std::uint16_t>();
-constexpr Expansion<std::uint8_t> kNarrowExpansion = make_expansion<std::uint8_t>();
+[[maybe_unused]] constexpr Expansion<std::uint16_t> kExpansion = make_expansion<std::uint16_t>();
+[[maybe_unused]] constexpr Expansion<std::uint8_t> kNarrowExpansion = make_expansion<std::uint8_t>();
 
 #if defined(__GNUC__)
 typedef std::uint16_t Counts __attribute__((vector_size(64), may_alias));

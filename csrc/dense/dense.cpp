@@ -6,7 +6,7 @@
 
 #include "core/aligned.hpp"
 #include "dense/gemm.hpp"
-#include "core/threads.hpp"
+#include "core/parallel.hpp"
 
 namespace movieembed {
 namespace {

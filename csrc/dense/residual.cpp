@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/threads.hpp"
+#include "core/parallel.hpp"
 
 namespace movieembed {
 namespace {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "product/gather_isa.hpp"
-#include "core/threads.hpp"
+#include "core/parallel.hpp"
 
 namespace movieembed {
 namespace {

@@ -81,7 +81,7 @@ def test_the_same_bits_everywhere(ratings: pd.DataFrame, movies: pd.DataFrame) -
     for name in ratings:
         digest.update((2 * ratings[name]).to_numpy("<i8").tobytes())
     digest.update("\n".join(movies["title"] + movies["genres"]).encode())
-    assert digest.hexdigest() == "1757c9f2b5b957158c6938f354f53e35b27ca69e9fe625290adcd6660387d66f"
+    assert digest.hexdigest() == "75de76216fa6aac6dd6782e326343119de1cfd72d5d23c9d15bd4c2e9c002d50"
 
 
 def test_seeds() -> None:

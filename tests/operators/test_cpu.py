@@ -19,7 +19,7 @@ from helpers import (
 from movieembed._base.threads import serial_blas
 from movieembed.data.likes import Likes
 from movieembed.operators import cpu
-from movieembed.operators.cpu import CpuOperator, without_idle
+from movieembed.operators.cpu import CpuOperator, without_unembedded
 
 FLOATS = (np.float32, np.float64)
 
@@ -38,11 +38,11 @@ def eps(dtype: Any, factor: float = 30) -> float:
 
 
 @pytest.mark.parametrize("name", operator_cases())
-def test_without_idle_leaves_x_as_it_is(name: str) -> None:
+def test_without_unembedded_leaves_x_as_it_is(name: str) -> None:
     L = operator_cases()[name]
     dense, X = to_dense(L), dense_cooccurrence(L)
     met = dense_cooccurrence(dense != 0) > 0
-    reduced, active = without_idle(L)
+    reduced, active = without_unembedded(L)
     np.testing.assert_array_equal(active, np.flatnonzero(met.any(axis=1)))
     np.testing.assert_array_equal(
         to_dense(reduced), dense[(dense != 0).sum(axis=1) >= 2][:, active]
@@ -59,10 +59,10 @@ def test_without_idle_leaves_x_as_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", operator_cases())
-def test_without_idle_can_keep_every_item(name: str) -> None:
+def test_without_unembedded_can_keep_every_item(name: str) -> None:
     L = operator_cases()[name]
     dense = to_dense(L)
-    reduced, active = without_idle(L, keep_all=True)
+    reduced, active = without_unembedded(L, keep_all=True)
     np.testing.assert_array_equal(active, np.arange(L.shape[1]))
     np.testing.assert_array_equal(to_dense(reduced), dense[(dense != 0).sum(axis=1) >= 2])
     np.testing.assert_allclose(
@@ -70,7 +70,7 @@ def test_without_idle_can_keep_every_item(name: str) -> None:
     )
 
 
-def test_without_idle_touches_nothing() -> None:
+def test_without_unembedded_touches_nothing() -> None:
     for name in ("sparse weights", "tall"):
         L = operator_cases()[name]
         before = L.copy()
@@ -82,11 +82,11 @@ def test_without_idle_touches_nothing() -> None:
             np.testing.assert_array_equal(getattr(L, part), getattr(before, part))
 
 
-def test_without_idle_on_an_example() -> None:
+def test_without_unembedded_on_an_example() -> None:
     L = sp.csr_array(
         np.array([[0, 1, 0, 0, 0], [0, 0, 0, 1, 1], [0, 0, 0, 0, 0], [1, 0, 0, 1, 1.0]])
     )
-    reduced, active = without_idle(L)
+    reduced, active = without_unembedded(L)
     assert active.tolist() == [0, 3, 4]  # 1 has a like, but nobody who shares it with another
     assert reduced.toarray().tolist() == [[0, 1, 1], [1, 1, 1]]
 

@@ -15,7 +15,7 @@ FALLING = ("eigen", "als", "gd", "lbfgs")
 
 
 @pytest.mark.parametrize("solver", FALLING)
-@pytest.mark.parametrize("name", ["d = 3", "weights", "few users", "idle users and items"])
+@pytest.mark.parametrize("name", ["d = 3", "weights", "few users", "unembedded items"])
 def test_cost_never_rises(name, solver):
     X = dense_cooccurrence(problem(name)[0])
     costs = fitted(name, solver).history_["cost"].to_numpy()

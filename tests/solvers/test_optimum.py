@@ -129,7 +129,7 @@ def test_als_goes_along_conjugate_directions(small_likes):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("name", ["d = 3", "idle users and items", "weights"])
+@pytest.mark.parametrize("name", ["d = 3", "unembedded items", "weights"])
 def test_what_is_yielded_is_what_was_computed(name, solver):
     # Cost and gradient norm of each step are those of its V, also when XV was carried along.
     L, d = problem(name)

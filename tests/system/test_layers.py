@@ -7,6 +7,7 @@ each imports from.
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -93,6 +94,14 @@ def back(counted: Mapping[tuple[str, str], int], order: list[str]) -> list[tuple
 def test_every_room_has_its_place() -> None:
     rooms = {room(name) for name in modules(PACKAGE)} - OUTSIDE - {""}
     assert rooms == set(rooms_in_order())
+
+
+def test_contributing_maps_every_room_in_order() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"^      (\w+)/ ", text, re.MULTILINE)
+    kernels = sorted(path.name for path in (ROOT / "csrc").iterdir() if path.is_dir())
+    assert sorted(named[: len(kernels)]) == kernels
+    assert named[len(kernels) :] == rooms_in_order()
 
 
 def test_imports_come_from_the_left() -> None:

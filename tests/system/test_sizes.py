@@ -1,4 +1,4 @@
-"""No file is too long to read at a sitting, and no function too long to see at once."""
+"""Files and functions are short enough to read, and the list of slow tests is up to date."""
 
 from __future__ import annotations
 
@@ -83,3 +83,11 @@ def test_no_function_is_too_long() -> None:
 )
 def test_what_counts_as_code(body: str, n: int) -> None:
     assert list(functions(f"@decorated\ndef f() -> int:\n{body}\n")) == [("f", n)]
+
+
+def test_the_slow_tests_are_still_there() -> None:
+    text = (REPOSITORY / "tests" / "slow_tests.txt").read_text("utf-8")
+    listed = [line for line in text.splitlines() if not line.startswith("#")]
+    tests = "".join(p.read_text("utf-8") for p in (REPOSITORY / "tests").rglob("test_*.py"))
+    assert [name for name in listed if f"def {name}(" not in tests] == []
+    assert listed == sorted(set(listed))

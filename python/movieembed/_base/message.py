@@ -15,11 +15,12 @@ class Parameter(NamedTuple):
 
     name: str
     value: Any = None
+    text: str | None = None  # how Python spells it, where that is not by the value's repr
 
     def __str__(self) -> str:
         """As Python spells it."""
-        if self.value is None:
-            return self.name
+        if self.text or self.value is None:
+            return self.text or self.name
         return f"{self.name}={'...' if self.value is ... else repr(self.value)}"
 
 

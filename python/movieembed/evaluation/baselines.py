@@ -1,4 +1,4 @@
-"""Recommenders to compare with, each a function from likes to a function from users to lists."""
+"""Recommenders to compare with: each takes likes and returns a function from users to lists."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def ease(likes: Likes, regularization: float = 100.0) -> Recommend:
     ----------
     likes : Likes
     regularization : float, default=100
-        lambda.
+        lambda, what is added to the diagonal of the items' Gram matrix before it is inverted.
 
     Returns
     -------
@@ -213,7 +213,7 @@ def implicit_als() -> Any:
 
 
 def movieembed(likes: Likes, **parameters: Any) -> Recommend:
-    """What is to be compared: a :class:`movieembed.MovieEmbedding` and its `recommend`.
+    """The recommendations of a :class:`movieembed.MovieEmbedding`, to be compared with others.
 
     Parameters
     ----------

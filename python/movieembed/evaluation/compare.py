@@ -1,4 +1,4 @@
-"""Several recommenders on one split, as a table."""
+"""Compare several recommenders on one split, as a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Splits and metrics of likes on a cluster, each part where it is."""
+"""Split and measure likes that lie on a cluster, each part where it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Some of the likes of each row held out: which, and the two matrices that come of it."""
+"""Hold out some of the likes of each row: which ones, and the two matrices that come of it."""
 
 from __future__ import annotations
 

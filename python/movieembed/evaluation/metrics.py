@@ -1,4 +1,4 @@
-"""How good ranked lists are, and how neighbours look: all vectorised over users."""
+"""Measures of ranked lists and of neighbours, for all users at once."""
 
 from __future__ import annotations
 

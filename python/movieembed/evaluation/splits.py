@@ -1,4 +1,4 @@
-"""Which likes are learned from, which are given, and which are held out to be found."""
+"""Split likes into those to learn from, those that are given and those that are to be found."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Split", "split_last", "split_random", "split_users"]
 
 @dataclass(frozen=True)
 class Split:
-    """Likes in three parts.
+    """Likes to learn from, likes given of the users asked for, and likes to be found.
 
     Attributes
     ----------

@@ -1,4 +1,7 @@
-"""How many components, how much regularisation, how many steps: chosen on a validation part."""
+"""Choose components, regularisation (lambda) and refinement on a validation part of the likes.
+
+The terms are explained in the glossary, ``docs/glossary.md``.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ __all__ = ["Tuned", "tune"]
 
 @dataclass(frozen=True)
 class Tuned:
-    """What :func:`tune` chose.
+    """The parameters that :func:`tune` chose, and all that it tried.
 
     Attributes
     ----------
@@ -42,7 +45,7 @@ class Tuned:
     table: pd.DataFrame
 
     def parameters(self) -> dict[str, Any]:
-        """For MovieEmbedding.
+        """Return what was chosen, as parameters of :class:`movieembed.MovieEmbedding`.
 
         Examples
         --------

@@ -1,1 +1,1 @@
-"""The co-occurrence matrix X, and the cost and gradient of an embedding."""
+"""The exercise's objective: the co-occurrence matrix X, and the cost of an embedding."""

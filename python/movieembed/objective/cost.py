@@ -1,4 +1,4 @@
-"""The exercise's cost and gradient, usable alone.
+"""The cost of an embedding and its gradient, without a fit.
 
 c(V) = sum over i != j of (v_i . v_j - X_ij)^2, with v_i the rows of V (n_items x n_components). The
 exercise writes V as the transpose of that, one *column* an item; passing its V here would multiply
@@ -133,13 +133,16 @@ def gradient(likes: Likes | Any, V: NDArray[Any], *, n_jobs: int | None = None) 
 
 
 def _identity(op: Operator, V: NDArray[Any]) -> tuple[float, float]:
-    """The identity's value and the size of its terms."""
+    """The cost by the identity, and the size of the terms that it subtracts."""
     G, n = op.moments(V)
     return identity_cost(op, G, n, op.quadratic_form(V)), identity_size(op, G, n)
 
 
 def identity_cost(op: Operator, G: Small, n: Any, vxv: Any) -> float:
-    """|G|_F^2 - 2 <V, XV> + |X|_F^2 - sum n_i^2, in float64."""
+    """The cost from G = V'V, n_i = |v_i|^2 and <V, XV>, in float64.
+
+    It is |G|_F^2 - 2 <V, XV> + |X|_F^2 - sum n_i^2.
+    """
     return float(np.vdot(G, G) - 2 * float(vxv) + op.frobenius_squared - float(n @ n))
 
 

@@ -1,4 +1,4 @@
-"""X itself, as a sparse matrix, a block of rows at a time."""
+"""X formed as a sparse matrix, a block of rows at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def cooccurrence_within(
     most_bytes: int | None = None,
     why: str = "",
 ) -> sp.csr_array:
-    """X, or a MemoryError before it is made where it takes more bytes than that."""
+    """Form X, or raise MemoryError before where it would take more than `most_bytes`."""
     L, Lt = core_pair(matrix)
     building = _core.Cooccurrence(L, Lt)
     for first, last in row_blocks(matrix, progress, "entries"):

@@ -1,4 +1,4 @@
-"""SciPy's sparse matrices as the kernels take them."""
+"""Views of SciPy's sparse matrices for the compiled kernels."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def core_csr(matrix: sp.csr_array, dtype: Any = None) -> _core.Csr:
 
 
 def core_pair(matrix: sp.csr_array, dtype: Any = None) -> tuple[_core.Csr, _core.Csr]:
-    """L and its transpose, for the kernels that need both."""
+    """Views of L and of its transpose, for the kernels that need both."""
     index = np.result_type(matrix.indptr.dtype, matrix.indices.dtype)
     L = core_csr(matrix, dtype)  # checked before SciPy's unchecked code walks it
     transpose = matrix.T.tocsr()

@@ -55,7 +55,7 @@ class CpuOperator(HostArrays):
         self.n_threads = n_threads
         if matrix.indptr.dtype != matrix.indices.dtype:  # else the kernels would get copies
             matrix = sp.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
-        self.matrix, self.active = without_idle(matrix, keep_all)
+        self.matrix, self.active = without_unembedded(matrix, keep_all)
         self.n_users, self.n_items = self.matrix.shape
         self._product = _core.Product(core_csr(self.matrix, self.dtype), self.dtype, n_threads)
         self._other: CpuOperator | None = None
@@ -96,18 +96,18 @@ class CpuOperator(HostArrays):
     def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
         V = rows_contiguous(V)
         XV = self.empty(V.shape[1])
-        squares = self._product.apply(V, XV, n_threads=self.n_threads)
-        return XV, squares - float(self._squares @ self.row_dots(V, V))
+        norm_squared = self._product.apply(V, XV, n_threads=self.n_threads)
+        return XV, norm_squared - float(self._squares @ self.row_dots(V, V))
 
     def quadratic_form(self, V: NDArray[Any]) -> float:
         # Sums in float32 would lose 1e-7 of |LV|^2, more than the cost of a close fit of many likes
         # can bear.
-        wide = self.in_precision(np.float64)
-        if wide is not self:
-            return wide.quadratic_form(wide.astype(V))
+        in_float64 = self.in_precision(np.float64)
+        if in_float64 is not self:
+            return in_float64.quadratic_form(in_float64.astype(V))
         V = rows_contiguous(V)
-        squares = self._product.squared_norm(V, n_threads=self.n_threads)
-        return squares - float(self._squares @ self.row_dots(V, V))
+        norm_squared = self._product.squared_norm(V, n_threads=self.n_threads)
+        return norm_squared - float(self._squares @ self.row_dots(V, V))
 
     def from_user_vectors(self, U: NDArray[Any]) -> NDArray[Any]:
         out = self.empty(U.shape[1])
@@ -141,7 +141,7 @@ class CpuOperator(HostArrays):
 
 
 def sum_of_squares(matrix: sp.csr_array, n_threads: int, half: int | None = None) -> float:
-    """|X|_F^2 for a users x items matrix; with `half` 0 or 1 one of two terms of like work."""
+    """The sum of squares of X; with `half` 0 or 1 one of two terms that take about equal work."""
     if not holds_ones(matrix.data):
         return float(row_squares(matrix, n_threads, half).sum())
     # |L'L|_F = |LL'|_F: the side with the smaller sum of squared row lengths does the work.
@@ -158,7 +158,7 @@ def sum_of_squares(matrix: sp.csr_array, n_threads: int, half: int | None = None
 def row_squares(
     matrix: sp.csr_array, n_threads: int, half: int | None = None
 ) -> NDArray[np.float64]:
-    """Row sums of squares of X; with `half` 0 or 1 one of two terms of like work."""
+    """Row sums of squares of X; with `half` one of two terms, as in :func:`sum_of_squares`."""
     if holds_ones(matrix.data):
         panels = _core.CooccurrencePanels(core_csr(matrix), 0, n_threads=n_threads)
         panels.add(*_half_of(panels.work, half), n_threads=n_threads)
@@ -173,7 +173,7 @@ def row_squares(
 
 
 def _half_of(work: NDArray[Any], half: int | None) -> tuple[int, int]:
-    """First and last + 1 of the tasks of all the work, or of its first (0) or second (1) half."""
+    """The range of tasks that make up all the work, or its first (0) or second (1) half."""
     upto = np.cumsum(work)
     middle = int(np.searchsorted(upto, upto[-1] / 2)) if len(work) else 0
     return {None: (0, len(work)), 0: (0, middle), 1: (middle, len(work))}[half]
@@ -187,7 +187,7 @@ def spread(lengths: NDArray[Any], count: int) -> NDArray[np.int64]:
     return chosen
 
 
-def without_idle(
+def without_unembedded(
     matrix: sp.csr_array, keep_all: bool = False
 ) -> tuple[sp.csr_array, NDArray[np.int64]]:
     """Drop users with fewer than two likes and the items that are then unliked.

@@ -1,4 +1,4 @@
-"""The operator of a co-occurrence matrix that is given entry by entry."""
+"""The operator of an X that was formed, since its entries were weighted one by one."""
 
 from __future__ import annotations
 

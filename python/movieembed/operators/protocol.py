@@ -1,8 +1,9 @@
 """The operator that every solver is written against.
 
 A solver sees the co-occurrence matrix X only through an :class:`Operator`: products with blocks of
-vectors, Gram matrices, row sums. Tall arrays (one row an item) belong to the operator's device;
-small ones (one row a component) are NumPy float64 arrays on the host.
+vectors, Gram matrices (all dot products of the columns of a block), row sums. Tall arrays (one row
+an item) belong to the operator's device; small ones (one row a component) are NumPy float64 arrays
+on the host.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ class Operator(Protocol):
     """X = L'L - diag(c) for a users x items matrix L, applied without being formed.
 
     Users with fewer than two likes add nothing to X off its diagonal, and items that then have no
-    like have v_i = 0 at the optimum; an operator leaves both out. Its ``n_items`` counts the items
-    kept.
+    like are unembedded, v_i = 0 at the optimum; an operator leaves both out. Its ``n_items`` counts
+    the items kept.
 
     Attributes
     ----------
@@ -63,11 +64,11 @@ class Operator(Protocol):
         ...
 
     def in_precision(self, dtype: Any) -> Operator:
-        """The same X with tall arrays of another dtype."""
+        """An operator of this X whose tall arrays have another dtype."""
         ...
 
     def astype(self, A: Tall) -> Tall:
-        """A tall array of another precision in this operator's dtype."""
+        """Convert a tall array to this operator's dtype."""
         ...
 
     def empty(self, k: int) -> Tall:

@@ -1,4 +1,8 @@
-"""Other co-occurrence matrices than counts: scaled, weighted, or changed entry by entry."""
+"""How X is made of the likes: counts, scaled or weighted counts, or changed entry by entry.
+
+Item scaling and user weighting act on the rows and columns of L, so that X = L'L needs no forming;
+a change of single entries needs X itself.
+"""
 
 from __future__ import annotations
 

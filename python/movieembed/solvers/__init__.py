@@ -133,7 +133,7 @@ def solve(
                 hint = (
                     f" The learning rate {learning_rate} is too large for this start; try a tenth "
                     "of it, or ",
-                    Parameter("learning_rate", "exact"),
+                    Parameter("learning_rate", "exact", 'learning_rate="exact"'),
                     ", which cannot diverge.",
                 )
             options = {"decay": decay} if solver == "momentum" else {}

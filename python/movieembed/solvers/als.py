@@ -34,7 +34,7 @@ def als(op: Operator, V0: Tall) -> Iterator[Step]:
 
 
 def least_squares(op: Operator, point: Iterate) -> Iterator[Step]:
-    """The same from a point that is known already, without the point itself."""
+    """Yield the embeddings that follow a point; the point itself is not among them."""
     towards = least_squares_step(op, point)
     direction = towards
     while True:

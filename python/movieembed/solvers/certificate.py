@@ -1,4 +1,4 @@
-"""Tells an optimum from a saddle on which a descent came to rest."""
+"""Tell an optimum from a saddle, where a descent rests although the cost can fall further."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PASSES = 8
 
 
 def missed_decrease(op: Operator, V: Tall) -> float:
-    """A decrease of the cost that V leaves on the table, found outside its column space.
+    """A decrease of the cost that is still possible, found outside V's column space.
 
     At an optimum V holds the d largest eigenpairs of A = X + diag(n), n_i = |v_i|^2. If a direction
     outside has a larger Rayleigh quotient than V's smallest eigenvalue, changing the one for the

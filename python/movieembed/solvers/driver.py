@@ -1,4 +1,4 @@
-"""The loop around every solver: history, stopping, progress, interrupts.
+"""The loop around every solver: its history, its end, progress and interrupts.
 
 A solver is a generator of :class:`Step`; :func:`run` drives it. The solver's file then reads as its
 algorithm, and all of them stop, report and fail in the same way.
@@ -22,7 +22,7 @@ from movieembed.solvers.stopping import Stopping
 
 
 class HistoryEntry(NamedTuple):
-    """What is known after an iteration; `seconds` counts from the start of the fit."""
+    """An iteration's cost and gradient norm; `seconds` counts from the start of the fit."""
 
     iteration: int
     cost: float
@@ -135,15 +135,7 @@ def run(
                 history.append(entry)
                 bar.update(int(iteration > done))
                 bar.set_postfix_str(f"cost {step.cost:.8g}", refresh=False)
-                if diverged(history, op.frobenius_squared):
-                    raise DivergenceError(
-                        Message(
-                            f"{name} diverged: the cost is {step.cost:.3g} after {iteration} "
-                            f"iterations, from {history[0].cost:.3g} at the start.",
-                            *hint,
-                        ),
-                        history,
-                    )
+                check_divergence(history, op.frobenius_squared, name, hint)
                 if best is None or step.cost < best.cost:
                     best = step
                 if checkpoint is not None:
@@ -171,7 +163,17 @@ def run(
     )
 
 
-def diverged(history: list[HistoryEntry], scale: float) -> bool:
-    """Whether the last cost is no number, or beyond all bounds."""
+def check_divergence(
+    history: list[HistoryEntry], scale: float, name: str, hint: tuple[str | Parameter, ...]
+) -> None:
+    """Raise DivergenceError when the last cost is no number, or beyond all bounds."""
     first, last = history[0].cost, history[-1].cost
-    return not np.isfinite(last) or last > 1e12 * max(first, scale)
+    if not np.isfinite(last) or last > 1e12 * max(first, scale):
+        raise DivergenceError(
+            Message(
+                f"{name} diverged: the cost is {last:.3g} after {history[-1].iteration} "
+                f"iterations, from {first:.3g} at the start.",
+                *hint,
+            ),
+            history,
+        )

@@ -36,9 +36,9 @@ SLOW = 0.3
 # iteration or two saved (measured on MovieLens small: 8 to 6 at d = 50). A third step costs more
 # than it saves at the size of MovieLens 32M.
 POWER_STEPS = 2
-# The same from a given start.
+# Power steps from a given start.
 WARM_STEPS = 2
-# The same where the users' Gram matrix is at hand: its products cost next to nothing.
+# Power steps where the users' Gram matrix is at hand: its products cost next to nothing.
 GRAM_STEPS = 3
 # Leading columns of a float32 V whose part of <V, XV> is summed anew. What L'(LV) and diag(c) V
 # have in common is lost in XV: 1e-3 of the cost in a case, nearly all of it in the first column.
@@ -207,7 +207,7 @@ def exact_embedding(op: Operator, d: int, rng: np.random.Generator) -> Step | No
 
 
 def twice_orthonormalised(op: Operator, block: Tall) -> Tall:
-    """The first pass leaves an error of eps times the condition number, the second of eps."""
+    """An orthonormal basis to rounding: one pass alone leaves eps times the condition number."""
     return orthonormalise(op, orthonormalise(op, block))
 
 
@@ -220,7 +220,7 @@ def is_slow(costs: list[float]) -> bool:
 
 
 def directions(ritz: Small, n_ritz: int) -> Small:
-    """What the Ritz vectors gained over the last ones, orthonormal and orthogonal to them.
+    """The directions that the Ritz vectors gained over the last ones, orthonormal to them.
 
     These are LOBPCG's P; taken in coefficients of an orthonormal basis they stay orthonormal to
     rounding (Hetmaniuk & Lehoucq, J. Comput. Phys. 2006).

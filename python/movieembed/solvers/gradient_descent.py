@@ -1,4 +1,4 @@
-"""Gradient descent, the exercise's own way."""
+"""Plain gradient descent, as the exercise does it."""
 
 from __future__ import annotations
 

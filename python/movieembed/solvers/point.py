@@ -1,4 +1,4 @@
-"""A point of the descent and the exact line through it."""
+"""One iterate: V with its cost and gradient, and the exact minimum along a line through it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ OUT_OF_REACH = 100.0
 
 @dataclass
 class Iterate:
-    """V with all that one pass over the likes tells of it."""
+    """An embedding with all that one pass over the likes tells of it.
+
+    G is V's Gram matrix V'V, n holds the squared lengths of its rows, and vxv is <V, XV>.
+    """
 
     V: Tall
     XV: Tall
@@ -39,7 +42,7 @@ class Iterate:
 
     @classmethod
     def with_product(cls, op: Operator, V: Tall, XV: Tall, vxv: float, age: int = 0) -> Iterate:
-        """The same with XV and <V, XV> given: no pass over the likes."""
+        """Evaluate cost and gradient at V from XV and <V, XV>: no pass over the likes."""
         G, n = op.moments(V)
         cost = identity_cost(op, G, n, vxv)
         gradient, norm = op.masked_gradient(V, XV, G, n)
@@ -75,7 +78,7 @@ class Iterate:
         return Iterate.at(op, self.V + op.dtype.type(learning_rate) * D)
 
     def as_step(self) -> Step:
-        """What the solver yields for this point."""
+        """The step that a solver yields for this point."""
         return Step(self.V, self.cost, self.gradient_norm)
 
 

@@ -1,4 +1,4 @@
-"""What a solver yields."""
+"""A step of a solver: an embedding and its cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from movieembed.operators.protocol import Tall
 
 
 class Step(NamedTuple):
-    """What a solver yields: an embedding that it will not write to again, and its cost.
+    """An embedding that its solver will not write to again, and its cost.
 
     `final` ends the run: the optimum is known to be reached. `missed` is a decrease of the cost
     that the solver knows to be possible outside V's column space, None where it has not looked.

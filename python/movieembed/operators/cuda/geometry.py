@@ -1,4 +1,4 @@
-"""Sizes: how rows are cut into tasks, likes into chunks, and kernels into blocks of threads.
+"""Sizes: how a device's rows are cut into tasks, likes into chunks, kernels into blocks of threads.
 
 All of it is plain arithmetic on NumPy arrays, so that it is tested where there is no device.
 """

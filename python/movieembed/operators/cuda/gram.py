@@ -1,4 +1,4 @@
-"""Rows of X, or of LL', a block at a time: a dense accumulator a row, filled from the likes."""
+"""Rows of a Gram matrix, L'L or LL', a block at a time: a dense row each, filled from the likes."""
 
 from __future__ import annotations
 

@@ -38,14 +38,14 @@ class Side(NamedTuple):
         return [x for x in (self.ptr, self.indices, self.values, *self.tasks) if x is not None]
 
     def with_arrays(self, arrays: list[Any]) -> Side:
-        """The same with other arrays, in the order of `arrays`."""
+        """Return a copy with other arrays, in the order of `arrays`."""
         rest = iter(arrays)
         ptr, indices = next(rest), next(rest)
         values = None if self.values is None else next(rest)
         return Side(ptr, indices, values, Tasks(*rest), self.n_slots)
 
     def with_values(self, dtype: Any) -> Side:
-        """The same with values of a dtype."""
+        """Return a copy with values of a dtype."""
         if self.values is None:
             return self
         return self._replace(values=self.values.astype(dtype, copy=False))
@@ -72,14 +72,14 @@ class Chunk(NamedTuple):
         return self.users.arrays() + self.items.arrays()
 
     def with_arrays(self, arrays: list[Any]) -> Chunk:
-        """The same with other arrays."""
+        """Return a copy with other arrays, in the order of `arrays`."""
         n = len(self.users.arrays())
         return self._replace(
             users=self.users.with_arrays(arrays[:n]), items=self.items.with_arrays(arrays[n:])
         )
 
     def with_values(self, dtype: Any) -> Chunk:
-        """The same with values of a dtype."""
+        """Return a copy with values of a dtype."""
         return self._replace(
             users=self.users.with_values(dtype), items=self.items.with_values(dtype)
         )

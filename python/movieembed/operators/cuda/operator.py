@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones
-from movieembed.operators.cpu import FEW_USERS, CpuOperator, spread, without_idle
+from movieembed.operators.cpu import FEW_USERS, CpuOperator, spread, without_unembedded
 from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.gram import GramRows, gram_rows
 from movieembed.operators.cuda.kernels import Kernels, has_rows
@@ -77,7 +77,7 @@ class CudaOperator:
         self.xp = device.xp
         self.kernels = device.kernels
         self.n_threads = n_threads
-        self.matrix, self.active = without_idle(matrix, keep_all)
+        self.matrix, self.active = without_unembedded(matrix, keep_all)
         self.n_users, self.n_items = self.matrix.shape
         self._ones = holds_ones(self.matrix.data)
         both = np.dtype(np.float32).itemsize + np.dtype(np.float64).itemsize
@@ -153,18 +153,18 @@ class CudaOperator:
     def evaluate(self, V: Any) -> tuple[Any, float]:
         V = self._rows(V)
         XV = self.empty(V.shape[1])
-        squares = self._pass(V, XV, norm=True)
-        return XV, float(squares - self._squares @ self.row_dots(V, V))
+        norm_squared = self._pass(V, XV, norm=True)
+        return XV, float(norm_squared - self._squares @ self.row_dots(V, V))
 
     def quadratic_form(self, V: Any) -> float:
         V = self._rows(V)
-        squares = self._pass(V, None, norm=True)
-        return float(squares - self._squares @ self.row_dots(V, V))
+        norm_squared = self._pass(V, None, norm=True)
+        return float(norm_squared - self._squares @ self.row_dots(V, V))
 
     def _pass(self, V: Any, out: Any, norm: bool) -> Any:
         """XV in `out`, unless None, and |LV|_F^2 on the device if `norm`."""
         k = V.shape[1]
-        squares = self.xp.zeros((), dtype=np.float64)
+        norm_squared = self.xp.zeros((), dtype=np.float64)
         if out is not None:
             self.xp.multiply(V, self._minus_diagonal, out=out)
         for chunk in self.likes.chunks(self.dtype):
@@ -174,10 +174,10 @@ class CudaOperator:
                 LV = self.xp.empty((chunk.last - chunk.first, part.shape[1]), dtype=self.dtype)
                 self.kernels.gather(chunk.users, part, LV, add=False)
                 if norm:
-                    squares = squares + self.kernels.row_dots(LV, LV).sum()
+                    norm_squared = norm_squared + self.kernels.row_dots(LV, LV).sum()
                 if out is not None:
                     self.kernels.gather(chunk.items, LV, out[:, columns], add=True)
-        return squares
+        return norm_squared
 
     def from_user_vectors(self, U: NDArray[Any]) -> Any:
         k = U.shape[1]
@@ -216,8 +216,8 @@ class CudaOperator:
         G = self.xp.zeros((k, k), dtype=np.float64)
         height = max(1, geometry.BLOCK_BYTES // (8 * max(1, k)))
         for first in range(0, len(V), height):
-            wide = V[first : first + height].astype(np.float64)
-            G += wide.T @ wide
+            block = V[first : first + height].astype(np.float64)
+            G += block.T @ block
         host = self.to_host(G)
         return (host + host.T) / 2, self.row_dots(V, V)
 
@@ -275,10 +275,10 @@ class CudaOperator:
     def exact_cost(self, V: NDArray[Any]) -> float:
         if not self.likes.resident:
             return self._on_host.exact_cost(V)
-        wide = self.xp.asarray(np.ascontiguousarray(V, dtype=np.float64))
+        V = self.xp.asarray(np.ascontiguousarray(V, dtype=np.float64))
         total = self.xp.zeros((), dtype=np.float64)
         for _, rows, _, X in self._gram_rows(self._sides(), self.n_items):
-            block = self.xp.ascontiguousarray(wide[rows] @ wide.T)
+            block = self.xp.ascontiguousarray(V[rows] @ V.T)
             block -= X
             total = total + self.kernels.row_sums(block, rows)[0].sum()
         return float(total)

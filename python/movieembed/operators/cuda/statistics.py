@@ -1,4 +1,4 @@
-"""What is known of each row of X without storing X, counted on the device."""
+"""Sums and largest entries of each row of X, counted on the device without storing X."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ def row_statistics(
     weights a row is the work of one, which adds in one order, and rows of alike length run at once.
     """
     xp, kernels = device.xp, device.kernels
-    wide = np.dtype(np.float64)
+    float64 = np.dtype(np.float64)
     free = device.free_bytes()
-    if not plan_of(matrix, free, wide.itemsize).resident:
+    if not plan_of(matrix, free, float64.itemsize).resident:
         return None
-    likes = DeviceLikes(matrix, xp, device.stager, free, wide.itemsize)
-    sides = [(chunk.items, chunk.users) for chunk in likes.chunks(wide)]
+    likes = DeviceLikes(matrix, xp, device.stager, free, float64.itemsize)
+    sides = [(chunk.items, chunk.users) for chunk in likes.chunks(float64)]
     n_items = matrix.shape[1]
     inner = min(k, n_items)
     result = RowStatistics(

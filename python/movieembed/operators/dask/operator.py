@@ -1,4 +1,4 @@
-"""X over the parts of a cluster."""
+"""The operator whose likes lie in parts, by user, on the workers of a cluster."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ class DaskOperator(HostArrays):
         return out
 
     def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
-        XV, squares = self._product(V)
-        return own(XV), squares - self._diagonal_form(V)
+        XV, norm_squared = self._product(V)
+        return own(XV), norm_squared - self._diagonal_form(V)
 
     def _product(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
         found: tuple[NDArray[Any], float] = self.cluster.sum_with(
@@ -110,10 +110,10 @@ class DaskOperator(HostArrays):
         return found
 
     def quadratic_form(self, V: NDArray[Any]) -> float:
-        squares = self.cluster.sum_with(
+        norm_squared = self.cluster.sum_with(
             "squared-norm", part.squared_norm, self.parts, np.ascontiguousarray(V)
         )
-        return float(squares) - self._diagonal_form(V)
+        return float(norm_squared) - self._diagonal_form(V)
 
     def _diagonal_form(self, V: NDArray[Any]) -> float:
         V = rows_contiguous(V)
@@ -157,5 +157,5 @@ class DaskOperator(HostArrays):
 
 
 def own(array: NDArray[Any]) -> NDArray[Any]:
-    """What came over the network as an array to work with: aligned, and not read-only."""
+    """Copy what came over the network, unless it is aligned and may be written to already."""
     return np.require(array, requirements=["C", "A", "W"])

@@ -1,4 +1,4 @@
-"""What a worker holds of the likes while they are fitted, and what it does with it."""
+"""A worker's part of the likes during a fit, and its share of each product."""
 
 from __future__ import annotations
 
@@ -100,17 +100,17 @@ def reduced(
 
 
 def n_users(part: Part) -> int:
-    """How many it has."""
+    """The number of users of a part."""
     return int(part.matrix.shape[0])
 
 
 def lengths(part: Part) -> NDArray[Any]:
-    """Of its rows."""
+    """The number of likes of each user of a part."""
     return np.diff(part.matrix.indptr)
 
 
 def dense_rows(part: Part, rows: NDArray[np.int64]) -> NDArray[Any]:
-    """Some of its rows."""
+    """Some rows of a part, as a dense array."""
     found: NDArray[Any] = part.matrix[rows].toarray()
     return found
 
@@ -118,14 +118,14 @@ def dense_rows(part: Part, rows: NDArray[np.int64]) -> NDArray[Any]:
 def apply(part: Part, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
     """The part's term of XV, and of |LV|_F^2."""
     out = np.empty(V.shape, dtype=V.dtype)
-    squares = part.product(V.dtype).apply(usable(V), out, n_threads=threads())
-    return out, squares
+    norm_squared = part.product(V.dtype).apply(usable(V), out, n_threads=threads())
+    return out, norm_squared
 
 
 def squared_norm(part: Part, V: NDArray[Any]) -> float:
     """The part's term of |LV|_F^2, in float64."""
-    wide = usable(V.astype(np.float64, copy=False))
-    return part.product(np.float64).squared_norm(wide, n_threads=threads())
+    in_float64 = usable(V.astype(np.float64, copy=False))
+    return part.product(np.float64).squared_norm(in_float64, n_threads=threads())
 
 
 def to_items(part: Part, U: NDArray[Any]) -> NDArray[Any]:

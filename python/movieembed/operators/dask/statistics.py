@@ -1,4 +1,4 @@
-"""What of X does not sum over parts: its squares, from pairs of them, and its largest entries.
+"""Statistics of X that do not sum over parts: squares, from pairs of parts, and largest entries.
 
 X is the sum of the parts' X_p, so |X|^2 has a cross term for each pair. With |X_p + X_q|^2, which
 the kernel gives for the users of both together,
@@ -57,7 +57,7 @@ def over_pairs(
 
 
 def matrix_of(held: Any) -> sp.csr_array:
-    """Of a part or of user rows."""
+    """The matrix of a part or of user rows."""
     return held.matrix
 
 
@@ -74,14 +74,14 @@ def with_guest(held: Any, guest: sp.csr_array, task: Callable[..., Any], half: i
 
 
 def frobenius_squared(cluster: Cluster, parts: Sequence[Any]) -> float:
-    """|X|_F^2."""
+    """The sum of squares of X, over all parts."""
     return float(
         sum(factor * value for factor, value in over_pairs(cluster, "squares", squares, parts))
     )
 
 
 def squares(matrix: sp.csr_array, half: int | None) -> float:
-    """|X|_F^2 of some users."""
+    """The sum of squares of the X that some users make."""
     return sum_of_squares(matrix, part.threads(), half)
 
 
