@@ -312,14 +312,13 @@ def test_fits_have_the_same_bits_at_any_number_of_threads(solver: str, dtype: st
     assert at_once == alone
 
 
-def fit_in_a_worker(n_jobs: int) -> bytes:
-    L = random_likes(200, 100, 0.3, seed=0)
-    return me.MovieEmbedding(5, random_state=0, n_jobs=n_jobs).fit(L).embedding_.tobytes()
-
-
 def test_fits_in_joblib_workers() -> None:
-    results = Parallel(n_jobs=2, backend="loky")(delayed(fit_in_a_worker)(n) for n in (1, 2, 2))
-    assert set(results) == {fit_in_a_worker(1)}
+    def fit(n_jobs: int) -> bytes:
+        L = random_likes(200, 100, 0.3, seed=0)
+        return me.MovieEmbedding(5, random_state=0, n_jobs=n_jobs).fit(L).embedding_.tobytes()
+
+    results = Parallel(n_jobs=2, backend="loky")(delayed(fit)(n) for n in (1, 2, 2))
+    assert set(results) == {fit(1)}
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from movieembed._base.validation import (
     OneOf,
     check_parameters,
 )
+from movieembed.exceptions import ParameterError
 from movieembed.operators.build import BACKENDS
 from movieembed.operators.weighting import Weighting
 from movieembed.solvers import SOLVERS, HistoryEntry
@@ -102,7 +103,8 @@ class Parameters:
             raise ParameterError(message, "learning_rate")
         if self.refine not in ("auto", 0) and not self.keep_likes:
             wanted = Parameter("keep_likes", True)
-            raise ValueError(Message(Parameter("refine", self.refine), " needs ", wanted))
+            message = Message(Parameter("refine", self.refine), " needs ", wanted)
+            raise ParameterError(message, "refine")
 
     def _parameters(self) -> dict[str, Any]:
         """What the model is made with, in the order of its signature."""
