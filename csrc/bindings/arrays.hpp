@@ -18,6 +18,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "bindings/gil.hpp"
 #include "core/integers.hpp"
 #include "dense/dense.hpp"
 
@@ -47,7 +48,7 @@ template <class... Parts>
 // Runs f, which touches no Python object, while other Python threads go on.
 template <class F>
 auto without_gil(F f) {
-    const py::gil_scoped_release released;
+    const WithoutGil free;
     return f();
 }
 

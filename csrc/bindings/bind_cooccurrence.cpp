@@ -101,7 +101,7 @@ std::unique_ptr<CooccurrencePanels> make_panels(const Csr& l, int64_t k, int n_t
     });
 }
 
-// Calls kernel(columns, values) without the GIL, both rows x k, and returns them.
+// Calls kernel(columns, values), both rows x k, and returns them.
 template <class Kernel>
 py::tuple best_entries(int64_t rows, int64_t k, Kernel kernel) {
     py::array_t<int64_t> columns({rows, k});

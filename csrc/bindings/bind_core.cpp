@@ -30,7 +30,8 @@ void check_blas() {
 
 void register_core(py::module_& m) {
     m.def("max_threads", &max_threads, "Threads that a kernel uses when n_threads is 0.");
-    m.def("set_max_threads", &set_max_threads, py::arg("n"), "Change that; 0 goes back to the environment's word.");
+    m.def("set_max_threads", &set_max_threads, py::arg("n"),
+          "Change that for this thread; 0 goes back to what the environment says.");
     m.def("set_parallel_threshold", &set_parallel_threshold, py::arg("work"),
           "Multiply-adds below which the products of an iteration stay on one thread.");
     m.def("parallel_threshold", &parallel_threshold, "See set_parallel_threshold.");
@@ -54,14 +55,3 @@ void register_core(py::module_& m) {
 }
 
 }  // namespace movieembed
-
-// What threadpoolctl calls (python/movieembed/_base/threads.py).
-extern "C" {
-#ifdef _WIN32
-#define MOVIEEMBED_EXPORT __declspec(dllexport)
-#else
-#define MOVIEEMBED_EXPORT __attribute__((visibility("default")))
-#endif
-MOVIEEMBED_EXPORT int movieembed_get_max_threads() { return movieembed::max_threads(); }
-MOVIEEMBED_EXPORT void movieembed_set_max_threads(int n) { movieembed::set_max_threads(n); }
-}

@@ -22,7 +22,7 @@ namespace movieembed {
 class UserBits {
 public:
     static constexpr int64_t kBlock = 8;                     // words of a user come in blocks of a cache line
-    static constexpr int64_t kMostWords = int64_t{1} << 24;  // 128 MiB
+    static constexpr int64_t kMostWords = int64_t{1} << 18;  // 2 MiB, what stays in cache
 
     static int64_t words_for(int64_t cols) { return (cols + 64 * kBlock - 1) / (64 * kBlock) * kBlock; }
 

@@ -3,34 +3,11 @@
 // Nothing here may instantiate a function of external linkage; see gather_isa.cpp.
 #include "cooccurrence/cooccurrence_isa.hpp"
 
-#include <cstring>
-
-#if defined(__AVX512BW__) || defined(__SSE2__)
-#include <immintrin.h>
-#endif
-
 #define MOVIEEMBED_CAT2(a, b) a##b
 #define MOVIEEMBED_CAT(a, b) MOVIEEMBED_CAT2(a, b)
 
 namespace movieembed {
 namespace {
-
-// The ones and zeros of each byte of a mask.
-template <class Count>
-struct Expansion {
-    alignas(64) Count at[256][8];
-};
-
-template <class Count>
-constexpr Expansion<Count> make_expansion() {
-    Expansion<Count> e{};
-    for (int byte = 0; byte < 256; ++byte)
-        for (int bit = 0; bit < 8; ++bit) e.at[byte][bit] = static_cast<Count>(byte >> bit & 1);
-    return e;
-}
-
-constexpr Expansion<uint16_t> kExpansion = make_expansion<uint16_t>();
-constexpr Expansion<uint8_t> kNarrowExpansion = make_expansion<uint8_t>();
 
 #if defined(__GNUC__)
 typedef uint16_t Counts __attribute__((vector_size(64), may_alias));
@@ -48,10 +25,14 @@ using Counts = CountsOf<uint16_t>;
 using NarrowCounts = CountsOf<uint8_t>;
 #endif
 
-template <class Line, class Count>
-inline void expand(uint32_t mask, const Expansion<Count>& expansion, Line& line) {
-    for (int byte = 0; byte < 4; ++byte)
-        std::memcpy(line.at + 8 * byte, expansion.at[mask >> (8 * byte) & 255], 8 * sizeof(Count));
+// The bits of a mask as ones and zeros. Half a mask at a time against 16 bits in 16 lanes, which compilers turn into
+// two or three vector instructions a half.
+inline void expand(uint32_t mask, PanelLine& ones, NarrowLine& narrow_ones) {
+    constexpr uint16_t kBit[16] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
+    const auto low = static_cast<uint16_t>(mask), high = static_cast<uint16_t>(mask >> 16);
+    for (int r = 0; r < 16; ++r) ones.at[r] = (low & kBit[r]) != 0;
+    for (int r = 0; r < 16; ++r) ones.at[16 + r] = (high & kBit[r]) != 0;
+    for (int r = 0; r < kPanelRows; ++r) narrow_ones.at[r] = static_cast<uint8_t>(ones.at[r]);
 }
 
 void count(PanelLine* lines, NarrowLine* narrow_lines, const PanelVisit* visits, int64_t n, const PanelUser* users,
@@ -69,13 +50,7 @@ void count(PanelLine* lines, NarrowLine* narrow_lines, const PanelVisit* visits,
 #endif
         PanelLine expanded;
         NarrowLine narrow_expanded;
-#if defined(__AVX512BW__)
-        _mm512_store_si512(&expanded, _mm512_maskz_set1_epi16(visits[v].mask, 1));
-        _mm256_store_si256(reinterpret_cast<__m256i*>(&narrow_expanded), _mm256_maskz_set1_epi8(visits[v].mask, 1));
-#else
-        expand(visits[v].mask, kExpansion, expanded);
-        expand(visits[v].mask, kNarrowExpansion, narrow_expanded);
-#endif
+        expand(visits[v].mask, expanded, narrow_expanded);
         const Counts ones = reinterpret_cast<const Counts&>(expanded);
         const NarrowCounts narrow_ones = reinterpret_cast<const NarrowCounts&>(narrow_expanded);
         const PanelUser& user = users[visits[v].user];
@@ -86,77 +61,6 @@ void count(PanelLine* lines, NarrowLine* narrow_lines, const PanelVisit* visits,
         for (; label < end; ++label) reinterpret_cast<NarrowCounts&>(narrow_lines[*label]) += narrow_ones;
     }
 }
-
-// Bit r is set where at[r] > bar[r], or at[r] == bar[r] and low[r] > than[r]; never where at[r] is 0.
-#if defined(__AVX512BW__)
-inline uint32_t better(const PanelLine& line, __m512i bar, __m512i low0, __m512i low1, __m512i than0, __m512i than1) {
-    const __m512i x = _mm512_load_si512(&line);
-    uint32_t mask = _mm512_cmpgt_epu16_mask(x, bar);
-    const uint32_t equal = _mm512_mask_cmpeq_epu16_mask(_mm512_test_epi16_mask(x, x), x, bar);
-    if (equal) {
-        const uint32_t lower = _mm512_cmpgt_epu32_mask(low0, than0);
-        mask |= equal & (lower | static_cast<uint32_t>(_mm512_cmpgt_epu32_mask(low1, than1)) << 16);
-    }
-    return mask;
-}
-
-inline uint32_t better_in_rows(const PanelLine& line, const PanelRows& rows, uint32_t low) {
-    const __m512i all = _mm512_set1_epi32(static_cast<int>(low));
-    return better(line, _mm512_load_si512(rows.bar), all, all, _mm512_load_si512(rows.low),
-                  _mm512_load_si512(rows.low + 16));
-}
-
-inline uint32_t better_in_column(const PanelLine& line, const PanelRows& rows, uint16_t bar, uint32_t low) {
-    const __m512i all = _mm512_set1_epi32(static_cast<int>(low));
-    return better(line, _mm512_set1_epi16(static_cast<short>(bar)), _mm512_load_si512(rows.own_low),
-                  _mm512_load_si512(rows.own_low + 16), all, all);
-}
-#else
-// Bit r is set where at[r] >= bar[r], a necessary condition, and at[r] is not 0.
-inline uint32_t reaching(const PanelLine& line, const uint16_t* bar) {
-    uint32_t mask = 0;
-#if defined(__SSE2__)
-    const __m128i zero = _mm_setzero_si128();
-    for (int half = 0; half < 2; ++half) {
-        __m128i reached[2];
-        for (int part = 0; part < 2; ++part) {
-            const int at = 16 * half + 8 * part;
-            const __m128i x = _mm_load_si128(reinterpret_cast<const __m128i*>(line.at + at));
-            const __m128i b = _mm_load_si128(reinterpret_cast<const __m128i*>(bar + at));
-            reached[part] = _mm_andnot_si128(_mm_cmpeq_epi16(x, zero), _mm_cmpeq_epi16(_mm_subs_epu16(b, x), zero));
-        }
-        mask |= static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(reached[0], reached[1]))) << (16 * half);
-    }
-#else
-    for (int r = 0; r < kPanelRows; ++r) mask |= static_cast<uint32_t>(line.at[r] != 0 && line.at[r] >= bar[r]) << r;
-#endif
-    return mask;
-}
-
-inline uint32_t better_in_rows(const PanelLine& line, const PanelRows& rows, uint32_t low) {
-    uint32_t mask = reaching(line, rows.bar);
-    if (mask) {
-        uint32_t out = 0;
-        for (int r = 0; r < kPanelRows; ++r)
-            out |= static_cast<uint32_t>(line.at[r] == rows.bar[r] && low <= rows.low[r]) << r;
-        mask &= ~out;
-    }
-    return mask;
-}
-
-inline uint32_t better_in_column(const PanelLine& line, const PanelRows& rows, uint16_t bar, uint32_t low) {
-    PanelLine bars;
-    for (int r = 0; r < kPanelRows; ++r) bars.at[r] = bar;
-    uint32_t mask = reaching(line, bars.at);
-    if (mask) {
-        uint32_t out = 0;
-        for (int r = 0; r < kPanelRows; ++r)
-            out |= static_cast<uint32_t>(line.at[r] == bar && rows.own_low[r] <= low) << r;
-        mask &= ~out;
-    }
-    return mask;
-}
-#endif
 
 // All bits of a line, to see whether any is set, or any of the high bytes.
 template <class Line>
@@ -171,6 +75,26 @@ inline uint64_t united(const Line& line) {
     for (int r = 0; r < kPanelRows; ++r) all |= line.at[r];
     return all;
 #endif
+}
+
+// The counts of line j that may be among the best of their row or of the column: those above the bar there, and those
+// at the bar with a lower column than its own.
+inline PanelHit hit_of(int64_t j, const PanelLine& line, const PanelRows& rows, const PanelColumns& columns) {
+    const uint16_t bar = columns.bar[j];
+    PanelHit hit{static_cast<uint32_t>(j), 0, 0};
+    // Mostly none: one comparison with the lower bar of the two says so.
+    PanelLine reached;
+    for (int r = 0; r < kPanelRows; ++r) reached.at[r] = line.at[r] >= (rows.bar[r] < bar ? rows.bar[r] : bar);
+    if (united(reached) == 0) return hit;
+    const uint32_t own_low = columns.own_low[j], low = columns.low[j];
+    for (int r = 0; r < kPanelRows; ++r) {
+        const uint16_t x = line.at[r];
+        const bool in_row = (x > rows.bar[r]) | ((x == rows.bar[r]) & (own_low > rows.low[r]));
+        const bool in_column = (x > bar) | ((x == bar) & (rows.own_low[r] > low));
+        hit.rows |= static_cast<uint32_t>(in_row) << r;
+        hit.column |= static_cast<uint32_t>(in_column) << r;
+    }
+    return hit;
 }
 
 inline const PanelLine& full(const PanelLine& line) { return line; }
@@ -209,10 +133,9 @@ inline int64_t scan_lines(Line* lines, int64_t first, const uint32_t* which, int
             columns.squares[j] += sum;
         }
         if (columns.bar) {
-            const uint32_t in_rows = better_in_rows(line, rows, columns.own_low[j]);
-            const uint32_t in_column = better_in_column(line, rows, columns.bar[j], columns.low[j]);
-            if (in_rows | in_column) {
-                hits[found++] = {static_cast<uint32_t>(j), in_rows, in_column};
+            const PanelHit hit = hit_of(j, line, rows, columns);
+            if (hit.rows | hit.column) {
+                hits[found++] = hit;
                 continue;
             }
         }

@@ -29,9 +29,9 @@ struct PanelVisit {
 };
 
 // An entry of X is ordered by its count, then by `low`, the complement of its column. What is no better than the
-// worst of a full list of the best is out: (bar, low) is (0, 0) while the list is not full.
+// worst of a full list of the best is out: (bar, low) is (1, 0) while the list is not full.
 struct PanelRows {
-    alignas(64) uint16_t bar[kPanelRows];  // 65535 for more
+    alignas(64) uint16_t bar[kPanelRows];  // 1 to 65535, which stands for more too
     alignas(64) uint32_t low[kPanelRows];
     alignas(64) uint32_t own_low[kPanelRows];  // of entries in the panel's own columns
     alignas(64) uint64_t squares[kPanelRows];

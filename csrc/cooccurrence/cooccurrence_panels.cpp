@@ -48,7 +48,7 @@ private:
 
 uint64_t key_of(uint32_t count, uint32_t own_low) { return uint64_t{count} << 32 | own_low; }
 
-uint16_t bar_of(uint64_t worst) { return static_cast<uint16_t>(std::min<uint64_t>(worst >> 32, kMost16)); }
+uint16_t bar_of(uint64_t worst) { return static_cast<uint16_t>(std::clamp<uint64_t>(worst >> 32, 1, kMost16)); }
 
 }  // namespace
 
@@ -92,7 +92,7 @@ CooccurrencePanels::CooccurrencePanels(const CsrView<T, I>& l, int64_t k, int n_
     keys_.reset(new uint64_t[items_ * capacity_]);
     best_.resize(items_);
     for (int64_t i = 0; i < items_; ++i) best_[i].keys = keys_.get() + i * capacity_;
-    bar_.resize(items_);
+    bar_.resize(items_, 1);
     low_.resize(items_);
 }
 
@@ -324,6 +324,7 @@ void CooccurrencePanels::drain(int64_t panel, Worker& worker, int64_t start) {
     const int64_t first = panel * kRows;
     const int64_t rows = std::min(kRows, items_ - first);
     worker.rows = PanelRows{};
+    std::fill_n(worker.rows.bar, kRows, uint16_t{1});
     for (int64_t r = 0; r < rows; ++r) {
         worker.best[r] = Best{worker.keys.data() + r * capacity_};
         worker.rows.own_low[r] = own_low_[first + r];

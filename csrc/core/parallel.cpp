@@ -2,162 +2,94 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <cstdlib>
-#include <deque>
 #include <exception>
-#include <mutex>
-#include <string>
-#include <system_error>
-#include <thread>
 
+#ifdef _OPENMP
+#include <omp.h>
 #ifndef _WIN32
 #include <pthread.h>
 #endif
-#ifdef __linux__
-#include <sched.h>
 #endif
 
 namespace movieembed {
 namespace {
 
 std::atomic<double> threshold{1e6};  // some 0.1 ms of one thread's work
-std::atomic<int> chosen_threads{0};
 
-int cores() {
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-#endif
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
+#ifdef _OPENMP
 
-int from_environment(const char* name) {
-    const char* text = std::getenv(name);
-    return text ? std::max(0, std::atoi(text)) : 0;
-}
-
-int most_threads() { return 4 * cores(); }
-
-struct Job {
-    Task body;
-    std::int64_t tasks;
-    int open;         // workers that may still join
-    int next_worker;  // 0 is the caller
-    int inside = 0;   // workers that have joined and not left
-    std::atomic<std::int64_t> next{0};
-    std::exception_ptr error;  // the first
-
-    Job(Task f, std::int64_t n, int workers) : body(f), tasks(n), open(workers), next_worker(1) {}
-};
-
-class Pool {
-public:
-    void run(int threads, std::int64_t tasks, Task body) {
-        Job job(body, tasks, threads - 1);
-        {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            grow(threads - 1);
-            jobs_.push_back(&job);
-        }
-        if (threads == 2)
-            wake_.notify_one();
-        else
-            wake_.notify_all();
-        work(job, 0);
-        std::unique_lock<std::mutex> lock(mutex_);
-        const auto at = std::find(jobs_.begin(), jobs_.end(), &job);
-        if (at != jobs_.end()) jobs_.erase(at);
-        left_.wait(lock, [&] { return job.inside == 0; });
-        if (job.error) std::rethrow_exception(job.error);
-    }
-
-private:
-    // Where no more threads can be had, those that are there do the work.
-    void grow(int wanted) {
-        wanted = std::min(wanted, most_threads() - 1);
-        try {
-            while (size_ < wanted) {
-                std::thread([this] { serve(); }).detach();
-                ++size_;
-            }
-        } catch (const std::system_error&) {
-        }
-    }
-
-    void serve() {
-        std::unique_lock<std::mutex> lock(mutex_);
-        for (;;) {
-            wake_.wait(lock, [&] { return !jobs_.empty(); });
-            Job& job = *jobs_.front();
-            const int worker = job.next_worker++;
-            ++job.inside;
-            if (--job.open == 0) jobs_.pop_front();
-            lock.unlock();
-            work(job, worker);
-            lock.lock();
-            if (--job.inside == 0) left_.notify_all();
-        }
-    }
-
-    void work(Job& job, int worker) {
-        for (;;) {
-            const std::int64_t task = job.next.fetch_add(1, std::memory_order_relaxed);
-            if (task >= job.tasks) return;
-            try {
-                job.body(task, worker);
-            } catch (...) {  // handed to the caller, whatever it is
-                const std::lock_guard<std::mutex> lock(mutex_);
-                if (!job.error) job.error = std::current_exception();
-                job.next = job.tasks;
-            }
-        }
-    }
-
-    std::mutex mutex_;
-    std::condition_variable wake_, left_;
-    std::deque<Job*> jobs_;
-    int size_ = 0;
-};
-
-// Never destroyed, for its threads outlive main. A forked child has none of them and starts anew.
-std::atomic<Pool*> the_pool{nullptr};
+std::atomic<bool> used{false};    // a region has run in this process or in one that it was forked from
+std::atomic<bool> forked{false};  // since then
 
 #ifndef _WIN32
-[[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { the_pool = nullptr; });
+[[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { forked = used.load(); });
 #endif
 
-Pool& pool() {
-    Pool* there = the_pool.load();
-    if (!there) {
-        auto fresh = std::make_unique<Pool>();
-        if (the_pool.compare_exchange_strong(there, fresh.get())) there = fresh.release();
-    }
-    return *there;
-}
+const int omp_default = omp_get_max_threads();
+const int own_default = [] {
+    const char* text = std::getenv("MOVIEEMBED_NUM_THREADS");
+    return text ? std::max(0, std::atoi(text)) : 0;
+}();
+
+int most_threads() { return 4 * omp_get_num_procs(); }
+
+// Whether a region would run on the calling thread alone.
+bool alone() { return forked.load(std::memory_order_relaxed) || omp_in_parallel(); }
+
+#endif
 
 }  // namespace
 
 double parallel_threshold() { return threshold.load(std::memory_order_relaxed); }
 void set_parallel_threshold(double work) { threshold.store(work, std::memory_order_relaxed); }
 int threads_for(int n, double work) { return work < parallel_threshold() ? 1 : resolve_threads(n); }
+int max_threads() { return resolve_threads(0); }
 
-int max_threads() {
-    if (const int n = chosen_threads.load(); n > 0) return n;
-    for (const char* name : {"MOVIEEMBED_NUM_THREADS", "OMP_NUM_THREADS"})
-        if (const int n = from_environment(name); n > 0) return std::min(n, most_threads());
-    return cores();
+#ifdef _OPENMP
+
+void set_max_threads(int n) { omp_set_num_threads(n > 0 ? n : omp_default); }
+
+int resolve_threads(int n) {
+    if (alone()) return 1;
+    if (n <= 0) {
+        n = omp_get_max_threads();
+        // A limit that was set since the start goes before the environment.
+        if (n == omp_default && own_default > 0) n = own_default;
+    }
+    return std::min(n, most_threads());
 }
-
-void set_max_threads(int n) { chosen_threads = n > 0 ? std::min(n, most_threads()) : 0; }
-int resolve_threads(int n) { return n > 0 ? std::min(n, most_threads()) : max_threads(); }
 
 void parallel_for_erased(int n_threads, std::int64_t tasks, Task body) {
-    const int threads = static_cast<int>(std::min<std::int64_t>(n_threads, tasks));
-    if (threads <= 1)
+    if (n_threads <= 1 || tasks <= 1 || alone()) {
         for (std::int64_t task = 0; task < tasks; ++task) body(task, 0);
-    else
-        pool().run(threads, tasks, body);
+        return;
+    }
+    used = true;
+    std::exception_ptr error;
+    std::atomic<bool> failed{false};
+    // All n_threads, even for fewer tasks: GNU's runtime ends and starts threads when a team's size changes.
+#pragma omp parallel for num_threads(n_threads) schedule(dynamic, 1)
+    for (std::int64_t task = 0; task < tasks; ++task) {
+        if (failed.load(std::memory_order_relaxed)) continue;
+        try {
+            body(task, omp_get_thread_num());
+        } catch (...) {  // nothing may leave the region
+            if (!failed.exchange(true)) error = std::current_exception();
+        }
+    }
+    if (error) std::rethrow_exception(error);
 }
+
+#else
+
+void set_max_threads(int) {}
+int resolve_threads(int) { return 1; }
+
+void parallel_for_erased(int, std::int64_t tasks, Task body) {
+    for (std::int64_t task = 0; task < tasks; ++task) body(task, 0);
+}
+
+#endif
 
 }  // namespace movieembed

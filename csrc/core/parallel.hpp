@@ -1,8 +1,5 @@
-// A pool of threads that all kernels share. Its threads sleep when they have nothing to do.
-//
-// Why not OpenMP: the workers of its common run-time libraries spin for some milliseconds after a region, on
-// the cores that the caller's BLAS wants next; they are lost in a fork, for whose child they are then waited
-// for in vain; and every calling thread gets a team of its own.
+// The one place where kernels meet OpenMP. Without it (-DMOVIEEMBED_OPENMP=OFF, or a compiler that has none)
+// everything here is there too, and runs on one thread.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +8,16 @@
 
 namespace movieembed {
 
-int max_threads();           // what a kernel uses when not told otherwise
-int resolve_threads(int n);  // n <= 0 means max_threads()
+// What a kernel uses when not told otherwise: what OpenMP says for the calling thread, which OMP_NUM_THREADS,
+// omp_set_num_threads (so threadpoolctl) and the cores of this process decide. MOVIEEMBED_NUM_THREADS takes the
+// place of OMP_NUM_THREADS. At most four a core.
+int max_threads();
 
-// The default number of threads: the first of MOVIEEMBED_NUM_THREADS, OMP_NUM_THREADS and the cores this
-// process may run on, until set_max_threads() says otherwise (n <= 0: back to that).
+// Calls omp_set_num_threads: for the calling thread alone. n <= 0: back to what the environment says.
 void set_max_threads(int n);
+
+// n <= 0 means max_threads(). 1 where no region can be parallel: see parallel_for.
+int resolve_threads(int n);
 
 // Threads for a region of `work` multiply-adds: 1 below the threshold, where waking a thread costs more than
 // it brings.
@@ -38,10 +39,11 @@ private:
     void (*call_)(void*, std::int64_t, int);
 };
 
-// Calls body(task, worker) once for each task in [0, tasks), handed out in ascending order to at most
-// n_threads threads, the caller among them; worker is below n_threads and belongs to one thread at a time.
-// What a call throws, the first of them, is thrown to the caller when all have come to an end. Several
-// callers share the pool's threads. A body may call parallel_for itself.
+// Calls body(task, worker) once for each task in [0, tasks), handed out one by one to at most n_threads threads,
+// the caller among them; worker is below n_threads and belongs to one thread at a time. What a call throws, the
+// first of them, is thrown to the caller when all have come to an end. Several threads may call at once: each has
+// a team of its own. All tasks run on the caller alone inside another parallel region, and in a process forked from
+// one that has run a region: GNU's runtime would wait there for threads that the fork left behind.
 void parallel_for_erased(int n_threads, std::int64_t tasks, Task body);
 
 template <class F>

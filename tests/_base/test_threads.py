@@ -89,8 +89,8 @@ except (MemoryError, ValueError, OSError) as error:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on a process's memory")
 def test_more_threads_than_the_machine_can_start() -> None:
-    """Those that can be started do the work."""
-    done = run_python(TOO_MANY)
+    """n_jobs is held to four a core, and those can be started."""
+    done = run_python(TOO_MANY, OMP_STACKSIZE="1M")
     assert done.returncode == 0, done.stderr
 
 
@@ -115,19 +115,75 @@ def test_the_environment_sets_the_default() -> None:
         assert int(count) == available_cores()
 
 
-def test_threadpoolctl_sees_the_pool() -> None:
-    def ours() -> list[int]:
+def test_threadpoolctl_limits_the_kernels() -> None:
+    """They use the standard runtime, so the limits on OpenMP are theirs."""
+
+    def openmp() -> set[int]:
         pools = threadpool_info()
-        return [pool["num_threads"] for pool in pools if pool["user_api"] == "movieembed"]
+        return {pool["num_threads"] for pool in pools if pool["user_api"] == "openmp"}
 
     before = _core.max_threads()
-    assert ours() == [before]
+    assert before in openmp()
     with threadpool_limits(1):
-        assert ours() == [1]
+        assert openmp() == {1}
         assert _core.max_threads() == 1
-    with threadpool_limits({"movieembed": 3}):
+    with threadpool_limits({"openmp": 3}):
         assert _core.max_threads() == 3
     assert _core.max_threads() == before
+
+
+LIMITED = """
+from threadpoolctl import threadpool_limits
+from movieembed import _core
+print(_core.max_threads())
+with threadpool_limits(3, user_api="openmp"):
+    print(_core.max_threads())
+print(_core.max_threads())
+"""
+
+
+def test_a_limit_goes_before_the_environment() -> None:
+    for own in ({}, {"MOVIEEMBED_NUM_THREADS": "4"}):
+        done = run_python(LIMITED, OMP_NUM_THREADS="2", **own)
+        usual = own.get("MOVIEEMBED_NUM_THREADS", "2")
+        assert done.stdout.split() == [usual, "3", usual]
+
+
+COUNTED = """
+import os
+import numpy as np
+import movieembed as me
+from movieembed import _core
+L = (np.random.default_rng(0).random((300, 200)) < 0.3).astype(np.float32)
+def work(n_jobs):
+    return me.cooccurrence(L, n_jobs=n_jobs).data.tobytes()
+def threads():
+    return len(os.listdir("/proc/self/task"))
+def in_child(check):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if check() else 1)
+    return os.waitpid(child, 0)[1] == 0
+work(1)
+alone = threads()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "work(3)\nassert threads() == alone + 2",
+        "work(None)\nassert threads() == alone + 3",
+        "from threadpoolctl import threadpool_limits\n"
+        "with threadpool_limits({'openmp': 2}): work(None)\n"
+        "assert threads() == alone + 1",
+    ],
+    ids=["n_jobs", "environment", "threadpoolctl"],
+)
+def test_the_kernels_run_on_as_many_threads_as_they_are_told(code: str) -> None:
+    done = run_python(COUNTED + code, OMP_NUM_THREADS="4")
+    assert done.returncode == 0, done.stderr
 
 
 def blas_pools() -> list[int]:
@@ -135,14 +191,16 @@ def blas_pools() -> list[int]:
 
 
 def test_serial_blas() -> None:
-    before = blas_pools()
+    before, threads = blas_pools(), _core.max_threads()
     assert before  # NumPy's, at least
     with serial_blas():
         assert set(blas_pools()) == {1}
+        assert _core.max_threads() == threads
         with serial_blas():
             assert set(blas_pools()) == {1}
         assert set(blas_pools()) == {1}
     assert blas_pools() == before
+    assert _core.max_threads() == threads
 
     def failing() -> None:
         with serial_blas():
@@ -179,7 +237,7 @@ def test_not_in_the_trap_of_nested_threads() -> None:
     """Threads that call a threaded BLAS: every one of theirs waits for every one of its.
 
     First the trap itself, small: threads of Python inside a limit of 4 each see a BLAS of 4. In a
-    fit, whose kernels call BLAS from threads of the pool, it has 1, whatever it had before; and no
+    fit, whose kernels call BLAS from OpenMP's threads, it has 1, whatever it had before; and no
     fit leaves threads behind.
     """
     L = random_likes(300, 200, 0.2, seed=0)
@@ -218,6 +276,19 @@ def test_fits_leave_no_threads_behind() -> None:
         for _ in range(5):
             me.MovieEmbedding(8, random_state=0, n_jobs=3).fit(L)
             me.cooccurrence(L, n_jobs=3)
+        assert count() == after_one
+
+        def fit() -> None:
+            me.MovieEmbedding(8, random_state=0, n_jobs=3).fit(L)
+
+        callers = [threading.Thread(target=fit) for _ in range(3)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+        deadline = time.monotonic() + 60
+        while count() > after_one and time.monotonic() < deadline:  # the caller's team ends with it
+            time.sleep(0.01)
         assert count() == after_one
 
 
@@ -389,6 +460,64 @@ print("done")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.parametrize(("before", "after"), [(1, 1), (1, 2), (2, 1), (2, 2)])
 def test_forked_children_can_work(before: int, after: int) -> None:
-    """A child has none of its parent's threads; it starts its own."""
+    """A child has none of its parent's threads, and must not wait for them."""
     code = FORKED.replace("BEFORE", str(before)).replace("AFTER", str(after))
     assert run_python(code).stdout == "done\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_a_forked_child_uses_threads_unless_its_parent_has() -> None:
+    """GNU's runtime would wait there for the threads that the fork left behind."""
+    code = """
+one = work(1)
+assert in_child(lambda: work(3) == one and threads() == 3)
+assert in_child(lambda: in_child(lambda: work(3) == one and threads() == 3))
+assert work(3) == one
+assert _core.max_threads() == 4
+def serial():
+    return work(3) == work(None) == one and threads() == 1 and _core.max_threads() == 1
+assert in_child(serial)
+assert in_child(lambda: in_child(serial))
+assert work(3) == one
+assert threads() == alone + 2
+"""
+    done = run_python(COUNTED + code, OMP_NUM_THREADS="4")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_while_another_thread_is_in_a_kernel() -> None:
+    code = """
+import threading
+one, stop = work(1), threading.Event()
+def keep_working():
+    while not stop.is_set():
+        work(2)
+busy = threading.Thread(target=keep_working)
+busy.start()
+try:
+    work(2)
+    assert all(in_child(lambda: work(3) == one) for _ in range(5))
+finally:
+    stop.set()
+    busy.join()
+"""
+    done = run_python(COUNTED + code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_process_may_end_while_a_daemon_thread_is_in_a_kernel() -> None:
+    code = """
+import threading
+started = threading.Event()
+def keep_working():
+    while True:
+        work(2)
+        started.set()
+threading.Thread(target=keep_working, daemon=True).start()
+assert started.wait(60)
+print("done")
+"""
+    for _ in range(3):
+        done = run_python(COUNTED + code)
+        assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr

@@ -1,9 +1,11 @@
 // Every kernel against its definition, without Python: for ThreadSanitizer, which wants a whole program.
 //
 // Each is called at several thread counts, from one thread and from several at once, over every instruction set
-// of the machine; results must be right and have the same bits throughout.
+// of the machine; results must be right and have the same bits throughout. With any argument it runs a race and
+// nothing else.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -75,8 +77,8 @@ void each_way(F body) {
     for (std::thread& caller : callers) caller.join();
 }
 
-template <class T>
-std::vector<double> dense(const Matrix<T, auto>& l) {
+template <class T, class I>
+std::vector<double> dense(const Matrix<T, I>& l) {
     std::vector<double> a(static_cast<size_t>(l.rows * l.cols));
     const auto view = l.view();
     for (int64_t u = 0; u < l.rows; ++u)
@@ -119,7 +121,10 @@ std::vector<double> turned(const std::vector<double>& a, int64_t p) {
     return t;
 }
 
-std::vector<double> wide(const std::vector<auto>& x) { return {x.begin(), x.end()}; }
+template <class A>
+std::vector<double> wide(const std::vector<A>& x) {
+    return {x.begin(), x.end()};
+}
 
 template <class T>
 Tall<const T> tall(const std::vector<T>& x, int64_t cols) {
@@ -388,7 +393,7 @@ void test_neighbors() {
     });
 }
 
-void test_pool() {
+void test_parallel() {
     each_way([](int threads) {
         std::vector<int> seen(1000);
         parallel_for(threads, 1000, [&](int64_t task, int worker) {
@@ -411,6 +416,21 @@ void test_pool() {
     });
 }
 
+// A race between two threads, so that a run that finds none can be trusted. They wait for each other in a way
+// that does not order their increments.
+int seed_race() {
+    std::atomic<int> here{0};
+    volatile int count = 0;
+    parallel_for(2, 2, [&](int64_t, int) {
+        here.fetch_add(1, std::memory_order_relaxed);
+        for (int i = 0; i < 10'000 && here.load(std::memory_order_relaxed) < 2; ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        count = count + 1;
+    });
+    std::printf("%d threads, %d increments\n", here.load(), count);
+    return 0;
+}
+
 template <class T, class I>
 void test_sparse() {
     for (const bool weighted : {false, true}) {
@@ -421,10 +441,11 @@ void test_sparse() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char**) {
+    if (argc > 1) return seed_race();
     set_parallel_threshold(0);
     driver::use_plain_blas();
-    test_pool();
+    test_parallel();
     test_dense<float>();
     test_dense<double>();
     test_neighbors<float>();

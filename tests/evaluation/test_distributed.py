@@ -17,7 +17,8 @@ from helpers import random_likes
 from movieembed import evaluation
 from movieembed.data.distributed import blocks
 from movieembed.data.likes import Likes
-from movieembed.evaluation.distributed import Tallies, bare, best_of
+from movieembed.evaluation.distributed import Tallies
+from movieembed.model.users import bare, best_in_task
 
 pytest.importorskip("distributed")
 
@@ -83,10 +84,10 @@ def test_recommend(
     there = spread(likes, client, n_parts)
     expected = expected_table(likes, model, 7, **options)
     assert {*likes.users} - {*expected["user"]} == {likes.users[5], likes.users[40]}
-    table = there.recommend(model, 7, **options)
+    table = model.recommend_users(there, 7, **options)
     pd.testing.assert_frame_equal(table, expected, check_dtype=False, rtol=1e-12)
     folder = tmp_path / "new" / "lists"
-    files = there.recommend(model, 7, folder=folder, progress=True, **options)
+    files = model.recommend_users(there, 7, folder=folder, progress=True, **options)
     assert files == [str(folder / f"part-{p:05d}.parquet") for p in range(n_parts)]
     assert sorted(map(str, folder.iterdir())) == files
     read = pd.concat([pd.read_parquet(path) for path in files], ignore_index=True)
@@ -101,18 +102,18 @@ def test_recommend_from_files(likes: Likes, model: Any, tmp_path: Path, client: 
     ratings.to_parquet(tmp_path / "a.parquet")
     there = me.DistributedLikes.from_ratings(tmp_path, items=likes.items, n_parts=90, client=client)
     assert 0 in there.users_of_part
-    table = there.recommend(model, 3).sort_values(["user", "rank"], ignore_index=True)
+    table = model.recommend_users(there, 3).sort_values(["user", "rank"], ignore_index=True)
     expected = expected_table(likes, model, 3).sort_values(["user", "rank"], ignore_index=True)
     pd.testing.assert_frame_equal(table, expected, check_dtype=False, rtol=1e-12)
 
 
 def test_lists_of_another_cut(likes: Likes, model: Any, tmp_path: Path, client: Any) -> None:
     """A folder never mixes the lists of two cuts."""
-    spread(likes, client, 4).recommend(model, 2, folder=tmp_path)
-    again = spread(likes, client, 4).recommend(model, 3, folder=tmp_path)
+    model.recommend_users(spread(likes, client, 4), 2, folder=tmp_path)
+    again = model.recommend_users(spread(likes, client, 4), 3, folder=tmp_path)
     assert pd.read_parquet(again[0])["rank"].max() == 3
     with pytest.raises(ValueError, match=r"part-00002\.parquet .* in another number of parts"):
-        spread(likes, client, 2).recommend(model, 2, folder=tmp_path)
+        model.recommend_users(spread(likes, client, 2), 2, folder=tmp_path)
     assert pd.read_parquet(again[0])["rank"].max() == 3
 
 
@@ -120,10 +121,10 @@ def test_recommend_refined(likes: Likes, client: Any) -> None:
     """With the likes that a model keeps, by each worker."""
     model = me.MovieEmbedding(4, random_state=0, keep_likes=True).fit(likes)
     assert model.refine == "auto"
-    table = spread(likes, client).recommend(model, 5)
+    table = model.recommend_users(spread(likes, client), 5)
     expected = expected_table(likes, model, 5)
     pd.testing.assert_frame_equal(table, expected, check_dtype=False, rtol=1e-9)
-    plain = spread(likes, client).recommend(model, 5, refine=0)
+    plain = model.recommend_users(spread(likes, client), 5, refine=0)
     assert not np.allclose(plain["score"].head(20), table["score"].head(20))
 
 
@@ -151,7 +152,7 @@ def test_models_that_cannot_travel(
     model._form_ = object()  # what a model keeps for its own recommendations
     assert not hasattr(bare(model), "_form_")
     del model._form_
-    assert len(spread(likes, client).recommend(model, 1)) == N_USERS - 2
+    assert len(model.recommend_users(spread(likes, client), 1)) == N_USERS - 2
     assert model.callback is callback
 
 
@@ -170,8 +171,10 @@ def test_arrays_from_the_network(likes: Likes, model: Any, client: Any) -> None:
     make, (data, indices, indptr, n_items, users) = blocks.UserRows(m, likes.users).__reduce__()
     rows = make(moved(data), moved(indices), moved(indptr), n_items, users)
     assert rows.matrix.indices.flags.aligned
-    future = client.submit(best_of, rows, model, 7, {}, None, 0)
-    pd.testing.assert_frame_equal(future.result(), spread(likes, client, 1).recommend(model, 7))
+    future = client.submit(best_in_task, rows, model, 7, {}, None, 0)
+    pd.testing.assert_frame_equal(
+        future.result(), model.recommend_users(spread(likes, client, 1), 7)
+    )
 
 
 def test_what_recommend_refuses(likes: Likes, model: Any, tmp_path: Path, client: Any) -> None:
@@ -180,23 +183,23 @@ def test_what_recommend_refuses(likes: Likes, model: Any, tmp_path: Path, client
         Likes.from_matrix(likes.matrix, items=likes.items[::-1])
     )
     with pytest.raises(ValueError, match=r"in another order: .*items=model\.items_"):
-        there.recommend(other)
+        other.recommend_users(there)
     fewer = me.MovieEmbedding(2, random_state=0).fit(likes.matrix[:, :20])
     with pytest.raises(ValueError, match="the model has 20 items and the likes 30"):
-        there.recommend(fewer)
+        fewer.recommend_users(there)
     for n, kind in ((0, ValueError), (2.5, TypeError)):
         with pytest.raises(kind, match="n must be"):
-            there.recommend(model, n)
+            model.recommend_users(there, n)
     with pytest.raises(ValueError, match="method"):
-        there.recommend(model, method="best")
+        model.recommend_users(there, method="best")
     with pytest.raises(me.ItemNotFoundError):
-        there.recommend(model, filter_items=["nothing"])
+        model.recommend_users(there, filter_items=["nothing"])
     with pytest.raises(Exception, match="not fitted") as error:
-        there.recommend(me.MovieEmbedding(2))
+        me.MovieEmbedding(2).recommend_users(there)
     assert type(error.value).__name__ == "NotFittedError"
     (tmp_path / "file").write_text("")
     with pytest.raises(FileExistsError):
-        there.recommend(model, folder=tmp_path / "file")
+        model.recommend_users(there, folder=tmp_path / "file")
 
 
 # Splits.
@@ -206,7 +209,7 @@ def test_what_recommend_refuses(likes: Likes, model: Any, tmp_path: Path, client
 @pytest.mark.parametrize("n_parts", [1, 3])
 def test_split_random(likes: Likes, share: float, n_parts: int, client: Any) -> None:
     there = spread(likes, client, n_parts)
-    split = there.split_random(share, random_state=3)
+    split = evaluation.split_random(there, share, random_state=3)
     train, held = matrix_of(split.train.parts, client), matrix_of(split.held, client)
     assert ((train + held) != likes.matrix).nnz == 0
     assert train.nnz + held.nnz == likes.n_likes == split.train.n_likes + held.nnz
@@ -217,10 +220,11 @@ def test_split_random(likes: Likes, share: float, n_parts: int, client: Any) -> 
     np.testing.assert_array_equal(
         split.train.item_counts, np.bincount(train.indices, minlength=N_ITEMS)
     )
-    again = matrix_of(there.split_random(share, random_state=3).held, client)
+    again = matrix_of(evaluation.split_random(there, share, random_state=3).held, client)
     assert (again != held).nnz == 0
-    other = matrix_of(there.split_random(share, random_state=4).held, client)
-    assert (other != held).nnz > held.nnz / 4
+    for seed in (4, None):
+        other = matrix_of(evaluation.split_random(there, share, random_state=seed).held, client)
+        assert (other != held).nnz > held.nnz / 4
     parts = client.gather(split.train.parts)
     assert np.concatenate([part.users for part in parts]).tolist() == likes.users.tolist()
 
@@ -228,7 +232,7 @@ def test_split_random(likes: Likes, share: float, n_parts: int, client: Any) -> 
 def test_parts_draw_apart(client: Any) -> None:
     """Not the same draws for the first user of each part."""
     there = spread(Likes.from_matrix(np.ones((40, 50))), client, 40)
-    held = matrix_of(there.split_random(0.5).held, client).toarray()
+    held = matrix_of(evaluation.split_random(there, 0.5).held, client).toarray()
     assert len({row.tobytes() for row in held}) == 40
 
 
@@ -236,14 +240,14 @@ def test_what_split_random_refuses(likes: Likes, client: Any) -> None:
     there = spread(likes, client)
     for share in (0, 1, -0.1, 1.5, np.nan):
         with pytest.raises(ValueError, match="share must be between 0 and 1"):
-            there.split_random(share)
+            evaluation.split_random(there, share)
     with pytest.raises(ValueError, match="nothing is held out: users have too few likes"):
-        spread(Likes.from_matrix(np.eye(5)), client).split_random(0.2)
+        evaluation.split_random(spread(Likes.from_matrix(np.eye(5)), client), 0.2)
     with pytest.raises(ValueError, match="random_state must be at least 0"):
-        there.split_random(random_state=-1)
-    for wrong in (None, 1.5, np.random.default_rng(0)):
+        evaluation.split_random(there, random_state=-1)
+    for wrong in (1.5, np.random.default_rng(0)):
         with pytest.raises(TypeError, match="random_state must be an integer"):
-            there.split_random(random_state=wrong)
+            evaluation.split_random(there, random_state=wrong)
 
 
 # Metrics.
@@ -255,7 +259,7 @@ def test_what_split_random_refuses(likes: Likes, client: Any) -> None:
 def test_evaluate(
     likes: Likes, ks: tuple[int, ...], n_parts: int, options: dict[str, Any], client: Any
 ) -> None:
-    split = spread(likes, client, n_parts).split_random(0.3, random_state=1)
+    split = evaluation.split_random(spread(likes, client, n_parts), 0.3, random_state=1)
     train, held = matrix_of(split.train.parts, client), matrix_of(split.held, client)
     model = me.MovieEmbedding(3, random_state=0).fit(Likes.from_matrix(train, items=likes.items))
     found = split.evaluate(model, ks=ks, **options)
@@ -276,12 +280,12 @@ def test_evaluate(
 
 def test_the_standard_error_of_few(client: Any) -> None:
     """Of one user none is known; of users alike it is 0 to the last bit."""
-    one = spread(Likes.from_matrix(np.ones((1, 10))), client).split_random()
+    one = evaluation.split_random(spread(Likes.from_matrix(np.ones((1, 10))), client))
     model = me.MovieEmbedding(1, random_state=0).fit(np.ones((3, 10)))
     found = one.evaluate(model, ks=(2,))
     assert found["users"] == 1
     assert np.isnan(found["ndcg@2_stderr"])
-    alike = spread(Likes.from_matrix(np.ones((50, 10))), client, 4).split_random()
+    alike = evaluation.split_random(spread(Likes.from_matrix(np.ones((50, 10))), client, 4))
     found = alike.evaluate(model, ks=(1,))
     assert found["ndcg@1_stderr"] == 0
 
@@ -304,7 +308,7 @@ def test_tallies_add_up_in_any_tree() -> None:
 
 
 def test_what_evaluate_refuses(likes: Likes, model: Any, client: Any) -> None:
-    split = spread(likes, client).split_random()
+    split = evaluation.split_random(spread(likes, client))
     with pytest.raises(ValueError, match="the model has 4 items"):
         split.evaluate(me.MovieEmbedding(1, random_state=0).fit(np.ones((3, 4))))
     with pytest.raises(ValueError, match="ks is empty"):
@@ -325,7 +329,7 @@ def test_keep_likes(likes: Likes, model: Any, client: Any) -> None:
     with pytest.raises(ValueError, match="takes Likes; DistributedLikes take"):
         me.MovieEmbedding(2, backend="cpu").fit(spread(likes, client))
     with pytest.raises(ValueError, match="keep_likes"):
-        spread(likes, client).recommend(model, refine=1)
+        model.recommend_users(spread(likes, client), refine=1)
 
 
 def test_refit(likes: Likes, tmp_path: Path, client: Any) -> None:

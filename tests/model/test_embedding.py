@@ -14,7 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from helpers import dense_cooccurrence, dense_cost, random_likes
 from movieembed import Likes, MovieEmbedding
-from movieembed.model.embedding import as_generator, principal_axes
+from movieembed._base.validation import as_generator
+from movieembed.model.embedding import principal_axes
 from movieembed.solvers import SOLVERS
 
 

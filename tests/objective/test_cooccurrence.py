@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 import movieembed as me
 from helpers import dense_cooccurrence, random_likes, to_dense
+from movieembed._base.validation import check_count
 from movieembed.data.likes import Likes
-from movieembed.objective.cooccurrence import check_count
 
 # The package has a function of the same name.
 module = importlib.import_module("movieembed.cooccurrence")

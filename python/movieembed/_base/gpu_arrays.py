@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-__all__ = ["is_on_gpu", "on_host"]
+__all__ = ["first_line", "import_cupy", "is_on_gpu", "on_host"]
 
 
 def is_on_gpu(x: Any) -> bool:
@@ -21,6 +22,21 @@ def on_host(x: Any) -> Any:
         return x
     if hasattr(x, "get"):  # CuPy's own
         return x.get()
-    from movieembed.operators.cuda.device import cuda_device
+    return import_cupy("an array on a GPU").asarray(x).get()
 
-    return cuda_device().xp.asarray(x).get()
+
+def import_cupy(wanted_by: str) -> Any:
+    """CuPy, or an ImportError that says what needs it and how to install it."""
+    try:
+        return import_module("cupy")
+    except ImportError as error:
+        raise ImportError(
+            f"{wanted_by} needs CuPy (pip install 'movieembed[cuda]'), which does not load: "
+            + first_line(error)
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a message that says something."""
+    lines = [line.strip(" =") for line in str(error).splitlines()]
+    return next((line for line in lines if line), type(error).__name__)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
 
-from threadpoolctl import LibController, OpenBLASController, ThreadpoolController, register
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 import movieembed._core as _core
 
@@ -27,8 +27,8 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     Parameters
     ----------
     n_jobs : int or None
-        None: the kernels' own default (all cores, or what ``MOVIEEMBED_NUM_THREADS``,
-        ``OMP_NUM_THREADS`` or a limit set with threadpoolctl says). A positive
+        None: OpenMP's own default (all cores, or what ``MOVIEEMBED_NUM_THREADS``,
+        ``OMP_NUM_THREADS`` or a limit set with threadpoolctl in this thread says). A positive
         number: that many, but at most four a core. Negative: ``cores + 1 + n_jobs``, so that -1 is
         all cores.
 
@@ -47,26 +47,6 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
         return max(1, available_cores() + 1 + int(n_jobs))
     return min(int(n_jobs), 4 * available_cores())
 
-
-class _PoolController(LibController):  # type: ignore[misc]
-    """Shows the kernels' threads to threadpoolctl, so that its limits hold for them too."""
-
-    user_api = "movieembed"
-    internal_api = "movieembed"
-    filename_prefixes = ("_core",)
-    check_symbols = ("movieembed_get_max_threads", "movieembed_set_max_threads")
-
-    def get_num_threads(self) -> int:
-        return int(self.dynlib.movieembed_get_max_threads())
-
-    def set_num_threads(self, num_threads: int) -> None:
-        self.dynlib.movieembed_set_max_threads(num_threads)
-
-    def get_version(self) -> None:
-        return None
-
-
-register(_PoolController)
 
 _lock = threading.Lock()
 _inside = 0
@@ -89,7 +69,9 @@ def serial_blas() -> Iterator[None]:
                 _use_scipy_blas()
                 _controller = ThreadpoolController().select(user_api="blas")
             _take_control()
+            threads = _core.max_threads()
             _limiter = _controller.limit(limits=1)
+            _keep_kernels_at(threads)
         _inside += 1
     try:
         yield
@@ -98,9 +80,20 @@ def serial_blas() -> Iterator[None]:
             _inside -= 1
             if _inside == 0:
                 _take_control()
+                threads = _core.max_threads()
                 _limiter.restore_original_limits()
+                _keep_kernels_at(threads)
                 _limiter = None
                 _take_control()
+
+
+def _keep_kernels_at(threads: int) -> None:
+    """Undo what a limit on BLAS did to the kernels' threads.
+
+    An OpenBLAS that was built with OpenMP hands its limit to OpenMP, so to the kernels as well.
+    """
+    if _core.max_threads() != threads:
+        _core.set_max_threads(threads)
 
 
 def _take_control() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import numbers as abstract
 import os
 import warnings
 from collections.abc import Callable, Hashable
@@ -17,6 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.gpu_arrays import on_host
+from movieembed._base.validation import check_option, check_threshold
 from movieembed.data import frames as tables
 from movieembed.data.canonical_csr import blocks, canonical_csr
 from movieembed.data.items import ItemIndex
@@ -418,7 +417,7 @@ class Likes:
         return f"Likes({self.n_users:,} users x {self.n_items:,} items, {self.n_likes:,} likes)"
 
     def _repr_html_(self) -> str:
-        from movieembed.model.notebook import likes_html
+        from movieembed.data.notebook import likes_html
 
         return likes_html(self)
 
@@ -512,14 +511,11 @@ def _check_length(length: int, axis: int, shape: tuple[int, int], argument: str)
     raise ValueError(message)
 
 
-def check_option(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+def as_likes(likes: Likes | Any) -> Likes:
+    """Likes themselves, or those of a users x items matrix."""
+    return likes if isinstance(likes, Likes) else Likes.from_matrix(likes)
 
 
-def check_threshold(threshold: object) -> float:
-    if isinstance(threshold, bool | np.bool_) or not isinstance(threshold, abstract.Real):
-        raise TypeError(f"threshold must be a number or None, got {threshold!r}")
-    if not math.isfinite(threshold):
-        raise ValueError(f"threshold must be finite, got {threshold!r}")
-    return float(threshold)
+def likes_matrix(likes: Likes | Any) -> sp.csr_array:
+    """The users x items CSR of likes, or of a matrix that is checked like one."""
+    return as_likes(likes).matrix

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from movieembed.objective.cooccurrence import check_count
+from movieembed._base.validation import check_count
 
 __all__ = ["synthetic_movielens"]
 

@@ -1,11 +1,8 @@
-"""Splits, metrics and recommendations, each part where it is."""
+"""Splits and metrics of likes on a cluster, each part where it is."""
 
 from __future__ import annotations
 
-import copy
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,15 +10,16 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed._base.atomic_file import replacing
-from movieembed._base.validation import check_integer
+from movieembed._base.validation import check_count, check_integer
 from movieembed.data.distributed import blocks
 from movieembed.data.distributed.blocks import UserRows
-from movieembed.data.distributed.cluster import Cluster, new_key
-from movieembed.objective.cooccurrence import check_count
+from movieembed.data.distributed.cluster import new_key
+from movieembed.data.distributed.likes import DistributedLikes
+from movieembed.evaluation.holdout import held_at_random
+from movieembed.evaluation.metrics import ranking_metrics
+from movieembed.model.users import bare, check_same_items, in_a_task
 
 if TYPE_CHECKING:
-    from movieembed.data.distributed.likes import DistributedLikes
     from movieembed.model.fitted_items import Recommender
 
 __all__ = ["DistributedSplit"]
@@ -29,7 +27,7 @@ __all__ = ["DistributedSplit"]
 
 @dataclass(frozen=True)
 class DistributedSplit:
-    """Likes in two parts, where they are, from :meth:`movieembed.DistributedLikes.split_random`.
+    """Likes in two parts, where they are, from :func:`movieembed.evaluation.split_random`.
 
     Attributes
     ----------
@@ -43,10 +41,11 @@ class DistributedSplit:
     >>> import distributed
     >>> import numpy as np
     >>> import movieembed as me
+    >>> from movieembed.evaluation import split_random
     >>> liked = np.random.default_rng(0).random((40, 12)) < 0.5
     >>> likes = me.Likes.from_matrix(liked.astype(float))
     >>> with distributed.Client(processes=False, dashboard_address=":0"):
-    ...     split = me.DistributedLikes.from_likes(likes).split_random()
+    ...     split = split_random(me.DistributedLikes.from_likes(likes))
     ...     model = me.MovieEmbedding(2, random_state=0).fit(split.train)
     ...     found = split.evaluate(model, ks=(5,))
     >>> bool(0 < found["recall@5"] < 1), int(found["users"])
@@ -88,9 +87,10 @@ class DistributedSplit:
         >>> import distributed
         >>> import numpy as np
         >>> import movieembed as me
+        >>> from movieembed.evaluation import split_random
         >>> likes = me.Likes.from_matrix(np.ones((9, 10)))
         >>> with distributed.Client(processes=False, dashboard_address=":0"):
-        ...     split = me.DistributedLikes.from_likes(likes).split_random()
+        ...     split = split_random(me.DistributedLikes.from_likes(likes))
         ...     model = me.MovieEmbedding(1, random_state=0).fit(split.train)
         ...     float(split.evaluate(model, ks=(2,))["recall@2"])
         1.0
@@ -154,40 +154,10 @@ class Tallies:
         )
 
 
-def check_same_items(likes: DistributedLikes, model: Recommender) -> None:
-    """Raise ValueError unless the model's items are the columns of the likes."""
-    model._check_fitted()
-    if not np.array_equal(likes.items, model.items_):
-        raise ValueError(
-            f"the model has {len(model.items_):,} items and the likes {likes.n_items:,}, or in "
-            "another order: read the likes with items=model.items_"
-        )
-
-
-def bare(model: Recommender) -> Recommender:
-    """A model to be sent: without what belongs to this process."""
-    sent = copy.copy(model)
-    for name in ("_operator_", "_form_"):
-        sent.__dict__.pop(name, None)
-    sent.callback = None  # type: ignore[attr-defined]
-    return sent
-
-
-def in_a_task(model: Recommender) -> Recommender:
-    """A model with this task's share of the worker's threads, and nothing to share with others."""
-    from movieembed.operators.dask.part import threads
-
-    own = copy.copy(model)
-    own.n_jobs = threads()
-    return own
-
-
-def split_random(likes: DistributedLikes, share: float, random_state: int) -> DistributedSplit:
-    """See :meth:`movieembed.DistributedLikes.split_random`."""
-    from movieembed.data.distributed.likes import DistributedLikes
-
-    if not 0 < share < 1:
-        raise ValueError(f"share must be between 0 and 1, not {share}")
+def split_parts(likes: DistributedLikes, share: float, random_state: Any) -> DistributedSplit:
+    """Hold out a share of the likes of each user, where they are."""
+    if random_state is None:
+        random_state = int(np.random.default_rng().integers(1 << 32))
     seed = check_integer(random_state, "random_state")
     cluster = likes.cluster
     key, given, held = new_key("split"), new_key("split-given"), new_key("split-held")
@@ -208,8 +178,6 @@ def split_random(likes: DistributedLikes, share: float, random_state: int) -> Di
 
 def halved(rows: UserRows, share: float, seed: list[int]) -> tuple[UserRows, sp.csr_array]:
     """What is kept and what is held out of a part."""
-    from movieembed.evaluation.splits import held_at_random
-
     kept, held = held_at_random(rows.matrix, share, np.random.default_rng(seed))
     return UserRows(kept, rows.users), held
 
@@ -222,8 +190,6 @@ def evaluated(
     options: dict[str, Any],
 ) -> Tallies:
     """The sums of a part's users that have something held out."""
-    from movieembed.evaluation.metrics import ranking_metrics
-
     asked = np.flatnonzero(np.diff(held.indptr))
     given, held = rows.matrix[asked], held[asked]
     n_items = rows.matrix.shape[1]
@@ -239,68 +205,3 @@ def evaluated(
         np.bincount(columns[columns >= 0], minlength=n_items),
         np.bincount(held.indices, minlength=n_items),
     )
-
-
-def recommended(
-    likes: DistributedLikes,
-    model: Recommender,
-    n: int,
-    folder: str | os.PathLike[str] | None,
-    progress: bool | None,
-    options: dict[str, Any],
-) -> pd.DataFrame | list[str]:
-    """See :meth:`movieembed.DistributedLikes.recommend`."""
-    check_same_items(likes, model)
-    n = check_count(n, "n")
-    cluster: Cluster = likes.cluster
-    where = None
-    if folder is not None:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        where = str(Path(folder).absolute())
-        ours = {file_of_part(p) for p in range(len(likes.parts))}
-        for path in sorted(Path(where).glob("part-*.parquet")):
-            if path.name not in ours:
-                raise ValueError(f"{path} is of likes in another number of parts: remove it first")
-
-    sent = cluster.here("model", bare(model))
-    key = new_key("recommend")
-    tasks = {
-        (key, p): (best_of, part, sent, n, options, where, p) for p, part in enumerate(likes.parts)
-    }
-    futures = cluster.submit(tasks, list(tasks))
-    cluster.follow(futures, "recommend", progress)
-    found = cluster.result(futures)
-    return list(found) if where is not None else pd.concat(found, ignore_index=True)
-
-
-def file_of_part(part: int) -> str:
-    """Its name."""
-    return f"part-{part:05d}.parquet"
-
-
-def best_of(
-    rows: UserRows,
-    model: Recommender,
-    n: int,
-    options: dict[str, Any],
-    folder: str | None,
-    part: int,
-) -> pd.DataFrame | str:
-    """The best items for a part's users: a table, or the file that it was written to."""
-    columns, scores = in_a_task(model).recommend(rows.matrix, n, **options)
-    there = columns >= 0
-    user, place = np.nonzero(there)
-    table = pd.DataFrame(
-        {
-            "user": rows.users[user],
-            "item": model.items_[columns[there]],
-            "rank": place + 1,
-            "score": scores[there],
-        }
-    )
-    if folder is None:
-        return table
-    path = Path(folder) / file_of_part(part)
-    with replacing(path) as temporary:
-        table.to_parquet(temporary, index=False)
-    return str(path)

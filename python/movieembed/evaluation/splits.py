@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
+from movieembed.evaluation.distributed import DistributedSplit, split_parts
+from movieembed.evaluation.holdout import drawn, first_of_rows, held_at_random, rows_of, selected
 
 __all__ = ["Split", "split_last", "split_random", "split_users"]
 
@@ -45,19 +48,33 @@ class Split:
     held: sp.csr_array
 
 
-def split_random(likes: Likes, share: float = 0.2, *, random_state: Any = None) -> Split:
+@overload
+def split_random(likes: Likes, share: float = 0.2, *, random_state: Any = None) -> Split: ...
+
+
+@overload
+def split_random(
+    likes: DistributedLikes, share: float = 0.2, *, random_state: int | None = None
+) -> DistributedSplit: ...
+
+
+def split_random(
+    likes: Likes | DistributedLikes, share: float = 0.2, *, random_state: Any = None
+) -> Split | DistributedSplit:
     """Hold out a share of each user's likes, at random.
 
     Parameters
     ----------
-    likes : Likes
+    likes : Likes or DistributedLikes
+        Distributed likes are split where they are.
     share : float, default=0.2
         Of each user's likes, rounded; between 0 and 1.
     random_state : int, numpy Generator or None
+        An integer or None for distributed likes.
 
     Returns
     -------
-    Split
+    Split, or DistributedSplit of distributed likes
         `given` is what `train` has of the users with something held out.
 
     Raises
@@ -76,6 +93,8 @@ def split_random(likes: Likes, share: float = 0.2, *, random_state: Any = None) 
     (24, 6)
     """
     _check_share(share)
+    if isinstance(likes, DistributedLikes):
+        return split_parts(likes, share, random_state)
     train, held = held_at_random(likes.matrix, share, np.random.default_rng(random_state))
     parts = _with_something_held(train, held)
     return Split(_likes_of(likes, train, likes.users), *parts)
@@ -136,7 +155,7 @@ def split_last(
     times = frame[timestamp].cast(nw.Float64).to_numpy()
     known = (rows >= 0) & (columns >= 0)
     keys = rows[known] * matrix.shape[1] + columns[known]
-    own = _rows(matrix) * matrix.shape[1] + matrix.indices
+    own = rows_of(matrix) * matrix.shape[1] + matrix.indices
     at = np.searchsorted(own, keys)
     there = at < len(own)
     there[there] = own[at[there]] == keys[there]
@@ -147,8 +166,8 @@ def split_last(
     lengths = np.diff(matrix.indptr)
     counts = np.where(lengths > n, n, 0)
     # The latest first; of several at once the later column.
-    order = np.lexsort((-matrix.indices.astype(np.int64), -when, _rows(matrix)))
-    return _within_users(likes, _first(matrix, order, counts))
+    order = np.lexsort((-matrix.indices.astype(np.int64), -when, rows_of(matrix)))
+    return _within_users(likes, first_of_rows(matrix, order, counts))
 
 
 def split_users(
@@ -205,13 +224,13 @@ def split_users(
     train = _likes_of(likes, likes.matrix[rest], likes.users[rest])
     matrix = likes.matrix[chosen]
     known = np.bincount(train.matrix.indices, minlength=likes.n_items) > 0
-    matrix = _selected(matrix, known[matrix.indices])
+    matrix = selected(matrix, known[matrix.indices])
     lengths = np.diff(matrix.indptr)
     counts = np.clip(
         np.floor(share * lengths + 0.5).astype(np.int64), 1, np.maximum(lengths - 1, 0)
     )
-    held = _drawn(matrix, np.where(lengths >= 2, counts, 0), rng)
-    return Split(train, *_with_something_held(_selected(matrix, ~held), _selected(matrix, held)))
+    held = drawn(matrix, np.where(lengths >= 2, counts, 0), rng)
+    return Split(train, *_with_something_held(selected(matrix, ~held), selected(matrix, held)))
 
 
 def _check_share(share: float) -> None:
@@ -219,56 +238,13 @@ def _check_share(share: float) -> None:
         raise ValueError(f"share must be between 0 and 1, not {share}")
 
 
-def _rows(matrix: sp.csr_array) -> NDArray[np.int64]:
-    return np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
-
-
-def _drawn(
-    matrix: sp.csr_array, counts: NDArray[np.int64], rng: np.random.Generator
-) -> NDArray[np.bool_]:
-    """Which entries are among the first `counts` of their row in a random order."""
-    order = np.lexsort((rng.random(matrix.nnz), _rows(matrix)))
-    return _first(matrix, order, counts)
-
-
-def _first(
-    matrix: sp.csr_array, order: NDArray[np.int64], counts: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    lengths = np.diff(matrix.indptr)
-    place = np.arange(matrix.nnz) - np.repeat(matrix.indptr[:-1].astype(np.int64), lengths)
-    chosen = np.zeros(matrix.nnz, dtype=bool)
-    chosen[order[place < np.repeat(counts, lengths)]] = True
-    return chosen
-
-
-def _selected(matrix: sp.csr_array, kept: NDArray[np.bool_]) -> sp.csr_array:
-    upto = np.concatenate([[0], np.cumsum(kept)])
-    return sp.csr_array(
-        (
-            matrix.data[kept],
-            matrix.indices[kept],
-            upto[matrix.indptr].astype(matrix.indptr.dtype),
-        ),
-        shape=matrix.shape,
-    )
-
-
 def _likes_of(likes: Likes, matrix: sp.csr_array, users: NDArray[Any]) -> Likes:
     return Likes.from_matrix(matrix, users=users, items=likes.items, titles=likes.titles)
 
 
-def held_at_random(
-    matrix: sp.csr_array, share: float, rng: np.random.Generator
-) -> tuple[sp.csr_array, sp.csr_array]:
-    """A share of each row, rounded, drawn at random: what is left, and what is held out."""
-    counts = np.floor(share * np.diff(matrix.indptr) + 0.5).astype(np.int64)
-    held = _drawn(matrix, counts, rng)
-    return _selected(matrix, ~held), _selected(matrix, held)
-
-
 def _within_users(likes: Likes, held: NDArray[np.bool_]) -> Split:
-    train = _selected(likes.matrix, ~held)
-    parts = _with_something_held(train, _selected(likes.matrix, held))
+    train = selected(likes.matrix, ~held)
+    parts = _with_something_held(train, selected(likes.matrix, held))
     return Split(_likes_of(likes, train, likes.users), *parts)
 
 

@@ -10,7 +10,6 @@ import os
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
-from numbers import Integral
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -20,19 +19,23 @@ from numpy.typing import NDArray
 
 from movieembed._base.gpu_arrays import on_host
 from movieembed._base.threads import resolve_n_jobs, serial_blas
-from movieembed._base.validation import check_integer, check_real
+from movieembed._base.validation import (
+    as_generator,
+    check_count,
+    check_embedding,
+    check_integer,
+    check_real,
+)
 from movieembed.data.distributed.likes import DistributedLikes, with_items_first
 from movieembed.data.likes import Likes
 from movieembed.model import file as model_file
 from movieembed.model.checkpoint import Checkpoint
 from movieembed.model.fitted_items import Recommender
 from movieembed.model.regularization import choose_regularization
-from movieembed.objective.cooccurrence import check_count
-from movieembed.objective.cost import CANCELLED, check_embedding, identity_size
+from movieembed.objective.cost import CANCELLED, identity_cost, identity_size
 from movieembed.operators.build import BACKENDS, backend_of, prepare
 from movieembed.operators.protocol import Operator
 from movieembed.solvers import SOLVERS, HistoryEntry, Solution, solve
-from movieembed.solvers.point import identity_cost
 
 __all__ = ["Embedding"]
 
@@ -605,16 +608,3 @@ def principal_axes(V: NDArray[Any], n_components: int) -> tuple[NDArray[Any], ND
     eigenvalues = np.zeros(n_components)
     eigenvalues[: len(lengths)] = np.maximum(lengths[::-1], 0)
     return out, eigenvalues
-
-
-def as_generator(random_state: Any) -> np.random.Generator:
-    """A Generator from an int, None, a Generator or a RandomState."""
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(0, 2**31, size=4))
-    if random_state is not None and not isinstance(random_state, np.random.Generator):
-        wanted = "an integer from 0, a Generator, a RandomState or None"
-        if isinstance(random_state, bool) or not isinstance(random_state, Integral):
-            raise TypeError(f"random_state must be {wanted}, not {random_state!r}")
-        if random_state < 0:
-            raise ValueError(f"random_state must be {wanted}, not {random_state}")
-    return np.random.default_rng(random_state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -13,20 +14,21 @@ from numpy.typing import NDArray
 
 from movieembed._base.progress import tqdm
 from movieembed._base.threads import resolve_n_jobs, serial_blas
-from movieembed._base.validation import check_integer, check_real
+from movieembed._base.validation import check_count, check_integer, check_real
 from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
 from movieembed.exceptions import ItemWithoutLikesError
 from movieembed.model import scoring as recommend
+from movieembed.model import users
 from movieembed.model.fold_in import fold_in
 from movieembed.model.neighbors import top_k_neighbors, unit_rows
 from movieembed.model.precision import PrecisionForm
-from movieembed.objective.cooccurrence import check_count
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.weighting import Weighting
 
 if TYPE_CHECKING:
+    from movieembed.data.distributed.likes import DistributedLikes
     from movieembed.model.scoring import Scorer
 
 Method = Literal["precision", "cosine", "dot"]
@@ -287,6 +289,56 @@ class Recommender:
             return found, scores
         there = found[0] >= 0
         return recommend.as_table(self._index, found[0][there], scores[0][there])
+
+    def recommend_users(
+        self,
+        likes: Likes | DistributedLikes,
+        n: int = 10,
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        progress: bool | None = None,
+        **options: Any,
+    ) -> pd.DataFrame | list[str]:
+        """The best items for every user of some likes, by the ids of both.
+
+        Parameters
+        ----------
+        likes : Likes or DistributedLikes
+            Of the model's items. The users of distributed likes are scored by the workers that
+            hold them.
+        n : int, default=10
+        folder : path, optional
+            Where each part of distributed likes becomes a Parquet file, written by the worker that
+            holds it; every worker must see it. Likes become one file. Without, the table is
+            returned.
+        progress : bool, optional
+            Show a bar; by default where standard error is a terminal.
+        **options
+            Of `recommend`.
+
+        Returns
+        -------
+        DataFrame, or list of str with `folder`
+            user and item (ids), rank (from 1) and score; or the paths of the files with that.
+
+        Raises
+        ------
+        ValueError
+            When the items of the model are others, or the folder has lists of likes in another
+            number of parts.
+        NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> import movieembed as me
+        >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]], items=["a", "b", "c"])
+        >>> model = me.MovieEmbedding(1, random_state=0).fit(likes)
+        >>> model.recommend_users(likes, n=1)[["user", "item", "rank"]]
+           user item  rank
+        0     0    c     1
+        """
+        return users.recommend_users(self, likes, n, folder, progress, options)
 
     def explain(
         self,

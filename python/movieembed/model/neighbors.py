@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import movieembed._core as _core
 from movieembed._base.threads import resolve_n_jobs, serial_blas
-from movieembed.objective.cooccurrence import check_count
+from movieembed._base.validation import check_count
 
 __all__ = ["top_k_neighbors"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 import movieembed._core as _core
 from movieembed._base.gpu_arrays import is_on_gpu
-from movieembed._base.progress import tqdm
 from movieembed._base.threads import resolve_n_jobs
-from movieembed.data.core_matrix import core_csr, core_pair, likes_matrix
+from movieembed._base.validation import check_count
+from movieembed.data.distributed.likes import DistributedLikes
+from movieembed.data.likes import Likes, as_likes, likes_matrix
+from movieembed.operators.cooccurrence_matrix import blocks_of_work, cooccurrence_within, row_blocks
+from movieembed.operators.core_csr import core_csr, core_pair
+from movieembed.operators.dask import statistics
 
 if TYPE_CHECKING:
-    from movieembed.data.likes import Likes
     from movieembed.operators.cuda.statistics import RowStatistics
 
 __all__ = [
@@ -26,11 +29,6 @@ __all__ = [
     "cooccurrence_sums",
     "cooccurrence_top_k",
 ]
-
-# Multiply-adds, or vectors of them, between two looks at Ctrl-C and the progress bar: some tenths
-# of a second.
-BLOCK_WORK = 200_000_000
-ENTRY_BYTES = 12
 
 
 def cooccurrence(
@@ -77,36 +75,6 @@ def cooccurrence(
     return cooccurrence_within(likes_matrix(likes), resolve_n_jobs(n_jobs), progress)
 
 
-def cooccurrence_within(
-    matrix: sp.csr_array,
-    threads: int,
-    progress: bool | None = None,
-    most_bytes: int | None = None,
-    why: str = "",
-) -> sp.csr_array:
-    """X, or a MemoryError before it is made where it takes more bytes than that."""
-    L, Lt = core_pair(matrix)
-    building = _core.Cooccurrence(L, Lt)
-    for first, last in _row_blocks(matrix, progress, "entries"):
-        building.add(first, last, n_threads=threads)
-    if most_bytes is not None and building.nnz * ENTRY_BYTES > most_bytes:
-        raise MemoryError(
-            f"{why} needs X itself, whose {building.nnz:,} entries take "
-            f"{building.nnz * ENTRY_BYTES / 2**30:,.1f} GiB; there is room for "
-            f"{most_bytes / 2**30:,.1f} GiB. Leave out rare items, or use item_scaling, which does "
-            "without X"
-        )
-    for first, last in _row_blocks(matrix, progress, "co-occurrence"):
-        building.fill(first, last, n_threads=threads)
-    indptr, indices, data = building.finish(n_threads=threads)
-    if indptr[-1] <= np.iinfo(np.int32).max:
-        indptr = indptr.astype(np.int32)
-        indices = indices.astype(np.int32, copy=False)
-    X = sp.csr_array((data, indices, indptr), shape=(matrix.shape[1], matrix.shape[1]))
-    X.has_canonical_format = True
-    return X
-
-
 def cooccurrence_sums(
     likes: Likes | Any, *, n_jobs: int | None = None, progress: bool | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -143,6 +111,8 @@ def cooccurrence_sums(
     >>> me.cooccurrence_sums([[1, 1, 0], [1, 1, 1]])
     (array([5., 5., 2.]), array([3., 3., 2.]))
     """
+    if isinstance(likes, DistributedLikes):
+        return statistics.row_sums(likes.cluster, likes.parts)
     matrix = likes_matrix(likes)
     threads = resolve_n_jobs(n_jobs)
     if (there := _on_device(likes, matrix, 0, progress)) is not None:
@@ -151,7 +121,7 @@ def cooccurrence_sums(
         return _panels(matrix, 0, threads, progress, "row sums").sums()
     L, Lt = core_pair(matrix)
     squares, totals = [], []
-    for first, last in _row_blocks(matrix, progress, "row sums"):
+    for first, last in row_blocks(matrix, progress, "row sums"):
         s, t = _core.cooccurrence_row_sums(L, Lt, first, last, n_threads=threads)
         squares.append(s)
         totals.append(t)
@@ -163,6 +133,7 @@ def cooccurrence_top_k(
     likes: Likes | Any,
     k: int,
     *,
+    items: Iterable[Hashable] | None = None,
     return_sums: Literal[False] = False,
     n_jobs: int | None = None,
     progress: bool | None = None,
@@ -174,6 +145,7 @@ def cooccurrence_top_k(
     likes: Likes | Any,
     k: int,
     *,
+    items: Iterable[Hashable] | None = None,
     return_sums: Literal[True],
     n_jobs: int | None = None,
     progress: bool | None = None,
@@ -184,6 +156,7 @@ def cooccurrence_top_k(
     likes: Likes | Any,
     k: int,
     *,
+    items: Iterable[Hashable] | None = None,
     return_sums: bool = False,
     n_jobs: int | None = None,
     progress: bool | None = None,
@@ -192,10 +165,12 @@ def cooccurrence_top_k(
 
     Parameters
     ----------
-    likes : Likes or users x items matrix
+    likes : Likes, DistributedLikes or users x items matrix
     k : int
         At least 1. Where a row has fewer entries, or k exceeds the number of items, the rest is
         padding.
+    items : list of ids or titles, optional
+        Whose rows, in this order; by default those of all items.
     return_sums : bool
         Also return what :func:`cooccurrence_sums` does: for 0/1 likes both come from one pass.
     n_jobs, progress
@@ -203,9 +178,9 @@ def cooccurrence_top_k(
 
     Returns
     -------
-    columns : ndarray of int64, shape (n_items, k)
+    columns : ndarray of int64, shape (n_rows, k)
         Item columns by falling X_ij, ties by rising column; -1 where there are no more.
-    values : ndarray of float64, shape (n_items, k)
+    values : ndarray of float64, shape (n_rows, k)
         X_ij, 0 where there are no more.
     sum_squares, totals : ndarrays of float64, shape (n_items,)
         Only with `return_sums`.
@@ -231,6 +206,15 @@ def cooccurrence_top_k(
            [1.]]))
     """
     k = check_count(k, "k")
+    if isinstance(likes, DistributedLikes):
+        rows = likes.item_index().resolve_many(likes.items.tolist() if items is None else items)
+        found = statistics.top_k(likes.cluster, likes.parts, rows, k, likes.is_binary)
+        return (*found, *cooccurrence_sums(likes)) if return_sums else found
+    if items is not None:
+        rows = as_likes(likes).item_index().resolve_many(items)
+        every = cooccurrence_top_k(likes, k, return_sums=True, n_jobs=n_jobs, progress=progress)
+        chosen = (every[0][rows], every[1][rows])
+        return (*chosen, *every[2:]) if return_sums else chosen
     matrix = likes_matrix(likes)
     n_items = matrix.shape[1]
     inner = min(k, n_items)
@@ -248,7 +232,7 @@ def cooccurrence_top_k(
     L, Lt = core_pair(matrix)
     columns = np.full((n_items, k), -1, dtype=np.int64)
     values = np.zeros((n_items, k))
-    for first, last in _row_blocks(matrix, progress, "top k"):
+    for first, last in row_blocks(matrix, progress, "top k"):
         j, x = _core.cooccurrence_top_k(L, Lt, first, last, inner, n_threads=threads)
         columns[first:last, :inner] = j
         values[first:last, :inner] = x
@@ -300,15 +284,6 @@ def cooccurrence_frame(
     return pd.DataFrame(corner, index=likes.items[rows], columns=likes.items[cols])
 
 
-def check_count(value: Any, name: str) -> int:
-    """A positive integer."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, not {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, not {value}")
-    return int(value)
-
-
 def _on_device(
     likes: Any, matrix: sp.csr_array, k: int, progress: bool | None
 ) -> RowStatistics | None:
@@ -331,45 +306,9 @@ def _panels(
 ) -> _core.CooccurrencePanels:
     """The row sums and, unless k is 0, the top k of X, all panels added."""
     panels = _core.CooccurrencePanels(core_csr(matrix), k, n_threads=threads)
-    for first, last in _blocks(panels.work, matrix.shape[1], progress, name):
+    for first, last in blocks_of_work(panels.work, matrix.shape[1], progress, name):
         panels.add(first, last, n_threads=threads)
     return panels
-
-
-def _row_blocks(
-    matrix: sp.csr_array, progress: bool | None, name: str
-) -> Iterator[tuple[int, int]]:
-    """Ranges of rows of X with about BLOCK_WORK multiply-adds each."""
-    lengths = np.diff(matrix.indptr).astype(np.float64)
-    work = np.bincount(
-        matrix.indices,
-        weights=np.repeat(lengths, np.diff(matrix.indptr)),
-        minlength=matrix.shape[1],
-    )
-    yield from _blocks(work, matrix.shape[1], progress, name)
-
-
-def _blocks(
-    work: NDArray[Any], n_items: int, progress: bool | None, name: str
-) -> Iterator[tuple[int, int]]:
-    """Ranges of about BLOCK_WORK of the work each, and a bar of items that follows them."""
-    upto = np.cumsum(work, dtype=np.float64)
-    count = len(work)
-    with tqdm(
-        total=n_items,
-        desc=name,
-        unit="item",
-        leave=False,
-        disable=None if progress is None else not progress,
-    ) as bar:
-        first = 0
-        while first < count:
-            done = upto[first - 1] if first else 0.0
-            last = int(np.searchsorted(upto, done + BLOCK_WORK, side="right"))
-            last = min(max(last, first + 1), count)
-            yield first, last
-            bar.update(n_items * last // count - n_items * first // count)
-            first = last
 
 
 def _joined(parts: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movieembed._base.threads import resolve_n_jobs, serial_blas
-from movieembed.data.core_matrix import likes_matrix
+from movieembed._base.validation import check_embedding
+from movieembed.data.likes import likes_matrix
 from movieembed.operators.cpu import CpuOperator
-from movieembed.operators.protocol import Operator
-from movieembed.solvers.point import identity_cost
+from movieembed.operators.protocol import Operator, Small
 
 if TYPE_CHECKING:
     from movieembed.data.likes import Likes
@@ -138,27 +138,12 @@ def _identity(op: Operator, V: NDArray[Any]) -> tuple[float, float]:
     return identity_cost(op, G, n, op.quadratic_form(V)), identity_size(op, G, n)
 
 
+def identity_cost(op: Operator, G: Small, n: Any, vxv: Any) -> float:
+    """|G|_F^2 - 2 <V, XV> + |X|_F^2 - sum n_i^2, in float64."""
+    return float(np.vdot(G, G) - 2 * float(vxv) + op.frobenius_squared - float(n @ n))
+
+
 def identity_size(op: Operator, G: NDArray[np.float64], n: NDArray[np.float64]) -> float:
     """The sum of the identity's terms in size, which tells what their difference has lost."""
     # <V, XV> is itself the difference of |LV|_F^2 and <c, n>.
     return float(np.vdot(G, G)) + op.frobenius_squared + float(n @ n) + 2 * float(op.diagonal @ n)
-
-
-def check_embedding(V: NDArray[Any], n_items: int, name: str = "V") -> NDArray[Any]:
-    """A finite C-contiguous float32 or float64 array with one row an item."""
-    V = np.asarray(V)
-    if V.dtype.kind not in "fiu" or V.dtype.itemsize > 8:
-        raise TypeError(f"{name} must be an array of real numbers, not {V.dtype}")
-    if V.ndim != 2:
-        raise ValueError(f"{name} must have two dimensions (items x components), not {V.ndim}")
-    if len(V) != n_items:
-        hint = ""
-        if V.shape[1] == n_items:
-            hint = f"; it looks transposed: one row an item is expected, pass {name}.T"
-        raise ValueError(f"{name} has {len(V)} rows for {n_items} items{hint}")
-    V = np.require(
-        V, dtype=V.dtype if V.dtype == np.float32 else np.float64, requirements=["C", "A"]
-    )
-    if not np.isfinite(V).all():
-        raise ValueError(f"{name} holds NaN or infinity")
-    return V

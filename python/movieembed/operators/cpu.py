@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
-from movieembed.data.core_matrix import core_csr, core_pair
+from movieembed.operators.core_csr import core_csr, core_pair
 from movieembed.operators.host_arrays import HostArrays, rows_contiguous
 
 # Up to this many users their Gram matrix is small: 8 MB.

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
-from movieembed.data.core_matrix import core_csr
+from movieembed.operators.core_csr import core_csr
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.host_arrays import rows_contiguous
 

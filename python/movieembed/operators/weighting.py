@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.validation import check_real
-from movieembed.objective.cooccurrence import cooccurrence_within
+from movieembed.operators.cooccurrence_matrix import cooccurrence_within
 
 __all__ = ["Weighting"]
 

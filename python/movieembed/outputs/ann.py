@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from movieembed.objective.cooccurrence import check_count
+from movieembed._base.validation import check_count
 
 if TYPE_CHECKING:
     from movieembed.model.embedding import Embedding

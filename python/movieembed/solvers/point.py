@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from movieembed.objective.cost import identity_cost
 from movieembed.operators.protocol import Operator, Small, Tall
 from movieembed.solvers.line_search import minimise_quartic, quartic
 from movieembed.solvers.step import Step
@@ -76,11 +77,6 @@ class Iterate:
     def as_step(self) -> Step:
         """What the solver yields for this point."""
         return Step(self.V, self.cost, self.gradient_norm)
-
-
-def identity_cost(op: Operator, G: Small, n: Any, vxv: Any) -> float:
-    """|G|_F^2 - 2 <V, XV> + |X|_F^2 - sum n_i^2, in float64."""
-    return float(np.vdot(G, G) - 2 * float(vxv) + op.frobenius_squared - float(n @ n))
 
 
 def random_start(op: Operator, n_components: int, rng: np.random.Generator) -> Tall:

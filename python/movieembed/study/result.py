@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 
 from movieembed._base.progress import tqdm
 from movieembed._base.threads import resolve_n_jobs, serial_blas
+from movieembed._base.validation import as_generator, check_count
 from movieembed.data.likes import Likes
 from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError
-from movieembed.model.embedding import as_generator
 from movieembed.model.scoring import why_no_vector
-from movieembed.objective.cooccurrence import check_count
 from movieembed.operators.cpu import CpuOperator
 from movieembed.solvers import SOLVERS, HistoryEntry
 from movieembed.study import tables as study_tables

@@ -18,6 +18,7 @@ import pytest
 
 import movieembed as me
 from helpers import dask_client
+from movieembed import evaluation
 from movieembed.data.distributed.cluster import Cluster, add, tree
 from movieembed.data.likes import Likes
 
@@ -36,10 +37,10 @@ def work(likes: Likes, there: me.DistributedLikes, client: Any) -> list[Callable
     model = me.MovieEmbedding(2, random_state=0).fit(likes)
     return [
         lambda: me.MovieEmbedding(2, random_state=0).fit(there),
-        lambda: there.recommend(model),
-        lambda: there.split_random(),
-        lambda: there.cooccurrence_sums(),
-        lambda: there.cooccurrence_top_k([0], 3),
+        lambda: model.recommend_users(there),
+        lambda: evaluation.split_random(there),
+        lambda: me.cooccurrence_sums(there),
+        lambda: me.cooccurrence_top_k(there, 3, items=[0]),
         lambda: me.DistributedLikes.from_likes(likes, client=client),
     ]
 
@@ -79,7 +80,7 @@ def test_likes_with_a_client_of_their_own(
     monkeypatch.setattr(distributed.client, "default_client", none)
     there = me.DistributedLikes.from_ratings(tmp_path, client=client.scheduler.address)
     try:
-        assert len(there.recommend(me.MovieEmbedding(1).fit(likes_of_two()), n=1)) == 0
+        assert len(me.MovieEmbedding(1).fit(likes_of_two()).recommend_users(there, n=1)) == 0
     finally:
         there.cluster.close()
 
@@ -257,9 +258,9 @@ def test_futures_that_are_cancelled(likes: Likes) -> None:
         there = me.DistributedLikes.from_likes(likes, 2, client)
         client.cancel(there.parts)
         with pytest.raises(me.ClusterError, match="has let go of what it was asked for"):
-            there.cooccurrence_sums()
+            me.cooccurrence_sums(there)
         again = me.DistributedLikes.from_likes(likes, 2, client)
-        assert again.cooccurrence_sums()[1].sum() > 0
+        assert me.cooccurrence_sums(again)[1].sum() > 0
 
 
 def test_a_scheduler_that_was_started_again(client: Any) -> None:

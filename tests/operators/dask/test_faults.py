@@ -125,7 +125,7 @@ def test_ctrl_c_goes_past_workers_of_this_process(tmp_path: Path) -> None:
                     before = set(client.nthreads())
                     model = me.MovieEmbedding(3, random_state=0, callback=press).fit(there)
                     assert set(client.nthreads()) == before
-                    print(model.stop_reason_, there.cooccurrence_sums()[0].sum() > 0)
+                    print(model.stop_reason_, me.cooccurrence_sums(there)[0].sum() > 0)
             """
         )
     )

@@ -78,11 +78,11 @@ def test_counts_are_exact(shape: tuple[int, int], n_parts: int, client: Any) -> 
     X = dense_cooccurrence(L)
     likes = spread_out(L, n_parts, client)
     assert DaskOperator(likes, Weighting(), np.float64).frobenius_squared == (X**2).sum()
-    squares, totals = likes.cooccurrence_sums()
+    squares, totals = me.cooccurrence_sums(likes)
     np.testing.assert_array_equal(squares, (X**2).sum(axis=1))
     np.testing.assert_array_equal(totals, X.sum(axis=1))
     for k in (1, 7, shape[1] + 3):
-        columns, values = likes.cooccurrence_top_k(range(shape[1] - 1, -1, -1), k)
+        columns, values = me.cooccurrence_top_k(likes, k, items=range(shape[1] - 1, -1, -1))
         expected = me.cooccurrence_top_k(L, k)
         np.testing.assert_array_equal(columns[::-1], expected[0])
         np.testing.assert_array_equal(values[::-1], expected[1])
@@ -91,7 +91,7 @@ def test_counts_are_exact(shape: tuple[int, int], n_parts: int, client: Any) -> 
 def test_sums_of_weights(client: Any) -> None:
     L = random_likes(60, 25, 0.3, seed=3, weights=True)
     X = dense_cooccurrence(L)
-    squares, totals = spread_out(L, 3, client).cooccurrence_sums()
+    squares, totals = me.cooccurrence_sums(spread_out(L, 3, client))
     np.testing.assert_allclose(squares, (X**2).sum(axis=1), rtol=1e-12)
     np.testing.assert_allclose(totals, X.sum(axis=1), atol=1e-12)
 
@@ -103,7 +103,7 @@ def test_weights_that_cancel_are_entries(n_parts: int, client: Any) -> None:
     L = sp.csr_array(rng.integers(-1, 2, (24, 12)).astype(float) * (rng.random((24, 12)) < 0.4))
     expected = me.cooccurrence_top_k(L, 12)
     assert ((expected[0] >= 0) & (expected[1] == 0)).sum() > 20
-    columns, values = spread_out(L, n_parts, client).cooccurrence_top_k(range(12), 12)
+    columns, values = me.cooccurrence_top_k(spread_out(L, n_parts, client), 12, items=range(12))
     np.testing.assert_array_equal(columns, expected[0])
     np.testing.assert_array_equal(values, expected[1])
 

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from movieembed._base.validation import check_count, check_option, check_threshold
 from movieembed.data import frames as tables
 from movieembed.data.distributed import blocks, reading
 from movieembed.data.distributed.cluster import Cluster, new_key
 from movieembed.data.items import ItemIndex
-from movieembed.data.likes import Likes, check_option, check_threshold
+from movieembed.data.likes import Likes
 from movieembed.data.ratings import Duplicates, RaiseOrDrop
-from movieembed.evaluation import distributed as evaluation
-from movieembed.objective.cooccurrence import check_count
-
-if TYPE_CHECKING:
-    from movieembed.evaluation.distributed import DistributedSplit
-    from movieembed.model.fitted_items import Recommender
 
 __all__ = ["DistributedLikes"]
 
@@ -277,156 +271,6 @@ class DistributedLikes:
         if self._index is None:
             self._index = ItemIndex(self.items, self.titles)
         return self._index
-
-    def cooccurrence_sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Row sums of squares and row sums of X, without X.
-
-        Returns
-        -------
-        sum_squares, totals : ndarrays of float64, shape (n_items,)
-            As :func:`movieembed.cooccurrence_sums`.
-
-        Notes
-        -----
-        The squares need the parts in pairs, since ``|sum of X_p|^2`` has cross terms: each meets
-        each other once, one after the other, so that a worker holds one more part at a time. All
-        told that is as many multiply-adds a part as all the likes in one place take.
-
-        Examples
-        --------
-        >>> import distributed
-        >>> import movieembed as me
-        >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]])
-        >>> with distributed.Client(processes=False, dashboard_address=":0"):
-        ...     me.DistributedLikes.from_likes(likes, n_parts=2).cooccurrence_sums()
-        (array([5., 5., 2.]), array([3., 3., 2.]))
-        """
-        from movieembed.operators.dask.statistics import row_sums
-
-        return row_sums(self.cluster, self.parts)
-
-    def cooccurrence_top_k(
-        self, items: Any, k: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The k largest entries of some rows of X.
-
-        Parameters
-        ----------
-        items : list of ids or titles
-            Whose rows; all are `likes.items`.
-        k : int
-
-        Returns
-        -------
-        columns : ndarray of int64, shape (n_rows, k)
-            Positions in `items` by falling X_ij, ties by rising column; -1 where there are no more.
-        values : ndarray of float64, shape (n_rows, k)
-
-        Raises
-        ------
-        ItemNotFoundError, AmbiguousTitleError
-            When an item cannot be found by what was given.
-
-        Notes
-        -----
-        Rows of X are summed over the parts, a block of them at a time. All rows are feasible where
-        X itself is: its entries travel once for each part.
-
-        Examples
-        --------
-        >>> import distributed
-        >>> import movieembed as me
-        >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]])
-        >>> with distributed.Client(processes=False, dashboard_address=":0"):
-        ...     me.DistributedLikes.from_likes(likes, n_parts=2).cooccurrence_top_k([2, 0], 1)
-        (array([[0],
-               [1]]), array([[1.],
-               [2.]]))
-        """
-        from movieembed.operators.dask.statistics import top_k
-
-        rows = self.item_index().resolve_many(items)
-        return top_k(self.cluster, self.parts, rows, check_count(k, "k"), self.is_binary)
-
-    def recommend(
-        self,
-        model: Recommender,
-        n: int = 10,
-        *,
-        folder: str | os.PathLike[str] | None = None,
-        progress: bool | None = None,
-        **options: Any,
-    ) -> pd.DataFrame | list[str]:
-        """The best items for every user; each worker scores those that it holds.
-
-        Parameters
-        ----------
-        model : MovieEmbedding
-            Fitted, of these items.
-        n : int, default=10
-        folder : path, optional
-            Where each part becomes a Parquet file, written by the worker that holds it; every
-            worker must see it. Without, the table comes to this process.
-        progress : bool, optional
-            Show a bar; by default where standard error is a terminal.
-        **options
-            Of :meth:`movieembed.MovieEmbedding.recommend`.
-
-        Returns
-        -------
-        DataFrame, or list of str with `folder`
-            user and item (ids), rank (from 1) and score; or the paths of the files with that.
-
-        Raises
-        ------
-        ValueError
-            When the items of the model are others, or the folder has lists of likes in another
-            number of parts.
-
-        Examples
-        --------
-        >>> import distributed
-        >>> import movieembed as me
-        >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]], items=["a", "b", "c"])
-        >>> with distributed.Client(processes=False, dashboard_address=":0"):
-        ...     spread = me.DistributedLikes.from_likes(likes)
-        ...     model = me.MovieEmbedding(1, random_state=0).fit(spread)
-        ...     spread.recommend(model, n=1)[["user", "item", "rank"]]
-           user item  rank
-        0     0    c     1
-        """
-        return evaluation.recommended(self, model, n, folder, progress, options)
-
-    def split_random(self, share: float = 0.2, *, random_state: int = 0) -> DistributedSplit:
-        """Hold out a share of each user's likes, at random, where they are.
-
-        Parameters
-        ----------
-        share : float, default=0.2
-            As :func:`movieembed.evaluation.split_random`.
-        random_state : int, default=0
-            With the number of the part, the seed of its draws.
-
-        Returns
-        -------
-        DistributedSplit
-
-        Raises
-        ------
-        ValueError
-            When the share is not between 0 and 1, or nothing is held out.
-
-        Examples
-        --------
-        >>> import distributed
-        >>> import numpy as np
-        >>> import movieembed as me
-        >>> with distributed.Client(processes=False, dashboard_address=":0"):
-        ...     likes = me.DistributedLikes.from_likes(me.Likes.from_matrix(np.ones((3, 10))))
-        ...     likes.split_random().train
-        DistributedLikes(3 users x 10 items, 24 likes, 1 parts)
-        """
-        return evaluation.split_random(self, share, random_state)
 
     def __repr__(self) -> str:
         return (

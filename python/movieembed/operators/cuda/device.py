@@ -7,11 +7,11 @@ over an array module and tested with NumPy in CuPy's place.
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from movieembed._base.gpu_arrays import first_line, import_cupy
 from movieembed.operators.cuda.geometry import BUFFERS, Launch
 from movieembed.operators.cuda.kernels import Kernels, source
 
@@ -97,26 +97,14 @@ def cuda_device() -> CudaDevice:
     RuntimeError
         When there is no GPU, or its driver is missing or too old.
     """
-    try:
-        cupy = import_module("cupy")
-    except ImportError as error:
-        raise ImportError(
-            "backend='cuda' needs CuPy (pip install 'movieembed[cuda]'), which does not load: "
-            + one_line(error)
-        ) from error
+    cupy = import_cupy("backend='cuda'")
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:
         raise RuntimeError(
             f"backend='cuda' needs an NVIDIA GPU and its driver, and CuPy finds none "
-            f"({one_line(error)}); use backend='cpu'"
+            f"({first_line(error)}); use backend='cpu'"
         ) from error
     if not count:
         raise RuntimeError("backend='cuda' needs an NVIDIA GPU, and there is none; use 'cpu'")
     return CudaDevice(cupy)
-
-
-def one_line(error: BaseException) -> str:
-    """The first line of a message that says something."""
-    lines = [line.strip(" =") for line in str(error).splitlines()]
-    return next((line for line in lines if line), type(error).__name__)

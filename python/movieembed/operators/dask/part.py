@@ -10,8 +10,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
-from movieembed.data.core_matrix import core_csr
 from movieembed.data.distributed.blocks import UserRows, usable
+from movieembed.operators.core_csr import core_csr
 from movieembed.operators.weighting import Weighting
 
 

@@ -28,10 +28,9 @@ import movieembed._core as _core
 from movieembed._base.atomic_file import replacing
 from movieembed._base.progress import tqdm
 from movieembed._base.threads import resolve_n_jobs, serial_blas
-from movieembed._base.validation import check_integer
+from movieembed._base.validation import check_count, check_integer
 from movieembed.model.fitted_items import with_vector
 from movieembed.model.neighbors import top_k_neighbors, unit_rows
-from movieembed.objective.cooccurrence import check_count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,27 +1,14 @@
-"""From whatever holds likes to the arrays that the kernels take."""
+"""SciPy's sparse matrices as the kernels take them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 import movieembed._core as _core
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from movieembed.data.likes import Likes
-
-
-def likes_matrix(likes: Likes | Any) -> sp.csr_array:
-    """The users x items CSR of a :class:`Likes`, or of a matrix that is checked like one."""
-    from movieembed.data.likes import Likes
-
-    if not isinstance(likes, Likes):
-        likes = Likes.from_matrix(likes)
-    return likes.matrix
 
 
 def core_csr(matrix: sp.csr_array, dtype: Any = None) -> _core.Csr:
