@@ -148,6 +148,7 @@ public:
 
 private:
     void unite(int64_t i) {
+        // Word block by word block, and all users for each: the union of a cache line stays in registers.
         constexpr int64_t kBlock = UserBits::kBlock;
         for (int64_t w = 0; w < std::ssize(bits_); w += kBlock) {
             uint64_t block[kBlock] = {};
@@ -187,6 +188,7 @@ public:
 
     template <class A>
     void store(int64_t i, I* indices, A* data) {
+        // First the sums, in columns' places; then where they are, which the pattern knows in order.
         for (int64_t k = lt_.begin(i); k < lt_.end(i); ++k) {
             const int64_t u = lt_.indices[k];
             const double w = static_cast<double>(lt_.value(k));

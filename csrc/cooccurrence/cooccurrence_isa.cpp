@@ -37,6 +37,8 @@ inline void expand(uint32_t mask, PanelLine& ones, NarrowLine& narrow_ones) {
 
 void count(PanelLine* lines, NarrowLine* narrow_lines, const PanelVisit* visits, int64_t n, const PanelUser* users,
            const uint32_t* labels) {
+    // User by user, and for each their items in ascending order: first those with 16-bit lines, then those with bytes.
+    // The ones and zeros stay in registers while a user's lines are walked.
     for (int64_t v = 0; v < n; ++v) {
 #if defined(__GNUC__)
         // The processor does not foresee where the next user's items are, and mostly no cache has them.
@@ -108,6 +110,8 @@ inline PanelLine full(const NarrowLine& line) {
 template <class Line>
 inline int64_t scan_lines(Line* lines, int64_t first, const uint32_t* which, int64_t n, PanelRows& rows,
                           const PanelColumns& columns, PanelHit* hits) {
+    // Line by line: one look tells whether all counts are 0 (skipped) or below 256, as nearly all are; squares of those
+    // fit 16 bits, eight or more to an instruction. A line is cleared while it is in cache.
     int64_t found = 0;
     uint32_t small_squares[kPanelRows] = {};  // of at most 65,536 counts below 256
     for (int64_t m = 0; m < n; ++m) {
@@ -122,15 +126,15 @@ inline int64_t scan_lines(Line* lines, int64_t first, const uint32_t* which, int
                 small_squares[r] += square;
                 sum += square;
             }
-            columns.squares[j] += sum;
+            columns.sum_squares[j] += sum;
         } else {
             uint64_t sum = 0;
             for (int r = 0; r < kPanelRows; ++r) {
                 const uint32_t x = line.at[r];
-                rows.squares[r] += x * x;
+                rows.sum_squares[r] += x * x;
                 sum += x * x;
             }
-            columns.squares[j] += sum;
+            columns.sum_squares[j] += sum;
         }
         if (columns.bar) {
             const PanelHit hit = hit_of(j, line, rows, columns);
@@ -141,7 +145,7 @@ inline int64_t scan_lines(Line* lines, int64_t first, const uint32_t* which, int
         }
         lines[j] = Line{};
     }
-    for (int r = 0; r < kPanelRows; ++r) rows.squares[r] += small_squares[r];
+    for (int r = 0; r < kPanelRows; ++r) rows.sum_squares[r] += small_squares[r];
     return found;
 }
 

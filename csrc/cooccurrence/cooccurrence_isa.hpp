@@ -5,7 +5,8 @@
 
 namespace movieembed {
 
-constexpr int64_t kPanelRows = 32;  // 16-bit counts of a line fill 64 bytes
+constexpr int64_t kPanelRows = 32;                // 16-bit counts of a line fill 64 bytes, a cache line
+constexpr int64_t kMost8 = 255, kMost16 = 65535;  // what a count in 8 and in 16 bits can be
 
 // The counts of one column in the rows of a panel.
 struct alignas(64) PanelLine {
@@ -34,14 +35,14 @@ struct PanelRows {
     alignas(64) uint16_t bar[kPanelRows];  // 1 to 65535, which stands for more too
     alignas(64) uint32_t low[kPanelRows];
     alignas(64) uint32_t own_low[kPanelRows];  // of entries in the panel's own columns
-    alignas(64) uint64_t squares[kPanelRows];
+    alignas(64) uint64_t sum_squares[kPanelRows];
 };
 
 struct PanelColumns {
     const uint16_t* bar;  // null when no best are wanted
     const uint32_t* low;
     const uint32_t* own_low;
-    int64_t* squares;
+    int64_t* sum_squares;
 };
 
 // Which counts of a line may be among the best of their row, and which of the column.

@@ -12,39 +12,13 @@ namespace movieembed {
 namespace {
 
 constexpr int64_t kRows = kPanelRows;
-constexpr int64_t kStripe = 256;
-constexpr int64_t kMost8 = 255;
-constexpr int64_t kMost16 = 65535;
+constexpr int64_t kStripe = kPanelStripe;
 
 struct WideLine {
     uint32_t at[kRows];
 };
 
 const PanelTable& panel_table() { return MOVIEEMBED_FOR_ISA(panel_table); }
-
-// Sorts a user's labels by setting a bit for each: std::sort mispredicts a branch every few comparisons.
-class LabelSort {
-public:
-    explicit LabelSort(int64_t items) : bits_(items / 64 + 1), used_(items / 4096 + 1) {}
-
-    void operator()(uint32_t* labels, int64_t n) {
-        for (int64_t m = 0; m < n; ++m) {
-            const uint32_t word = labels[m] / 64;
-            bits_[word] |= uint64_t{1} << (labels[m] % 64);
-            used_[word / 64] |= uint64_t{1} << (word % 64);
-        }
-        const uint32_t* end = labels + n;
-        for (std::size_t at = 0; labels != end; ++at)
-            for (uint64_t used = std::exchange(used_[at], 0u); used; used &= used - 1) {
-                const auto word = static_cast<uint32_t>(64 * at) + static_cast<uint32_t>(std::countr_zero(used));
-                for (uint64_t bits = std::exchange(bits_[word], 0u); bits; bits &= bits - 1)
-                    *labels++ = 64 * word + static_cast<uint32_t>(std::countr_zero(bits));
-            }
-    }
-
-private:
-    std::vector<uint64_t> bits_, used_;  // used_: which words of bits_ are not 0
-};
 
 uint64_t key_of(uint32_t count, uint32_t own_low) { return uint64_t{count} << 32 | own_low; }
 
@@ -82,7 +56,7 @@ template <class T, class I>
 CooccurrencePanels::CooccurrencePanels(const CsrView<T, I>& l, int64_t k, int n_threads) : cols_(l.cols), k_(k) {
     relabel(l, resolve_threads(n_threads));
     collect_visits(resolve_threads(n_threads));
-    squares_.resize(items_);
+    sum_squares_.resize(items_);
     own_low_.resize(items_);
     for (std::size_t i = 0; i < own_low_.size(); ++i) own_low_[i] = ~column_of_[i];
     locks_ = std::vector<std::mutex>(items_ / kStripe + 1);
@@ -97,117 +71,6 @@ CooccurrencePanels::CooccurrencePanels(const CsrView<T, I>& l, int64_t k, int n_
 }
 
 CooccurrencePanels::~CooccurrencePanels() = default;
-
-template <class T, class I>
-void CooccurrencePanels::relabel(const CsrView<T, I>& l, int threads) {
-    const auto for_users = [&](auto f) {  // calls f(user, worker)
-        constexpr int64_t kUsers = 256;
-        parallel_for(threads, (l.rows + kUsers - 1) / kUsers, [&](int64_t part, int t) {
-            for (int64_t u = part * kUsers; u < std::min((part + 1) * kUsers, l.rows); ++u) f(u, t);
-        });
-    };
-    struct Tally {
-        int64_t likes, total;
-    };
-    std::vector<std::vector<Tally>> tallies(threads);
-    for_users([&](int64_t u, std::size_t t) {
-        tallies[t].resize(l.cols);
-        Tally* tally = tallies[t].data();
-        const int64_t others = l.end(u) - l.begin(u) - 1;
-        for (int64_t m = l.begin(u); m < l.end(u); ++m) {
-            ++tally[l.indices[m]].likes;
-            tally[l.indices[m]].total += others;
-        }
-    });
-    std::vector<int64_t> likes(l.cols), totals(likes.size());
-    for (const std::vector<Tally>& tally : tallies)
-        for (std::size_t j = 0; j < tally.size(); ++j) {
-            likes[j] += tally[j].likes;
-            totals[j] += tally[j].total;
-        }
-    for (std::size_t j = 0; j < likes.size(); ++j)
-        if (likes[j] > 0) column_of_.push_back(static_cast<uint32_t>(j));
-    std::stable_sort(column_of_.begin(), column_of_.end(), [&](uint32_t a, uint32_t b) { return likes[a] > likes[b]; });
-    items_ = column_of_.size();
-    if (items_ == 0) return;
-    std::vector<uint32_t> label_of(likes.size());
-    for (std::size_t i = 0; i < column_of_.size(); ++i) {
-        label_of[column_of_[i]] = static_cast<uint32_t>(i);
-        likes_.push_back(likes[column_of_[i]]);
-        totals_.push_back(totals[column_of_[i]]);
-        wide_ += likes_.back() > kMost16;
-        narrow_ += likes_.back() > kMost8;
-    }
-    narrow_ = std::min((narrow_ + kStripe - 1) / kStripe * kStripe, items_);
-    users_.resize(l.rows);
-    labels_.grow(l.end(l.rows - 1));
-    std::vector<LabelSort> sort(threads, LabelSort(items_));
-    for_users([&](int64_t u, std::size_t t) {
-        uint32_t* labels = labels_.data() + l.begin(u);
-        const int64_t n = l.end(u) - l.begin(u);
-        for (int64_t m = 0; m < n; ++m) labels[m] = label_of[l.indices[l.begin(u) + m]];
-        sort[t](labels, n);
-        users_[u] = {l.begin(u), static_cast<uint32_t>(std::lower_bound(labels, labels + n, narrow_) - labels),
-                     static_cast<uint32_t>(n)};
-    });
-}
-
-void CooccurrencePanels::collect_visits(int threads) {
-    const int64_t users = users_.size();
-    const int64_t panels = (items_ + kRows - 1) / kRows;
-    // Calls f(panel, visit) for the visits of users [from, to). The last item of a user meets no other.
-    const auto for_visits = [&](int64_t from, int64_t to, auto f) {
-        for (int64_t u = from; u < to; ++u) {
-            const PanelUser& user = users_[u];
-            const uint32_t* labels = labels_.data() + user.begin;
-            for (uint32_t m = 0; m + 1 < user.items;) {
-                const uint32_t panel = labels[m] / kRows;
-                PanelVisit visit{static_cast<uint32_t>(u), m, 0};
-                for (; m < user.items && labels[m] / kRows == panel; ++m)
-                    visit.mask |= uint32_t{1} << (labels[m] % kRows);
-                f(panel, visit);
-            }
-        }
-    };
-    // Each thread counts and then places the visits of its own share of the users.
-    std::vector<std::vector<int64_t>> at(threads, std::vector<int64_t>(panels));
-    std::vector<std::vector<int64_t>> work = at;
-    const int64_t likes = users == 0 ? 0 : users_.back().begin + users_.back().items;
-    std::vector<int64_t> share(threads + 1);
-    for (int t = 0; t <= threads; ++t)
-        share[t] = std::lower_bound(users_.begin(), users_.end(), likes / threads * t,
-                                    [](const PanelUser& user, int64_t m) { return user.begin < m; }) -
-                   users_.begin();
-    share.back() = users;
-    parallel_for(threads, threads, [&](int64_t t, int) {
-        const int64_t own = t;
-        for_visits(share[own], share[own + 1], [&](uint32_t panel, const PanelVisit& visit) {
-            ++at[own][panel];
-            work[own][panel] += users_[visit.user].items - visit.from;
-        });
-    });
-    visits_begin_.assign(panels + 1, 0);
-    work_.assign(panels, 0);
-    int64_t total = 0;
-    for (std::size_t p = 0; p < work_.size(); ++p) {
-        for (std::size_t t = 0; t < at.size(); ++t) {
-            const int64_t n = at[t][p];
-            at[t][p] = total;
-            total += n;
-            work_[p] += work[t][p];
-        }
-        visits_begin_[p + 1] = total;
-        const int64_t lines = items_ - p * kRows;
-        listed_.push_back(work_[p] < lines / 16);
-        if (!listed_[p]) work_[p] += lines;
-    }
-    visits_.grow(total);
-    parallel_for(threads, threads, [&](int64_t t, int) {
-        const int64_t own = t;
-        for_visits(share[own], share[own + 1],
-                   [&](uint32_t panel, const PanelVisit& visit) { visits_.data()[at[own][panel]++] = visit; });
-    });
-}
 
 void CooccurrencePanels::add(int64_t first, int64_t last, int n_threads) {
     const int threads =
@@ -228,13 +91,14 @@ void CooccurrencePanels::count(int64_t panel, Worker& worker) const {
         const int64_t n = std::min(visits_begin_[at + 1] - from, kMost16);
         const PanelVisit* visits = visits_.data() + from;
         panel_table().count(lines, worker.narrow_lines, visits, n, users_.data(), labels_.data());
-        // Only counts of two items with more likes than that can outgrow 16 bits.
+        // A count grows by at most 1 a visit, so 65,535 visits fit 16 bits. After these the lines of the few items
+        // whose counts may become larger are emptied into wide ones.
         for (int64_t j = panel * kRows; j < wide_; ++j) {
             for (int64_t r = 0; r < kRows; ++r) worker.wide_lines[j].at[r] += lines[j].at[r];
             lines[j] = PanelLine{};
         }
     }
-    if (!listed_[at]) return;
+    if (!listed_[at]) return;  // drain() walks all lines
     for (int64_t v = visits_begin_[at]; v < visits_begin_[at + 1]; ++v) {
         const PanelVisit& visit = visits_.data()[v];
         const PanelUser& user = users_[visit.user];
@@ -248,6 +112,8 @@ void CooccurrencePanels::count(int64_t panel, Worker& worker) const {
 }
 
 void CooccurrencePanels::offer(Best& best, uint64_t key) const {
+    // Keys are kept in no order until there are some 2 k of them; then the k largest stay. That is a few steps a key
+    // where a heap would take log k, and most keys are turned away by `worst` in any case.
     if (key <= best.worst) return;
     best.keys[best.size++] = key;
     if (best.size < capacity_ || best.size <= k_) return;
@@ -279,12 +145,12 @@ void CooccurrencePanels::drain_slowly(int64_t panel, Worker& worker, int64_t j) 
         if (j < wide_) x += std::exchange(worker.wide_lines[j].at[r], 0u);
         if (x == 0 || j == first + r) continue;
         sum += uint64_t{x} * x;
-        worker.rows.squares[r] += uint64_t{x} * x;
+        worker.rows.sum_squares[r] += uint64_t{x} * x;
         if (k_ == 0) continue;
         offer_to_row(worker, r, x, j);
         if (j >= last) offer_to_column(key_of(x, worker.rows.own_low[r]), j);
     }
-    if (j >= last) squares_[j] += sum;
+    if (j >= last) sum_squares_[j] += sum;
     if (j < narrow_)
         worker.lines[j] = PanelLine{};
     else
@@ -297,7 +163,7 @@ void CooccurrencePanels::drain_stripe(int64_t panel, Worker& worker, int64_t fro
     for (; n > 0 && (which ? (*which) : from) < slow; --n) {
         drain_slowly(panel, worker, which ? (*which++) : from++);
     }
-    const PanelColumns columns{k_ > 0 ? bar_.data() : nullptr, low_.data(), own_low_.data(), squares_.data()};
+    const PanelColumns columns{k_ > 0 ? bar_.data() : nullptr, low_.data(), own_low_.data(), sum_squares_.data()};
     const auto scan_lines = [&](auto* lines, auto scan) {
         const int64_t found = scan(lines, from, which, n, worker.rows, columns, worker.hits.data());
         for (int64_t h = 0; h < found; ++h) {
@@ -323,6 +189,8 @@ void CooccurrencePanels::drain_stripe(int64_t panel, Worker& worker, int64_t fro
 void CooccurrencePanels::drain(int64_t panel, Worker& worker, int64_t start) {
     const int64_t first = panel * kRows;
     const int64_t rows = std::min(kRows, items_ - first);
+    // Of the triangle above the diagonal: the panel's rows take every count, and keep to this thread until the end;
+    // the columns to the right take the same counts under the lock of their stripe, since other panels add to them too.
     worker.rows = PanelRows{};
     std::fill_n(worker.rows.bar, kRows, uint16_t{1});
     for (int64_t r = 0; r < rows; ++r) {
@@ -354,7 +222,7 @@ void CooccurrencePanels::drain(int64_t panel, Worker& worker, int64_t start) {
     for (int64_t r = 0; r < rows; ++r) {
         const int64_t i = first + r;
         const std::lock_guard lock(locks_[i / kStripe]);
-        squares_[i] += worker.rows.squares[r];
+        sum_squares_[i] += worker.rows.sum_squares[r];
         for (int64_t n = 0; n < worker.best[r].size; ++n) offer_to_column(worker.best[r].keys[n], i);
     }
 }
@@ -363,7 +231,7 @@ void CooccurrencePanels::sums(double* sum_squares, double* totals) const {
     std::fill_n(sum_squares, cols_, 0.0);
     std::fill_n(totals, cols_, 0.0);
     for (std::size_t i = 0; i < column_of_.size(); ++i) {
-        sum_squares[column_of_[i]] = static_cast<double>(squares_[i]);
+        sum_squares[column_of_[i]] = static_cast<double>(sum_squares_[i]);
         totals[column_of_[i]] = static_cast<double>(totals_[i]);
     }
 }

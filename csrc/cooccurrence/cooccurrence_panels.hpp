@@ -23,6 +23,9 @@
 
 namespace movieembed {
 
+// Columns that share a lock, and that a panel is drained by.
+constexpr int64_t kPanelStripe = 256;
+
 class CooccurrencePanels {
 public:
     // The values of L are taken for ones. The number of users must fit 32 bits, as must that of items. k = 0 leaves
@@ -66,12 +69,11 @@ private:
     void offer_to_column(uint64_t key, int64_t j);
 
     int64_t cols_, items_ = 0, k_, capacity_ = 0;
-    int64_t wide_ = 0;                 // labels below it have counts that may outgrow 16 bits
-    int64_t narrow_ = 0;               // labels from it on have narrow lines; a whole number of stripes, or items_
-    std::vector<uint32_t> column_of_;  // by label
-    std::vector<int64_t> likes_;       // by label, falling
-    std::vector<int64_t> totals_;      // by label
-    std::vector<int64_t> squares_;     // by label
+    int64_t wide_ = 0;                  // labels below it have counts that may outgrow 16 bits
+    int64_t narrow_ = 0;                // labels from it on have narrow lines; a whole number of stripes, or items_
+    std::vector<uint32_t> column_of_;   // by label
+    std::vector<int64_t> totals_;       // by label
+    std::vector<int64_t> sum_squares_;  // by label
     std::vector<PanelUser> users_;
     Aligned<uint32_t> labels_;           // of each user's items, ascending
     std::vector<int64_t> visits_begin_;  // of each panel in visits_
@@ -83,7 +85,7 @@ private:
     std::vector<Best> best_;
     std::vector<uint16_t> bar_;  // of best_, as PanelRows has it
     std::vector<uint32_t> low_, own_low_;
-    std::vector<std::mutex> locks_;  // each over kStripe labels of squares_, best_, bar_ and low_
+    std::vector<std::mutex> locks_;  // each over kPanelStripe labels of sum_squares_, best_, bar_ and low_
 };
 
 }  // namespace movieembed

@@ -7,7 +7,7 @@ namespace movieembed {
 
 // Row r holds columns indices[indptr[r] .. indptr[r + 1]), ascending, without duplicates, each in
 // [0, cols). `values` runs beside `indices`; nullptr means that every stored entry is 1, the common
-// case of a likes matrix. The caller has checked all of this (bindings.cpp); kernels rely on it.
+// case of a likes matrix. The caller has checked all of this (bindings/checked_csr.hpp); kernels rely on it.
 template <class T, class I>
 struct CsrView {
     int64_t rows = 0;

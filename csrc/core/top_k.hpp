@@ -1,4 +1,5 @@
-// The k best of a stream of (score, column), in a bounded heap.
+// Top k and its tie-breaking: the k best of a stream of (score, column), in a bounded heap. better() is the order; the
+// co-occurrence panels have the same one in their keys (count, then the complement of the column).
 #pragma once
 
 #include <algorithm>

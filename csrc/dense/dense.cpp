@@ -103,6 +103,8 @@ void tall_times_small(const Tall<const T>& a, const T* c, int64_t q, const Tall<
 
 template <class T>
 void tall_gram(const Tall<const T>& a, const Tall<const T>& b, const double* w, double* out, int n_threads) {
+    // A small product is cut by rows: at most 32 partial sums of 1,024 rows or more, added in their order. A large one,
+    // whose partial sums would take more memory than A, is cut into tiles of the result, each over all rows.
     const bool symmetric = !b.data || (a.data == b.data && a.cols == b.cols && a.ld == b.ld);
     const int64_t p = a.cols, q = symmetric ? p : b.cols;
     const double work = work_of(a.rows, p, q) * (symmetric ? 0.5 : 1.0);
@@ -175,15 +177,15 @@ void moments(const Tall<const T>& v, double* gram, double* norms, int n_threads)
     const double work = work_of(v.rows, d, d) + static_cast<double>(v.rows * d);
     std::vector<Aligned<double>> scratch(threads_for(n_threads, work));
     summed(v.rows, d * d, d, work, n_threads, gram, [&](int64_t first, int64_t last, double* total, int worker) {
-        Aligned<double>& wide = scratch[worker];
-        wide.grow(kRows * d);
+        Aligned<double>& in_float64 = scratch[worker];
+        in_float64.grow(kRows * d);
         for (; first < last; first += kRows) {
             const int64_t n = std::min(kRows, last - first);
             for (int64_t i = 0; i < n; ++i) {
-                std::copy_n(v.row(first + i), d, wide.data() + i * d);
-                norms[first + i] = dot(wide.data() + i * d, wide.data() + i * d, d);
+                std::copy_n(v.row(first + i), d, in_float64.data() + i * d);
+                norms[first + i] = dot(in_float64.data() + i * d, in_float64.data() + i * d, d);
             }
-            syrk(d, n, wide.data(), std::max<int64_t>(d, 1), 1.0, total, std::max<int64_t>(d, 1));
+            syrk(d, n, in_float64.data(), std::max<int64_t>(d, 1), 1.0, total, std::max<int64_t>(d, 1));
         }
     });
     mirror(gram, d);
@@ -191,7 +193,7 @@ void moments(const Tall<const T>& v, double* gram, double* norms, int n_threads)
 
 template <class T>
 void masked_gradient(const Tall<const T>& v, const Tall<const T>& xv, const T* gram, const double* norms,
-                     const Tall<T>& gradient, double* squares, int n_threads) {
+                     const Tall<T>& gradient, double* squared_norms, int n_threads) {
     const int64_t d = v.cols;
     for_blocks(
         v.rows, work_of(v.rows, d, d) + static_cast<double>(v.rows * d), n_threads, [&](int64_t first, int64_t last) {
@@ -202,7 +204,7 @@ void masked_gradient(const Tall<const T>& v, const Tall<const T>& xv, const T* g
                 const T* vi = v.row(i);
                 const T ni = static_cast<T>(norms[i]);
                 for (int64_t k = 0; k < d; ++k) g[k] = T(4) * (g[k] - x[k] - ni * vi[k]);
-                squares[i] = dot(g, g, d);
+                squared_norms[i] = dot(g, g, d);
             }
         });
 }

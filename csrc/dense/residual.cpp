@@ -21,7 +21,7 @@ double sum_of_squares(const double* a, int64_t n) {
 
 template <class T, class I>
 void residual_rows(const CsrView<T, I>& l, const CsrView<T, I>& lt, int64_t first, int64_t rows, double* p,
-                   double* squares, int n_threads) {
+                   double* squared_norms, int n_threads) {
     parallel_for(resolve_threads(n_threads), rows, [&](int64_t r, int) {
         const int64_t i = first + r;
         double* row = p + r * l.cols;
@@ -31,7 +31,7 @@ void residual_rows(const CsrView<T, I>& l, const CsrView<T, I>& lt, int64_t firs
             for (int64_t m = l.begin(u); m < l.end(u); ++m) row[l.indices[m]] -= w * static_cast<double>(l.value(m));
         }
         row[i] = 0;
-        squares[r] = sum_of_squares(row, l.cols);
+        squared_norms[r] = sum_of_squares(row, l.cols);
     });
 }
 

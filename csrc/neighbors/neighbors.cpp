@@ -84,6 +84,8 @@ void top_k_products(const Tall<const T>& queries, const Tall<const T>& items, in
         const int64_t first = block * size;
         const int64_t n = std::min(size, queries.rows - first);
         int64_t sizes[kQueries] = {};
+        // One block of queries meets all items, some at a time: scores of 2 MiB that are still in cache when the best
+        // are picked from them. The items are read anew for each block of up to 768 queries.
         for (int64_t j = 0; j < items.rows; j += kItems) {
             const int64_t m = std::min(kItems, items.rows - j);
             gemm(false, true, n, m, queries.cols, queries.row(first), queries.ld, items.row(j), items.ld, T(0),
@@ -104,7 +106,9 @@ void top_k_products(const Tall<const T>& queries, const Tall<const T>& items, in
 template <class T>
 void top_k_columns(const Tall<const T>& scores, int64_t k, const int64_t* excluded_ptr, const int64_t* excluded,
                    int64_t* out_rows, T* out_scores, int n_threads) {
-    constexpr int64_t kColumns = 16, kRows = 1024;  // turned over in pieces that stay in cache
+    // 16 columns are as many numbers of a row as a cache line or two hold. They are turned over 1,024 rows at a time,
+    // which stays in cache, so that each column is then scanned as a row.
+    constexpr int64_t kColumns = 16, kRows = 1024;
     const int64_t groups = (scores.cols + kColumns - 1) / kColumns;
     const int threads =
         threads_for(n_threads, 4.0 * static_cast<double>(scores.rows) * static_cast<double>(scores.cols));

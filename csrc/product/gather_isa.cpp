@@ -76,6 +76,9 @@ template <int N, class T, class I, class Index>
 void gather_width(const GatherJob<T, I, Index>& job) {
     using Vec = typename Vector<T>::Type;
     constexpr int64_t kWidth = N * (kRegister / sizeof(T));
+    // Row by row. Its sum stays in N registers: at most 16 of 16 bytes, which is why a slice has at most 256 bytes.
+    // Runs of 512 are added up in a second set; the last entries of all are summed without prefetch, which would read
+    // too far.
     for (int64_t r = job.begin; r < job.end; ++r) {
         const int64_t begin = job.ptr[r];
         const int64_t end = job.ptr[r + 1];

@@ -104,6 +104,7 @@ LikesBlocks<I>::LikesBlocks(const CsrView<T, I>& likes, int n_threads) {
             items[k] = item;
             if (count[item]++ == 0) block.items.push_back(item);
         }
+        // The block's own transpose, by a counting sort: lengths of its items' rows, where each begins, then users.
         std::sort(block.items.begin(), block.items.end());
         block.items.shrink_to_fit();
         block.ptr.resize(block.items.size() + 1);
@@ -168,6 +169,10 @@ template <class T, class I>
 template <class Fill>
 void LikesProduct<T, I>::products(int64_t d, const T* v, int64_t ldv, T* out, int64_t ldo, int n_threads,
                                   bool with_diagonal, Fill fill) const {
+    // Slice by slice: V's columns packed (open), then block by block the users' sums (fill) and from them the items'
+    // (add_items), and at the end OUT's columns (close). A slice of 128 bytes keeps 4,096 users' sums and the rows of
+    // the popular items in the second-level cache. Slices go to threads; where there are too few, rows do, in each
+    // step.
     constexpr int64_t kLanes = 64 / sizeof(T);
     const int64_t rows = likes_.cols;
     if (d == 0 || rows == 0) return;
@@ -274,7 +279,7 @@ double LikesProduct<T, I>::apply(const T* v, int64_t ldv, int64_t d, T* out, int
     constexpr int64_t kWidest = kMaxVectors * kLanes;
     const int64_t entries = likes_.indptr[likes_.rows];
     const int64_t n_groups = (likes_.rows + kGroup - 1) / kGroup;
-    std::vector<double> squares(n_groups * d);
+    std::vector<double> group_squares(n_groups * d);
     products(d, v, ldv, out, ldo, n_threads, true,
              [&](const Block& block, const Slice& s, Scratch& scratch, int64_t begin, int64_t end,
                  const GatherPair<T, I>& gather) {
@@ -287,11 +292,11 @@ double LikesProduct<T, I>::apply(const T* v, int64_t ldv, int64_t d, T* out, int
                      for (int64_t u = begin; u < std::min(begin + kGroup, end); ++u, sums += width)
                          for (int64_t j = 0; j < width; ++j)
                              total[j] += static_cast<double>(sums[j]) * static_cast<double>(sums[j]);
-                     std::copy_n(total, s.columns, squares.data() + begin / kGroup * d + s.first);
+                     std::copy_n(total, s.columns, group_squares.data() + begin / kGroup * d + s.first);
                  }
              });
     double sum = 0;
-    for (const double x : squares) sum += x;
+    for (const double x : group_squares) sum += x;
     return sum;
 }
 
