@@ -17,8 +17,9 @@
 
 namespace movieembed {
 
-// Each user's items as a bitset, rows x cols / 8 bytes, so that the columns of a row of X are a union of bitsets;
-// none where that would take more than kMostWords.
+// Each user's items as a bitset, rows x cols / 8 bytes, so that the columns of a row of X are a union of bitsets. Read
+// from cache that beats setting a bit for each entry, from memory it loses (bench/NOTES.md, "What hand-written paths
+// win"): none where they would take more than kMostWords.
 class UserBits {
 public:
     static constexpr int64_t kBlock = 8;                     // words of a user come in blocks of a cache line

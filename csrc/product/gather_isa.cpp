@@ -76,7 +76,7 @@ template <int N, class T, class I, class Index>
 void gather_width(const GatherJob<T, I, Index>& job) {
     using Vec = typename Vector<T>::Type;
     constexpr int64_t kWidth = N * (kRegister / sizeof(T));
-    // Row by row. Its sum stays in N registers: at most 16 of 16 bytes, which is why a slice has at most 256 bytes.
+    // Row by row. Its sum stays in N registers: a slice of 256 bytes takes 16 of SSE's, 4 of AVX-512's.
     // Runs of 512 are added up in a second set; the last entries of all are summed without prefetch, which would read
     // too far.
     for (int64_t r = job.begin; r < job.end; ++r) {
