@@ -9,6 +9,27 @@
 namespace movieembed {
 namespace {
 
+template <class T, class I>
+using Shared = std::shared_ptr<const LikesProduct<T, I>>;
+using AnyProduct =
+    std::variant<Shared<float, int32_t>, Shared<float, int64_t>, Shared<double, int32_t>, Shared<double, int64_t>>;
+
+// A product of T, which the values have where there are any, and the blocks of `like`.
+template <class T, class Stored, class I>
+AnyProduct make_product(const CsrView<Stored, I>& l, int n_threads, const AnyProduct* like) {
+    CsrView<T, I> view{l.rows, l.cols, l.indptr, l.indices, nullptr};
+    if constexpr (std::is_same_v<T, Stored>) view.values = l.values;
+    std::shared_ptr<const LikesBlocks<I>> blocks;
+    if (like)
+        std::visit(
+            [&](const auto& other) {
+                if constexpr (std::is_same_v<decltype(blocks), std::remove_cvref_t<decltype(other->blocks())>>)
+                    blocks = other->blocks();
+            },
+            *like);
+    return std::make_shared<const LikesProduct<T, I>>(view, n_threads, std::move(blocks));
+}
+
 class Product {
 public:
     Product(const Csr& l, const py::object& dtype, int n_threads, const Product* like) : l_(l) {
@@ -19,9 +40,10 @@ public:
         if (like && !l.same_structure(like->l_)) value_error("l and that of `like` must share their index arrays");
         any_ = without_gil([&] {
             return std::visit(
-                [&](const auto& view) -> Any {
-                    if (float64) return make<double>(view, n_threads, like);
-                    return make<float>(view, n_threads, like);
+                [&](const auto& view) {
+                    const AnyProduct* shared = like ? &like->any_ : nullptr;
+                    return float64 ? make_product<double>(view, n_threads, shared)
+                                   : make_product<float>(view, n_threads, shared);
                 },
                 l_.view());
         });
@@ -65,28 +87,8 @@ public:
     }
 
 private:
-    template <class T, class I>
-    using Shared = std::shared_ptr<const LikesProduct<T, I>>;
-    using Any =
-        std::variant<Shared<float, int32_t>, Shared<float, int64_t>, Shared<double, int32_t>, Shared<double, int64_t>>;
-
-    // Of T, which the values have where there are any.
-    template <class T, class Stored, class I>
-    static Any make(const CsrView<Stored, I>& l, int n_threads, const Product* like) {
-        CsrView<T, I> view{l.rows, l.cols, l.indptr, l.indices, nullptr};
-        if constexpr (std::is_same_v<T, Stored>) view.values = l.values;
-        std::shared_ptr<const LikesBlocks<I>> blocks;
-        if (like)
-            std::visit(
-                [&]<class U, class J>(const Shared<U, J>& other) {
-                    if constexpr (std::is_same_v<I, J>) blocks = other->blocks();
-                },
-                like->any_);
-        return std::make_shared<const LikesProduct<T, I>>(view, n_threads, std::move(blocks));
-    }
-
     Csr l_;  // keeps the arrays alive that the product borrows
-    Any any_;
+    AnyProduct any_;
 };
 
 }  // namespace
