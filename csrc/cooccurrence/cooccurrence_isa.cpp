@@ -26,12 +26,15 @@ using NarrowCounts = CountsOf<uint8_t>;
 #endif
 
 // The bits of a mask as ones and zeros. Half a mask at a time against 16 bits in 16 lanes, which compilers turn into
-// two or three vector instructions a half.
+// two or three vector instructions a half, unless they unroll the loops first.
 inline void expand(uint32_t mask, PanelLine& ones, NarrowLine& narrow_ones) {
     constexpr uint16_t kBit[16] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
     const auto low = static_cast<uint16_t>(mask), high = static_cast<uint16_t>(mask >> 16);
+#pragma GCC unroll 1
     for (int r = 0; r < 16; ++r) ones.at[r] = (low & kBit[r]) != 0;
+#pragma GCC unroll 1
     for (int r = 0; r < 16; ++r) ones.at[16 + r] = (high & kBit[r]) != 0;
+#pragma GCC unroll 1
     for (int r = 0; r < kPanelRows; ++r) narrow_ones.at[r] = static_cast<uint8_t>(ones.at[r]);
 }
 
