@@ -31,7 +31,7 @@ void check_blas() {
 void register_core(py::module_& m) {
     m.def("max_threads", &max_threads, "Threads that a kernel uses when n_threads is 0.");
     m.def("set_max_threads", &set_max_threads, py::arg("n"),
-          "Change that for this thread; 0 goes back to what the environment says.");
+          "Hold that at n for this thread, whatever happens to OpenMP's number, until a call with 0.");
     m.def("set_parallel_threshold", &set_parallel_threshold, py::arg("work"),
           "Multiply-adds below which the products of an iteration stay on one thread.");
     m.def("parallel_threshold", &parallel_threshold, "See set_parallel_threshold.");

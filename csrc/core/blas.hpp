@@ -1,7 +1,7 @@
 // BLAS, through the function table that SciPy shares with other extensions (scipy.linalg.cython_blas).
 //
 // Kernels call it from their own threads, so the library's own threading must be off meanwhile
-// (python/movieembed/_threads.py).
+// (python/movieembed/_base/threads.py).
 #pragma once
 
 namespace movieembed {

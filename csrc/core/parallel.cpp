@@ -26,6 +26,7 @@ std::atomic<bool> forked{false};  // since then
 [[maybe_unused]] const int at_fork = pthread_atfork(nullptr, nullptr, [] { forked = used.load(); });
 #endif
 
+thread_local int held = 0;  // see set_max_threads
 const int omp_default = omp_get_max_threads();
 const int own_default = [] {
     const char* text = std::getenv("MOVIEEMBED_NUM_THREADS");
@@ -48,10 +49,14 @@ int max_threads() { return resolve_threads(0); }
 
 #ifdef _OPENMP
 
-void set_max_threads(int n) { omp_set_num_threads(n > 0 ? n : omp_default); }
+void set_max_threads(int n) {
+    if (n <= 0 && held > 0) omp_set_num_threads(held);
+    held = std::max(0, n);
+}
 
 int resolve_threads(int n) {
     if (alone()) return 1;
+    if (n <= 0) n = held;
     if (n <= 0) {
         n = omp_get_max_threads();
         // A limit that was set since the start goes before the environment.

@@ -13,7 +13,8 @@ namespace movieembed {
 // place of OMP_NUM_THREADS. At most four a core.
 int max_threads();
 
-// Calls omp_set_num_threads: for the calling thread alone. n <= 0: back to what the environment says.
+// n > 0: what max_threads() says to the calling thread, whatever happens to OpenMP's number, until a call with 0,
+// which sets OpenMP's number to n. For the time in which a BLAS that was built with OpenMP has that number at 1.
 void set_max_threads(int n);
 
 // n <= 0 means max_threads(). 1 where no region can be parallel: see parallel_for.

@@ -64,15 +64,18 @@ def serial_blas() -> Iterator[None]:
     """
     global _inside, _controller, _limiter
     with _lock:
+        threads = _core.max_threads()
         if _inside == 0:
             if _controller is None:
                 _use_scipy_blas()
                 _controller = ThreadpoolController().select(user_api="blas")
             _take_control()
-            threads = _core.max_threads()
             _limiter = _controller.limit(limits=1)
-            _keep_kernels_at(threads)
         _inside += 1
+        # An OpenBLAS that was built with OpenMP hands its limit on to OpenMP, so to the kernels.
+        limited = _core.max_threads() != threads
+        if limited:
+            _core.set_max_threads(threads)
     try:
         yield
     finally:
@@ -80,20 +83,11 @@ def serial_blas() -> Iterator[None]:
             _inside -= 1
             if _inside == 0:
                 _take_control()
-                threads = _core.max_threads()
                 _limiter.restore_original_limits()
-                _keep_kernels_at(threads)
                 _limiter = None
                 _take_control()
-
-
-def _keep_kernels_at(threads: int) -> None:
-    """Undo what a limit on BLAS did to the kernels' threads.
-
-    An OpenBLAS that was built with OpenMP hands its limit to OpenMP, so to the kernels as well.
-    """
-    if _core.max_threads() != threads:
-        _core.set_max_threads(threads)
+            if limited:
+                _core.set_max_threads(0)
 
 
 def _take_control() -> None:
