@@ -13,7 +13,7 @@
 #include "cooccurrence/cooccurrence_panels.hpp"
 #include "dense/dense.hpp"
 #include "driver.hpp"
-#include "product/gather_isa.hpp"
+#include "core/isa.hpp"
 #include "product/likes_product.hpp"
 #include "neighbors/neighbors.hpp"
 #include "dense/residual.hpp"

@@ -10,33 +10,32 @@
 // the sums are exact integers; what is known of all rows of those is cheaper from cooccurrence_panels.hpp.
 #pragma once
 
-#include <cstdint>
+#include "core/integers.hpp"
 #include <vector>
 
 #include "core/csr.hpp"
 
 namespace movieembed {
 
-// Each user's items as a bitset, rows x cols / 8 bytes, so that the columns of a row of X are a union of bitsets;
-// none where that would take more than kMostWords.
+// Each user's items as a bitset, rows x cols / 8 bytes, so that the columns of a row of X are a union of bitsets. Read
+// from cache that beats setting a bit for each entry, from memory it loses (bench/NOTES.md, "What hand-written paths
+// win"): none where they would take more than kMostWords.
 class UserBits {
 public:
-    static constexpr std::int64_t kBlock = 8;                          // words of a user come in blocks of a cache line
-    static constexpr std::int64_t kMostWords = std::int64_t{1} << 24;  // 128 MiB
+    static constexpr int64_t kBlock = 8;                     // words of a user come in blocks of a cache line
+    static constexpr int64_t kMostWords = int64_t{1} << 18;  // 2 MiB, what stays in cache
 
-    static std::int64_t words_for(std::int64_t cols) { return (cols + 64 * kBlock - 1) / (64 * kBlock) * kBlock; }
+    static int64_t words_for(int64_t cols) { return (cols + 64 * kBlock - 1) / (64 * kBlock) * kBlock; }
 
     UserBits() = default;
-    UserBits(std::int64_t rows, std::int64_t cols);
+    UserBits(int64_t rows, int64_t cols);
     bool empty() const { return bits_.empty(); }
-    const std::uint64_t* row(std::int64_t u) const { return bits_.data() + u * words_; }
-    void set(std::int64_t u, std::int64_t j) {
-        bits_[static_cast<std::size_t>(u * words_ + j / 64)] |= std::uint64_t{1} << (j % 64);
-    }
+    const uint64_t* row(int64_t u) const { return bits_.data() + u * words_; }
+    void set(int64_t u, int64_t j) { bits_[u * words_ + j / 64] |= uint64_t{1} << (j % 64); }
 
 private:
-    std::int64_t words_ = 0;
-    std::vector<std::uint64_t> bits_;
+    int64_t words_ = 0;
+    std::vector<uint64_t> bits_;
 };
 
 template <class T, class I>
@@ -47,24 +46,24 @@ UserBits user_bits(const CsrView<T, I>& l);
 // where somebody has both items, even if weights cancel to zero. Nothing is held beside the output, `users` and a
 // row a thread.
 template <class T, class I>
-void cooccurrence_row_nnz(const CsrView<T, I>& l, const CsrView<T, I>& lt, const UserBits& users, std::int64_t first,
-                          std::int64_t last, std::int64_t* nnz, int n_threads);
+void cooccurrence_row_nnz(const CsrView<T, I>& l, const CsrView<T, I>& lt, const UserBits& users, int64_t first,
+                          int64_t last, int64_t* nnz, int n_threads);
 
-// A is std::int64_t without values, double with them.
+// A is int64_t without values, double with them.
 template <class T, class I, class A>
-void cooccurrence_rows(const CsrView<T, I>& l, const CsrView<T, I>& lt, const UserBits& users, std::int64_t first,
-                       std::int64_t last, const std::int64_t* indptr, I* indices, A* data, int n_threads);
+void cooccurrence_rows(const CsrView<T, I>& l, const CsrView<T, I>& lt, const UserBits& users, int64_t first,
+                       int64_t last, const int64_t* indptr, I* indices, A* data, int n_threads);
 
 // Sum of squares and sum of each row in [first, last).
 // sum_squares and totals have last - first entries. All rows of an L without values come from CooccurrencePanels.
 template <class T, class I>
-void cooccurrence_row_sums(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last,
+void cooccurrence_row_sums(const CsrView<T, I>& l, const CsrView<T, I>& lt, int64_t first, int64_t last,
                            double* sum_squares, double* totals, int n_threads);
 
 // The k largest entries of each row in [first, last), descending, ties by ascending column; columns is
 // padded with -1 and values with 0 where a row has fewer. Both are (last - first) x k.
 template <class T, class I>
-void cooccurrence_top_k(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t last,
-                        std::int64_t k, std::int64_t* columns, double* values, int n_threads);
+void cooccurrence_top_k(const CsrView<T, I>& l, const CsrView<T, I>& lt, int64_t first, int64_t last, int64_t k,
+                        int64_t* columns, double* values, int n_threads);
 
 }  // namespace movieembed

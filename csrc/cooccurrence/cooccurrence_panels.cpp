@@ -3,78 +3,40 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
-#include <string>
 #include <utility>
 
-#include "product/gather_isa.hpp"
+#include "core/isa.hpp"
 #include "core/parallel.hpp"
 
 namespace movieembed {
 namespace {
 
-constexpr std::int64_t kRows = kPanelRows;
-constexpr std::int64_t kStripe = 256;
-constexpr std::int64_t kMost8 = 255;
-constexpr std::int64_t kMost16 = 65535;
+constexpr int64_t kRows = kPanelRows;
+constexpr int64_t kStripe = kPanelStripe;
 
 struct WideLine {
-    std::uint32_t at[kRows];
+    uint32_t at[kRows];
 };
 
-const PanelTable& panel_table() {
-#ifdef MOVIEEMBED_HAVE_X86_VARIANTS
-    const std::string isa = gather_isa();
-    if (isa == "avx512") return panel_table_avx512;
-    if (isa == "avx2") return panel_table_avx2;
-#endif
-    return panel_table_baseline;
-}
+const PanelTable& panel_table() { return MOVIEEMBED_FOR_ISA(panel_table); }
 
-// Sorts a user's labels by setting a bit for each: std::sort mispredicts a branch every few comparisons.
-class LabelSort {
-public:
-    explicit LabelSort(std::int64_t items)
-        : bits_(static_cast<std::size_t>(items / 64 + 1)), used_(static_cast<std::size_t>(items / 4096 + 1)) {}
+uint64_t key_of(uint32_t count, uint32_t own_low) { return uint64_t{count} << 32 | own_low; }
 
-    void operator()(std::uint32_t* labels, std::int64_t n) {
-        for (std::int64_t m = 0; m < n; ++m) {
-            const std::uint32_t word = labels[m] / 64;
-            bits_[word] |= std::uint64_t{1} << (labels[m] % 64);
-            used_[word / 64] |= std::uint64_t{1} << (word % 64);
-        }
-        const std::uint32_t* end = labels + n;
-        for (std::size_t at = 0; labels != end; ++at)
-            for (std::uint64_t used = std::exchange(used_[at], 0u); used; used &= used - 1) {
-                const auto word =
-                    static_cast<std::uint32_t>(64 * at) + static_cast<std::uint32_t>(std::countr_zero(used));
-                for (std::uint64_t bits = std::exchange(bits_[word], 0u); bits; bits &= bits - 1)
-                    *labels++ = 64 * word + static_cast<std::uint32_t>(std::countr_zero(bits));
-            }
-    }
-
-private:
-    std::vector<std::uint64_t> bits_, used_;  // used_: which words of bits_ are not 0
-};
-
-std::uint64_t key_of(std::uint32_t count, std::uint32_t own_low) { return std::uint64_t{count} << 32 | own_low; }
-
-std::uint16_t bar_of(std::uint64_t worst) {
-    return static_cast<std::uint16_t>(std::min<std::uint64_t>(worst >> 32, kMost16));
-}
+uint16_t bar_of(uint64_t worst) { return static_cast<uint16_t>(std::clamp<uint64_t>(worst >> 32, 1, kMost16)); }
 
 }  // namespace
 
 struct CooccurrencePanels::Worker {
-    Worker(std::int64_t items, std::int64_t wide, std::int64_t narrow, std::int64_t capacity)
+    Worker(int64_t items, int64_t wide, int64_t narrow, int64_t capacity)
         : memory(items + narrow),
           lines(reinterpret_cast<PanelLine*>(memory.data())),
           narrow_lines(memory.data() + narrow),
-          wide_lines(static_cast<std::size_t>(wide)),
+          wide_lines(wide),
           hits(kStripe),
-          seen(static_cast<std::size_t>(items)),
-          keys(static_cast<std::size_t>(kRows * capacity)) {
+          seen(items),
+          keys(kRows * capacity) {
         std::fill_n(memory.data(), items + narrow, NarrowLine{});
-        touched.reserve(static_cast<std::size_t>(items));
+        touched.reserve(items);
     }
 
     Aligned<NarrowLine> memory;        // of all lines; all 0 between panels
@@ -83,181 +45,65 @@ struct CooccurrencePanels::Worker {
     std::vector<WideLine> wide_lines;  // what may outgrow them
     std::vector<PanelHit> hits;
     std::vector<unsigned char> seen;
-    std::vector<std::uint32_t> touched;
+    std::vector<uint32_t> touched;
     // Of the panel's own rows:
-    std::vector<std::uint64_t> keys;
+    std::vector<uint64_t> keys;
     Best best[kRows];
     PanelRows rows;
 };
 
 template <class T, class I>
-CooccurrencePanels::CooccurrencePanels(const CsrView<T, I>& l, std::int64_t k, int n_threads) : cols_(l.cols), k_(k) {
+CooccurrencePanels::CooccurrencePanels(const CsrView<T, I>& l, int64_t k, int n_threads) : cols_(l.cols), k_(k) {
     relabel(l, resolve_threads(n_threads));
     collect_visits(resolve_threads(n_threads));
-    squares_.resize(static_cast<std::size_t>(items_));
-    own_low_.resize(static_cast<std::size_t>(items_));
+    sum_squares_.resize(items_);
+    own_low_.resize(items_);
     for (std::size_t i = 0; i < own_low_.size(); ++i) own_low_[i] = ~column_of_[i];
-    locks_ = std::vector<std::mutex>(static_cast<std::size_t>(items_ / kStripe + 1));
+    locks_ = std::vector<std::mutex>(items_ / kStripe + 1);
     if (k_ == 0) return;
     // Room for twice k, so that the search for the k best of them is rare; a row has less than items_ entries.
     capacity_ = std::min(2 * k_ + 16, items_);
-    keys_.reset(new std::uint64_t[static_cast<std::size_t>(items_ * capacity_)]);
-    best_.resize(static_cast<std::size_t>(items_));
-    for (std::int64_t i = 0; i < items_; ++i) best_[static_cast<std::size_t>(i)].keys = keys_.get() + i * capacity_;
-    bar_.resize(static_cast<std::size_t>(items_));
-    low_.resize(static_cast<std::size_t>(items_));
+    keys_.reset(new uint64_t[items_ * capacity_]);
+    best_.resize(items_);
+    for (int64_t i = 0; i < items_; ++i) best_[i].keys = keys_.get() + i * capacity_;
+    bar_.resize(items_, 1);
+    low_.resize(items_);
 }
 
 CooccurrencePanels::~CooccurrencePanels() = default;
 
-template <class T, class I>
-void CooccurrencePanels::relabel(const CsrView<T, I>& l, int threads) {
-    const auto for_users = [&](auto f) {  // calls f(user, worker)
-        constexpr std::int64_t kUsers = 256;
-        parallel_for(threads, (l.rows + kUsers - 1) / kUsers, [&](std::int64_t part, int t) {
-            for (std::int64_t u = part * kUsers; u < std::min((part + 1) * kUsers, l.rows); ++u)
-                f(u, static_cast<std::size_t>(t));
-        });
-    };
-    struct Tally {
-        std::int64_t likes, total;
-    };
-    std::vector<std::vector<Tally>> tallies(static_cast<std::size_t>(threads));
-    for_users([&](std::int64_t u, std::size_t t) {
-        tallies[t].resize(static_cast<std::size_t>(l.cols));
-        Tally* tally = tallies[t].data();
-        const std::int64_t others = l.end(u) - l.begin(u) - 1;
-        for (std::int64_t m = l.begin(u); m < l.end(u); ++m) {
-            ++tally[l.indices[m]].likes;
-            tally[l.indices[m]].total += others;
-        }
-    });
-    std::vector<std::int64_t> likes(static_cast<std::size_t>(l.cols)), totals(likes.size());
-    for (const std::vector<Tally>& tally : tallies)
-        for (std::size_t j = 0; j < tally.size(); ++j) {
-            likes[j] += tally[j].likes;
-            totals[j] += tally[j].total;
-        }
-    for (std::size_t j = 0; j < likes.size(); ++j)
-        if (likes[j] > 0) column_of_.push_back(static_cast<std::uint32_t>(j));
-    std::stable_sort(column_of_.begin(), column_of_.end(),
-                     [&](std::uint32_t a, std::uint32_t b) { return likes[a] > likes[b]; });
-    items_ = static_cast<std::int64_t>(column_of_.size());
-    if (items_ == 0) return;
-    std::vector<std::uint32_t> label_of(likes.size());
-    for (std::size_t i = 0; i < column_of_.size(); ++i) {
-        label_of[column_of_[i]] = static_cast<std::uint32_t>(i);
-        likes_.push_back(likes[column_of_[i]]);
-        totals_.push_back(totals[column_of_[i]]);
-        wide_ += likes_.back() > kMost16;
-        narrow_ += likes_.back() > kMost8;
-    }
-    narrow_ = std::min((narrow_ + kStripe - 1) / kStripe * kStripe, items_);
-    users_.resize(static_cast<std::size_t>(l.rows));
-    labels_.grow(l.end(l.rows - 1));
-    std::vector<LabelSort> sort(static_cast<std::size_t>(threads), LabelSort(items_));
-    for_users([&](std::int64_t u, std::size_t t) {
-        std::uint32_t* labels = labels_.data() + l.begin(u);
-        const std::int64_t n = l.end(u) - l.begin(u);
-        for (std::int64_t m = 0; m < n; ++m) labels[m] = label_of[static_cast<std::size_t>(l.indices[l.begin(u) + m])];
-        sort[t](labels, n);
-        users_[static_cast<std::size_t>(u)] = {
-            l.begin(u), static_cast<std::uint32_t>(std::lower_bound(labels, labels + n, narrow_) - labels),
-            static_cast<std::uint32_t>(n)};
-    });
-}
-
-void CooccurrencePanels::collect_visits(int threads) {
-    const auto users = static_cast<std::int64_t>(users_.size());
-    const std::int64_t panels = (items_ + kRows - 1) / kRows;
-    // Calls f(panel, visit) for the visits of users [from, to). The last item of a user meets no other.
-    const auto for_visits = [&](std::int64_t from, std::int64_t to, auto f) {
-        for (std::int64_t u = from; u < to; ++u) {
-            const PanelUser& user = users_[static_cast<std::size_t>(u)];
-            const std::uint32_t* labels = labels_.data() + user.begin;
-            for (std::uint32_t m = 0; m + 1 < user.items;) {
-                const std::uint32_t panel = labels[m] / kRows;
-                PanelVisit visit{static_cast<std::uint32_t>(u), m, 0};
-                for (; m < user.items && labels[m] / kRows == panel; ++m)
-                    visit.mask |= std::uint32_t{1} << (labels[m] % kRows);
-                f(panel, visit);
-            }
-        }
-    };
-    // Each thread counts and then places the visits of its own share of the users.
-    std::vector<std::vector<std::int64_t>> at(static_cast<std::size_t>(threads),
-                                              std::vector<std::int64_t>(static_cast<std::size_t>(panels)));
-    std::vector<std::vector<std::int64_t>> work = at;
-    const std::int64_t likes = users == 0 ? 0 : users_.back().begin + users_.back().items;
-    std::vector<std::int64_t> share(static_cast<std::size_t>(threads) + 1);
-    for (int t = 0; t <= threads; ++t)
-        share[static_cast<std::size_t>(t)] =
-            std::lower_bound(users_.begin(), users_.end(), likes / threads * t,
-                             [](const PanelUser& user, std::int64_t m) { return user.begin < m; }) -
-            users_.begin();
-    share.back() = users;
-    parallel_for(threads, threads, [&](std::int64_t t, int) {
-        const auto own = static_cast<std::size_t>(t);
-        for_visits(share[own], share[own + 1], [&](std::uint32_t panel, const PanelVisit& visit) {
-            ++at[own][panel];
-            work[own][panel] += users_[visit.user].items - visit.from;
-        });
-    });
-    visits_begin_.assign(static_cast<std::size_t>(panels) + 1, 0);
-    work_.assign(static_cast<std::size_t>(panels), 0);
-    std::int64_t total = 0;
-    for (std::size_t p = 0; p < work_.size(); ++p) {
-        for (std::size_t t = 0; t < at.size(); ++t) {
-            const std::int64_t n = at[t][p];
-            at[t][p] = total;
-            total += n;
-            work_[p] += work[t][p];
-        }
-        visits_begin_[p + 1] = total;
-        const std::int64_t lines = items_ - static_cast<std::int64_t>(p) * kRows;
-        listed_.push_back(work_[p] < lines / 16);
-        if (!listed_[p]) work_[p] += lines;
-    }
-    visits_.grow(total);
-    parallel_for(threads, threads, [&](std::int64_t t, int) {
-        const auto own = static_cast<std::size_t>(t);
-        for_visits(share[own], share[own + 1],
-                   [&](std::uint32_t panel, const PanelVisit& visit) { visits_.data()[at[own][panel]++] = visit; });
-    });
-}
-
-void CooccurrencePanels::add(std::int64_t first, std::int64_t last, int n_threads) {
+void CooccurrencePanels::add(int64_t first, int64_t last, int n_threads) {
     const int threads =
-        static_cast<int>(std::max<std::int64_t>(1, std::min<std::int64_t>(resolve_threads(n_threads), last - first)));
-    while (workers_.size() < static_cast<std::size_t>(threads))
+        static_cast<int>(std::max<int64_t>(1, std::min<int64_t>(resolve_threads(n_threads), last - first)));
+    while (std::ssize(workers_) < threads)
         workers_.push_back(std::make_unique<Worker>(items_, wide_, narrow_, capacity_));
-    parallel_for(threads, last - first, [&](std::int64_t task, int t) {
-        Worker& worker = *workers_[static_cast<std::size_t>(t)];
+    parallel_for(threads, last - first, [&](int64_t task, int t) {
+        Worker& worker = *workers_[t];
         count(first + task, worker);
         drain(first + task, worker, items_ / threads * t);
     });
 }
 
-void CooccurrencePanels::count(std::int64_t panel, Worker& worker) const {
-    const auto at = static_cast<std::size_t>(panel);
+void CooccurrencePanels::count(int64_t panel, Worker& worker) const {
+    const int64_t at = panel;
     PanelLine* lines = worker.lines;
-    for (std::int64_t from = visits_begin_[at]; from < visits_begin_[at + 1]; from += kMost16) {
-        const std::int64_t n = std::min(visits_begin_[at + 1] - from, kMost16);
+    for (int64_t from = visits_begin_[at]; from < visits_begin_[at + 1]; from += kMost16) {
+        const int64_t n = std::min(visits_begin_[at + 1] - from, kMost16);
         const PanelVisit* visits = visits_.data() + from;
         panel_table().count(lines, worker.narrow_lines, visits, n, users_.data(), labels_.data());
-        // Only counts of two items with more likes than that can outgrow 16 bits.
-        for (std::int64_t j = panel * kRows; j < wide_; ++j) {
-            for (std::int64_t r = 0; r < kRows; ++r)
-                worker.wide_lines[static_cast<std::size_t>(j)].at[r] += lines[j].at[r];
+        // A count grows by at most 1 a visit, so 65,535 visits fit 16 bits. After these the lines of the few items
+        // whose counts may become larger are emptied into wide ones.
+        for (int64_t j = panel * kRows; j < wide_; ++j) {
+            for (int64_t r = 0; r < kRows; ++r) worker.wide_lines[j].at[r] += lines[j].at[r];
             lines[j] = PanelLine{};
         }
     }
-    if (!listed_[at]) return;
-    for (std::int64_t v = visits_begin_[at]; v < visits_begin_[at + 1]; ++v) {
+    if (!listed_[at]) return;  // drain() walks all lines
+    for (int64_t v = visits_begin_[at]; v < visits_begin_[at + 1]; ++v) {
         const PanelVisit& visit = visits_.data()[v];
         const PanelUser& user = users_[visit.user];
-        for (std::uint32_t m = visit.from; m < user.items; ++m) {
-            const std::uint32_t j = labels_.data()[user.begin + m];
+        for (uint32_t m = visit.from; m < user.items; ++m) {
+            const uint32_t j = labels_.data()[user.begin + m];
             if (worker.seen[j]) continue;
             worker.seen[j] = 1;
             worker.touched.push_back(j);
@@ -265,7 +111,9 @@ void CooccurrencePanels::count(std::int64_t panel, Worker& worker) const {
     }
 }
 
-void CooccurrencePanels::offer(Best& best, std::uint64_t key) const {
+void CooccurrencePanels::offer(Best& best, uint64_t key) const {
+    // Keys are kept in no order until there are some 2 k of them; then the k largest stay. That is a few steps a key
+    // where a heap would take log k, and most keys are turned away by `worst` in any case.
     if (key <= best.worst) return;
     best.keys[best.size++] = key;
     if (best.size < capacity_ || best.size <= k_) return;
@@ -274,35 +122,35 @@ void CooccurrencePanels::offer(Best& best, std::uint64_t key) const {
     best.worst = best.keys[k_ - 1];
 }
 
-void CooccurrencePanels::offer_to_row(Worker& worker, std::int64_t r, std::uint32_t x, std::int64_t j) const {
-    offer(worker.best[r], key_of(x, own_low_[static_cast<std::size_t>(j)]));
+void CooccurrencePanels::offer_to_row(Worker& worker, int64_t r, uint32_t x, int64_t j) const {
+    offer(worker.best[r], key_of(x, own_low_[j]));
     worker.rows.bar[r] = bar_of(worker.best[r].worst);
-    worker.rows.low[r] = static_cast<std::uint32_t>(worker.best[r].worst);
+    worker.rows.low[r] = static_cast<uint32_t>(worker.best[r].worst);
 }
 
-void CooccurrencePanels::offer_to_column(std::uint64_t key, std::int64_t j) {
-    const auto at = static_cast<std::size_t>(j);
+void CooccurrencePanels::offer_to_column(uint64_t key, int64_t j) {
+    const int64_t at = j;
     offer(best_[at], key);
     bar_[at] = bar_of(best_[at].worst);
-    low_[at] = static_cast<std::uint32_t>(best_[at].worst);
+    low_[at] = static_cast<uint32_t>(best_[at].worst);
 }
 
 // A line among the panel's own columns, which counts for its rows only, or one of counts that may be wide.
-void CooccurrencePanels::drain_slowly(std::int64_t panel, Worker& worker, std::int64_t j) {
-    const std::int64_t first = panel * kRows;
-    const std::int64_t last = std::min(first + kRows, items_);
-    std::uint64_t sum = 0;
-    for (std::int64_t r = 0; r < last - first; ++r) {
-        std::uint32_t x = j < narrow_ ? worker.lines[j].at[r] : worker.narrow_lines[j].at[r];
-        if (j < wide_) x += std::exchange(worker.wide_lines[static_cast<std::size_t>(j)].at[r], 0u);
+void CooccurrencePanels::drain_slowly(int64_t panel, Worker& worker, int64_t j) {
+    const int64_t first = panel * kRows;
+    const int64_t last = std::min(first + kRows, items_);
+    uint64_t sum = 0;
+    for (int64_t r = 0; r < last - first; ++r) {
+        uint32_t x = j < narrow_ ? worker.lines[j].at[r] : worker.narrow_lines[j].at[r];
+        if (j < wide_) x += std::exchange(worker.wide_lines[j].at[r], 0u);
         if (x == 0 || j == first + r) continue;
-        sum += std::uint64_t{x} * x;
-        worker.rows.squares[r] += std::uint64_t{x} * x;
+        sum += uint64_t{x} * x;
+        worker.rows.sum_squares[r] += uint64_t{x} * x;
         if (k_ == 0) continue;
         offer_to_row(worker, r, x, j);
         if (j >= last) offer_to_column(key_of(x, worker.rows.own_low[r]), j);
     }
-    if (j >= last) squares_[static_cast<std::size_t>(j)] += static_cast<std::int64_t>(sum);
+    if (j >= last) sum_squares_[j] += sum;
     if (j < narrow_)
         worker.lines[j] = PanelLine{};
     else
@@ -310,23 +158,22 @@ void CooccurrencePanels::drain_slowly(std::int64_t panel, Worker& worker, std::i
 }
 
 // n lines of the stripe that `from` is in: those of `which`, or if that is null, from `from` on.
-void CooccurrencePanels::drain_stripe(std::int64_t panel, Worker& worker, std::int64_t from, const std::uint32_t* which,
-                                      std::int64_t n) {
-    const std::int64_t slow = std::max((panel + 1) * kRows, wide_);
-    for (; n > 0 && (which ? static_cast<std::int64_t>(*which) : from) < slow; --n) {
-        drain_slowly(panel, worker, which ? static_cast<std::int64_t>(*which++) : from++);
+void CooccurrencePanels::drain_stripe(int64_t panel, Worker& worker, int64_t from, const uint32_t* which, int64_t n) {
+    const int64_t slow = std::max((panel + 1) * kRows, wide_);
+    for (; n > 0 && (which ? (*which) : from) < slow; --n) {
+        drain_slowly(panel, worker, which ? (*which++) : from++);
     }
-    const PanelColumns columns{k_ > 0 ? bar_.data() : nullptr, low_.data(), own_low_.data(), squares_.data()};
+    const PanelColumns columns{k_ > 0 ? bar_.data() : nullptr, low_.data(), own_low_.data(), sum_squares_.data()};
     const auto scan_lines = [&](auto* lines, auto scan) {
-        const std::int64_t found = scan(lines, from, which, n, worker.rows, columns, worker.hits.data());
-        for (std::int64_t h = 0; h < found; ++h) {
-            const PanelHit& hit = worker.hits[static_cast<std::size_t>(h)];
+        const int64_t found = scan(lines, from, which, n, worker.rows, columns, worker.hits.data());
+        for (int64_t h = 0; h < found; ++h) {
+            const PanelHit& hit = worker.hits[h];
             auto& line = lines[hit.line];
-            for (std::uint32_t mask = hit.rows; mask; mask &= mask - 1) {
+            for (uint32_t mask = hit.rows; mask; mask &= mask - 1) {
                 const int r = std::countr_zero(mask);
                 offer_to_row(worker, r, line.at[r], hit.line);
             }
-            for (std::uint32_t mask = hit.column; mask; mask &= mask - 1) {
+            for (uint32_t mask = hit.column; mask; mask &= mask - 1) {
                 const int r = std::countr_zero(mask);
                 offer_to_column(key_of(line.at[r], worker.rows.own_low[r]), hit.line);
             }
@@ -339,41 +186,44 @@ void CooccurrencePanels::drain_stripe(std::int64_t panel, Worker& worker, std::i
         scan_lines(worker.narrow_lines, panel_table().scan_narrow);
 }
 
-void CooccurrencePanels::drain(std::int64_t panel, Worker& worker, std::int64_t start) {
-    const std::int64_t first = panel * kRows;
-    const std::int64_t rows = std::min(kRows, items_ - first);
+void CooccurrencePanels::drain(int64_t panel, Worker& worker, int64_t start) {
+    const int64_t first = panel * kRows;
+    const int64_t rows = std::min(kRows, items_ - first);
+    // Of the triangle above the diagonal: the panel's rows take every count, and keep to this thread until the end;
+    // the columns to the right take the same counts under the lock of their stripe, since other panels add to them too.
     worker.rows = PanelRows{};
-    for (std::int64_t r = 0; r < rows; ++r) {
+    std::fill_n(worker.rows.bar, kRows, uint16_t{1});
+    for (int64_t r = 0; r < rows; ++r) {
         worker.best[r] = Best{worker.keys.data() + r * capacity_};
-        worker.rows.own_low[r] = own_low_[static_cast<std::size_t>(first + r)];
+        worker.rows.own_low[r] = own_low_[first + r];
     }
     // Threads begin at different stripes, so that they seldom wait for each other.
-    const std::int64_t low_stripe = first / kStripe;
-    const std::int64_t stripes = (items_ - 1) / kStripe + 1 - low_stripe;
-    const bool listed = listed_[static_cast<std::size_t>(panel)];
+    const int64_t low_stripe = first / kStripe;
+    const int64_t stripes = (items_ - 1) / kStripe + 1 - low_stripe;
+    const bool listed = listed_[panel];
     if (listed) std::sort(worker.touched.begin(), worker.touched.end());
-    for (std::int64_t s = 0; s < stripes; ++s) {
-        const std::int64_t stripe = low_stripe + (s + start / kStripe) % stripes;
-        const std::int64_t begin = std::max(first, stripe * kStripe);
-        const std::int64_t end = std::min(items_, (stripe + 1) * kStripe);
+    for (int64_t s = 0; s < stripes; ++s) {
+        const int64_t stripe = low_stripe + (s + start / kStripe) % stripes;
+        const int64_t begin = std::max(first, stripe * kStripe);
+        const int64_t end = std::min(items_, (stripe + 1) * kStripe);
         if (listed) {
             const auto from = std::lower_bound(worker.touched.begin(), worker.touched.end(), begin);
             const auto to = std::lower_bound(from, worker.touched.end(), end);
             if (from == to) continue;
-            const std::lock_guard lock(locks_[static_cast<std::size_t>(stripe)]);
+            const std::lock_guard lock(locks_[stripe]);
             drain_stripe(panel, worker, begin, &*from, to - from);
         } else {
-            const std::lock_guard lock(locks_[static_cast<std::size_t>(stripe)]);
+            const std::lock_guard lock(locks_[stripe]);
             drain_stripe(panel, worker, begin, nullptr, end - begin);
         }
     }
-    for (const std::uint32_t j : worker.touched) worker.seen[j] = 0;
+    for (const uint32_t j : worker.touched) worker.seen[j] = 0;
     worker.touched.clear();
-    for (std::int64_t r = 0; r < rows; ++r) {
-        const std::int64_t i = first + r;
-        const std::lock_guard lock(locks_[static_cast<std::size_t>(i / kStripe)]);
-        squares_[static_cast<std::size_t>(i)] += static_cast<std::int64_t>(worker.rows.squares[r]);
-        for (std::int64_t n = 0; n < worker.best[r].size; ++n) offer_to_column(worker.best[r].keys[n], i);
+    for (int64_t r = 0; r < rows; ++r) {
+        const int64_t i = first + r;
+        const std::lock_guard lock(locks_[i / kStripe]);
+        sum_squares_[i] += worker.rows.sum_squares[r];
+        for (int64_t n = 0; n < worker.best[r].size; ++n) offer_to_column(worker.best[r].keys[n], i);
     }
 }
 
@@ -381,42 +231,42 @@ void CooccurrencePanels::sums(double* sum_squares, double* totals) const {
     std::fill_n(sum_squares, cols_, 0.0);
     std::fill_n(totals, cols_, 0.0);
     for (std::size_t i = 0; i < column_of_.size(); ++i) {
-        sum_squares[column_of_[i]] = static_cast<double>(squares_[i]);
+        sum_squares[column_of_[i]] = static_cast<double>(sum_squares_[i]);
         totals[column_of_[i]] = static_cast<double>(totals_[i]);
     }
 }
 
-void CooccurrencePanels::top_k(std::int64_t* columns, double* values, int n_threads) {
-    std::vector<std::int64_t> label_of(static_cast<std::size_t>(cols_), -1);
-    for (std::int64_t i = 0; i < items_; ++i) label_of[column_of_[static_cast<std::size_t>(i)]] = i;
+void CooccurrencePanels::top_k(int64_t* columns, double* values, int n_threads) {
+    std::vector<int64_t> label_of(cols_, -1);
+    for (int64_t i = 0; i < items_; ++i) label_of[column_of_[i]] = i;
     const int threads = resolve_threads(n_threads);
-    constexpr std::int64_t kColumns = 64;
-    const auto write = [&](std::int64_t c) {
-        std::int64_t n = 0;
-        const std::int64_t label = label_of[static_cast<std::size_t>(c)];
+    constexpr int64_t kColumns = 64;
+    const auto write = [&](int64_t c) {
+        int64_t n = 0;
+        const int64_t label = label_of[c];
         if (label >= 0) {
-            const Best& best = best_[static_cast<std::size_t>(label)];
+            const Best& best = best_[label];
             n = std::min(k_, best.size);
             if (n < best.size) std::nth_element(best.keys, best.keys + n - 1, best.keys + best.size, std::greater<>());
             std::sort(best.keys, best.keys + n, std::greater<>());
-            for (std::int64_t r = 0; r < n; ++r) {
-                columns[c * k_ + r] = static_cast<std::int64_t>(~best.keys[r] & 0xffffffffu);
+            for (int64_t r = 0; r < n; ++r) {
+                columns[c * k_ + r] = ~best.keys[r] & 0xffffffffu;
                 values[c * k_ + r] = static_cast<double>(best.keys[r] >> 32);
             }
         }
         std::fill(columns + c * k_ + n, columns + (c + 1) * k_, -1);
         std::fill(values + c * k_ + n, values + (c + 1) * k_, 0.0);
     };
-    parallel_for(threads, (cols_ + kColumns - 1) / kColumns, [&](std::int64_t part, int) {
-        for (std::int64_t c = part * kColumns; c < std::min((part + 1) * kColumns, cols_); ++c) write(c);
+    parallel_for(threads, (cols_ + kColumns - 1) / kColumns, [&](int64_t part, int) {
+        for (int64_t c = part * kColumns; c < std::min((part + 1) * kColumns, cols_); ++c) write(c);
     });
 }
 
 #define MOVIEEMBED_INSTANTIATE(T, I) \
-    template CooccurrencePanels::CooccurrencePanels(const CsrView<T, I>&, std::int64_t, int);
-MOVIEEMBED_INSTANTIATE(float, std::int32_t)
-MOVIEEMBED_INSTANTIATE(float, std::int64_t)
-MOVIEEMBED_INSTANTIATE(double, std::int32_t)
-MOVIEEMBED_INSTANTIATE(double, std::int64_t)
+    template CooccurrencePanels::CooccurrencePanels(const CsrView<T, I>&, int64_t, int);
+MOVIEEMBED_INSTANTIATE(float, int32_t)
+MOVIEEMBED_INSTANTIATE(float, int64_t)
+MOVIEEMBED_INSTANTIATE(double, int32_t)
+MOVIEEMBED_INSTANTIATE(double, int64_t)
 
 }  // namespace movieembed

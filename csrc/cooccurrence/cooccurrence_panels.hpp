@@ -12,7 +12,7 @@
 // and thread, and for the top k 16 k bytes an item. Counts are exact, so nothing depends on the order of the work.
 #pragma once
 
-#include <cstdint>
+#include "core/integers.hpp"
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -23,33 +23,36 @@
 
 namespace movieembed {
 
+// Columns that share a lock, and that a panel is drained by.
+constexpr int64_t kPanelStripe = 256;
+
 class CooccurrencePanels {
 public:
     // The values of L are taken for ones. The number of users must fit 32 bits, as must that of items. k = 0 leaves
     // out the top k.
     template <class T, class I>
-    CooccurrencePanels(const CsrView<T, I>& l, std::int64_t k, int n_threads);
+    CooccurrencePanels(const CsrView<T, I>& l, int64_t k, int n_threads);
     ~CooccurrencePanels();
 
     // Vector operations of each panel, of lines added to and lines walked.
-    const std::vector<std::int64_t>& work() const { return work_; }
+    const std::vector<int64_t>& work() const { return work_; }
 
     // Panels [first, last), each to be added once, in any order.
-    void add(std::int64_t first, std::int64_t last, int n_threads);
+    void add(int64_t first, int64_t last, int n_threads);
 
     // Once all panels are added: sum of squares and sum of each of the l.cols rows.
     void sums(double* sum_squares, double* totals) const;
 
     // And the k largest entries of each, descending, ties by ascending column; columns is padded with -1 and values
     // with 0 where a row has fewer. Both are l.cols x k.
-    void top_k(std::int64_t* columns, double* values, int n_threads);
+    void top_k(int64_t* columns, double* values, int n_threads);
 
 private:
     // The best entries of a row so far, as keys that order them, in no order.
     struct Best {
-        std::uint64_t* keys = nullptr;
-        std::int64_t size = 0;
-        std::uint64_t worst = 0;  // keys up to this one are out
+        uint64_t* keys = nullptr;
+        int64_t size = 0;
+        uint64_t worst = 0;  // keys up to this one are out
     };
 
     struct Worker;
@@ -57,34 +60,32 @@ private:
     template <class T, class I>
     void relabel(const CsrView<T, I>& l, int threads);
     void collect_visits(int threads);
-    void count(std::int64_t panel, Worker& worker) const;
-    void drain(std::int64_t panel, Worker& worker, std::int64_t start);
-    void drain_stripe(std::int64_t panel, Worker& worker, std::int64_t from, const std::uint32_t* which,
-                      std::int64_t n);
-    void drain_slowly(std::int64_t panel, Worker& worker, std::int64_t j);
-    void offer(Best& best, std::uint64_t key) const;
-    void offer_to_row(Worker& worker, std::int64_t r, std::uint32_t x, std::int64_t j) const;
-    void offer_to_column(std::uint64_t key, std::int64_t j);
+    void count(int64_t panel, Worker& worker) const;
+    void drain(int64_t panel, Worker& worker, int64_t start);
+    void drain_stripe(int64_t panel, Worker& worker, int64_t from, const uint32_t* which, int64_t n);
+    void drain_slowly(int64_t panel, Worker& worker, int64_t j);
+    void offer(Best& best, uint64_t key) const;
+    void offer_to_row(Worker& worker, int64_t r, uint32_t x, int64_t j) const;
+    void offer_to_column(uint64_t key, int64_t j);
 
-    std::int64_t cols_, items_ = 0, k_, capacity_ = 0;
-    std::int64_t wide_ = 0;                 // labels below it have counts that may outgrow 16 bits
-    std::int64_t narrow_ = 0;               // labels from it on have narrow lines; a whole number of stripes, or items_
-    std::vector<std::uint32_t> column_of_;  // by label
-    std::vector<std::int64_t> likes_;       // by label, falling
-    std::vector<std::int64_t> totals_;      // by label
-    std::vector<std::int64_t> squares_;     // by label
+    int64_t cols_, items_ = 0, k_, capacity_ = 0;
+    int64_t wide_ = 0;                  // labels below it have counts that may outgrow 16 bits
+    int64_t narrow_ = 0;                // labels from it on have narrow lines; a whole number of stripes, or items_
+    std::vector<uint32_t> column_of_;   // by label
+    std::vector<int64_t> totals_;       // by label
+    std::vector<int64_t> sum_squares_;  // by label
     std::vector<PanelUser> users_;
-    Aligned<std::uint32_t> labels_;           // of each user's items, ascending
-    std::vector<std::int64_t> visits_begin_;  // of each panel in visits_
+    Aligned<uint32_t> labels_;           // of each user's items, ascending
+    std::vector<int64_t> visits_begin_;  // of each panel in visits_
     Aligned<PanelVisit> visits_;
-    std::vector<std::int64_t> work_;
+    std::vector<int64_t> work_;
     std::vector<bool> listed_;  // panels that use few lines: a list of them costs less than walking them all
     std::vector<std::unique_ptr<Worker>> workers_;
-    std::unique_ptr<std::uint64_t[]> keys_;  // as the two before, not initialised: whoever uses it touches it first
+    std::unique_ptr<uint64_t[]> keys_;  // as the two before, not initialised: whoever uses it touches it first
     std::vector<Best> best_;
-    std::vector<std::uint16_t> bar_;  // of best_, as PanelRows has it
-    std::vector<std::uint32_t> low_, own_low_;
-    std::vector<std::mutex> locks_;  // each over kStripe labels of squares_, best_, bar_ and low_
+    std::vector<uint16_t> bar_;  // of best_, as PanelRows has it
+    std::vector<uint32_t> low_, own_low_;
+    std::vector<std::mutex> locks_;  // each over kPanelStripe labels of sum_squares_, best_, bar_ and low_
 };
 
 }  // namespace movieembed

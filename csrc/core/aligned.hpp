@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
+#include "core/integers.hpp"
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -19,13 +19,13 @@ class Aligned {
 
 public:
     Aligned() = default;
-    explicit Aligned(std::int64_t n) { grow(n); }
+    explicit Aligned(int64_t n) { grow(n); }
 
     // At least n numbers; what was there is lost if it has to move.
-    void grow(std::int64_t n) {
+    void grow(int64_t n) {
         if (n <= size_) return;
         memory_.reset();
-        const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(T);
+        const std::size_t bytes = n * sizeof(T);
         const bool large = bytes >= kHuge;
         memory_ = Memory(static_cast<T*>(::operator new(bytes, std::align_val_t{large ? kHuge : kLine})),
                          Free{large ? kHuge : kLine});
@@ -48,7 +48,7 @@ private:
     using Memory = std::unique_ptr<T, Free>;
 
     Memory memory_;
-    std::int64_t size_ = 0;
+    int64_t size_ = 0;
 };
 
 }  // namespace movieembed

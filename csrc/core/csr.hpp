@@ -1,24 +1,24 @@
 // A borrowed sparse matrix in compressed sparse row form: the only sparse input a kernel takes.
 #pragma once
 
-#include <cstdint>
+#include "core/integers.hpp"
 
 namespace movieembed {
 
 // Row r holds columns indices[indptr[r] .. indptr[r + 1]), ascending, without duplicates, each in
 // [0, cols). `values` runs beside `indices`; nullptr means that every stored entry is 1, the common
-// case of a likes matrix. The caller has checked all of this (bindings.cpp); kernels rely on it.
+// case of a likes matrix. The caller has checked all of this (bindings/checked_csr.hpp); kernels rely on it.
 template <class T, class I>
 struct CsrView {
-    std::int64_t rows = 0;
-    std::int64_t cols = 0;
+    int64_t rows = 0;
+    int64_t cols = 0;
     const I* indptr = nullptr;
     const I* indices = nullptr;
     const T* values = nullptr;
 
-    std::int64_t begin(std::int64_t r) const { return static_cast<std::int64_t>(indptr[r]); }
-    std::int64_t end(std::int64_t r) const { return static_cast<std::int64_t>(indptr[r + 1]); }
-    T value(std::int64_t k) const { return values ? values[k] : T(1); }
+    int64_t begin(int64_t r) const { return indptr[r]; }
+    int64_t end(int64_t r) const { return indptr[r + 1]; }
+    T value(int64_t k) const { return values ? values[k] : T(1); }
 };
 
 }  // namespace movieembed

@@ -1,15 +1,16 @@
-// The k best of a stream of (score, column), in a bounded heap.
+// Top k and its tie-breaking: the k best of a stream of (score, column), in a bounded heap. better() is the order; the
+// co-occurrence panels have the same one in their keys (count, then the complement of the column).
 #pragma once
 
 #include <algorithm>
-#include <cstdint>
+#include "core/integers.hpp"
 
 namespace movieembed {
 
 template <class A>
 struct Scored {
     A score;
-    std::int64_t column;
+    int64_t column;
 };
 
 // A total order: the higher score, then the lower column. Results then never depend on k or on the order
@@ -23,13 +24,13 @@ inline bool better(const Scored<A>& a, const Scored<A>& b) {
 template <class A>
 class TopK {
 public:
-    TopK(Scored<A>* memory, std::int64_t k, std::int64_t size = 0) : heap_(memory), k_(k), size_(size) {}
+    TopK(Scored<A>* memory, int64_t k, int64_t size = 0) : heap_(memory), k_(k), size_(size) {}
 
     bool full() const { return size_ == k_; }
-    std::int64_t size() const { return size_; }
+    int64_t size() const { return size_; }
     A worst() const { return heap_[0].score; }
 
-    void offer(A score, std::int64_t column) {
+    void offer(A score, int64_t column) {
         const Scored<A> entry{score, column};
         if (size_ < k_) {
             heap_[size_++] = entry;
@@ -45,8 +46,8 @@ public:
 
 private:
     Scored<A>* heap_;
-    std::int64_t k_;
-    std::int64_t size_;
+    int64_t k_;
+    int64_t size_;
 };
 
 }  // namespace movieembed

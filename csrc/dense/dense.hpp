@@ -5,22 +5,22 @@
 // rows are accumulated in float64, in float32 over at most kSinglePrecisionRows rows at a time.
 #pragma once
 
-#include <cstdint>
+#include "core/integers.hpp"
 
 namespace movieembed {
 
-constexpr std::int64_t kSinglePrecisionRows = 2048;
+constexpr int64_t kSinglePrecisionRows = 2048;
 
 template <class T>
 struct Tall {
     T* data;
-    std::int64_t rows, cols, ld;
-    T* row(std::int64_t i) const { return data + i * ld; }
+    int64_t rows, cols, ld;
+    T* row(int64_t i) const { return data + i * ld; }
 };
 
 // OUT = A C, or OUT += A C with `add`; A rows x p, C p x q contiguous: 2 rows p q flops. OUT may not overlap A.
 template <class T>
-void tall_times_small(const Tall<const T>& a, const T* c, std::int64_t q, const Tall<T>& out, bool add, int n_threads);
+void tall_times_small(const Tall<const T>& a, const T* c, int64_t q, const Tall<T>& out, bool add, int n_threads);
 
 // out = A'B, p x q contiguous: 2 rows p q flops, half of that where A and B are the same memory. Without B
 // (b.data null) it is A' diag(w) A, w not negative.
@@ -39,7 +39,7 @@ void moments(const Tall<const T>& v, double* gram, double* norms, int n_threads)
 // GRADIENT = 4 (V G - XV - diag(n) V) and the squared norms of its rows, in one pass: 2 rows d^2 flops.
 template <class T>
 void masked_gradient(const Tall<const T>& v, const Tall<const T>& xv, const T* gram, const double* norms,
-                     const Tall<T>& gradient, double* squares, int n_threads);
+                     const Tall<T>& gradient, double* squared_norms, int n_threads);
 
 // a_i . b_i in float64.
 template <class T>

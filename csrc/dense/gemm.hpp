@@ -2,7 +2,7 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdint>
+#include "core/integers.hpp"
 
 #include "core/blas.hpp"
 
@@ -11,12 +11,12 @@ namespace movieembed {
 // C = beta C + op(A) op(B), m x n with inner length k; a transposed A is stored k x m, a transposed B n x k.
 // Sizes and distances between rows fit 32 bits: the border checks it.
 template <class T>
-void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
-          std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc) {
+void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
+          int64_t ldb, T beta, T* c, int64_t ldc) {
     if (m == 0 || n == 0) return;
     if (k == 0) {  // BLAS would reject a distance of 0
         if (beta == T(0))
-            for (std::int64_t i = 0; i < m; ++i) std::fill_n(c + i * ldc, n, T(0));
+            for (int64_t i = 0; i < m; ++i) std::fill_n(c + i * ldc, n, T(0));
         return;
     }
     char no[] = "N", yes[] = "T";
@@ -29,11 +29,11 @@ void gemm(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, st
 
 // C's upper triangle = beta C + A'A, n x n, A stored k x n.
 template <class T>
-void syrk(std::int64_t n, std::int64_t k, const T* a, std::int64_t lda, T beta, T* c, std::int64_t ldc) {
+void syrk(int64_t n, int64_t k, const T* a, int64_t lda, T beta, T* c, int64_t ldc) {
     if (n == 0) return;
     if (k == 0) {
         if (beta == T(0))
-            for (std::int64_t i = 0; i < n; ++i) std::fill_n(c + i * ldc, n, T(0));
+            for (int64_t i = 0; i < n; ++i) std::fill_n(c + i * ldc, n, T(0));
         return;
     }
     char lower[] = "L", no[] = "N";

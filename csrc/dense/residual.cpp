@@ -8,9 +8,9 @@ namespace movieembed {
 namespace {
 
 // Four partial sums: one waits for the latency of an addition, four keep the unit busy.
-double sum_of_squares(const double* a, std::int64_t n) {
+double sum_of_squares(const double* a, int64_t n) {
     double s[4] = {};
-    std::int64_t k = 0;
+    int64_t k = 0;
     for (; k + 4 <= n; k += 4)
         for (int j = 0; j < 4; ++j) s[j] += a[k + j] * a[k + j];
     for (; k < n; ++k) s[0] += a[k] * a[k];
@@ -20,29 +20,28 @@ double sum_of_squares(const double* a, std::int64_t n) {
 }  // namespace
 
 template <class T, class I>
-void residual_rows(const CsrView<T, I>& l, const CsrView<T, I>& lt, std::int64_t first, std::int64_t rows, double* p,
-                   double* squares, int n_threads) {
-    parallel_for(resolve_threads(n_threads), rows, [&](std::int64_t r, int) {
-        const std::int64_t i = first + r;
+void residual_rows(const CsrView<T, I>& l, const CsrView<T, I>& lt, int64_t first, int64_t rows, double* p,
+                   double* squared_norms, int n_threads) {
+    parallel_for(resolve_threads(n_threads), rows, [&](int64_t r, int) {
+        const int64_t i = first + r;
         double* row = p + r * l.cols;
-        for (std::int64_t k = lt.begin(i); k < lt.end(i); ++k) {
+        for (int64_t k = lt.begin(i); k < lt.end(i); ++k) {
             const double w = static_cast<double>(lt.value(k));
-            const std::int64_t u = static_cast<std::int64_t>(lt.indices[k]);
-            for (std::int64_t m = l.begin(u); m < l.end(u); ++m)
-                row[l.indices[m]] -= w * static_cast<double>(l.value(m));
+            const int64_t u = lt.indices[k];
+            for (int64_t m = l.begin(u); m < l.end(u); ++m) row[l.indices[m]] -= w * static_cast<double>(l.value(m));
         }
         row[i] = 0;
-        squares[r] = sum_of_squares(row, l.cols);
+        squared_norms[r] = sum_of_squares(row, l.cols);
     });
 }
 
-template void residual_rows(const CsrView<float, std::int32_t>&, const CsrView<float, std::int32_t>&, std::int64_t,
-                            std::int64_t, double*, double*, int);
-template void residual_rows(const CsrView<float, std::int64_t>&, const CsrView<float, std::int64_t>&, std::int64_t,
-                            std::int64_t, double*, double*, int);
-template void residual_rows(const CsrView<double, std::int32_t>&, const CsrView<double, std::int32_t>&, std::int64_t,
-                            std::int64_t, double*, double*, int);
-template void residual_rows(const CsrView<double, std::int64_t>&, const CsrView<double, std::int64_t>&, std::int64_t,
-                            std::int64_t, double*, double*, int);
+template void residual_rows(const CsrView<float, int32_t>&, const CsrView<float, int32_t>&, int64_t, int64_t, double*,
+                            double*, int);
+template void residual_rows(const CsrView<float, int64_t>&, const CsrView<float, int64_t>&, int64_t, int64_t, double*,
+                            double*, int);
+template void residual_rows(const CsrView<double, int32_t>&, const CsrView<double, int32_t>&, int64_t, int64_t, double*,
+                            double*, int);
+template void residual_rows(const CsrView<double, int64_t>&, const CsrView<double, int64_t>&, int64_t, int64_t, double*,
+                            double*, int);
 
 }  // namespace movieembed

@@ -1,7 +1,7 @@
 // Exact top-k inner products, in blocks: scores by BLAS, of which only the k best a query are kept.
 #pragma once
 
-#include <cstdint>
+#include "core/integers.hpp"
 
 #include "dense/dense.hpp"
 
@@ -14,13 +14,12 @@ namespace movieembed {
 // Cost: 2 queries items d flops. Memory: a block of scores and of heaps a thread. A score is a
 // sum in an order that depends on the shapes and the BLAS alone, so results do not depend on the number of threads.
 template <class T>
-void top_k_products(const Tall<const T>& queries, const Tall<const T>& items, std::int64_t k,
-                    const std::int64_t* excluded_ptr, const std::int64_t* excluded, std::int64_t* out_rows,
-                    T* out_scores, int n_threads);
+void top_k_products(const Tall<const T>& queries, const Tall<const T>& items, int64_t k, const int64_t* excluded_ptr,
+                    const int64_t* excluded, int64_t* out_rows, T* out_scores, int n_threads);
 
 // The same of scores at hand, items x queries: the k largest of each column.
 template <class T>
-void top_k_columns(const Tall<const T>& scores, std::int64_t k, const std::int64_t* excluded_ptr,
-                   const std::int64_t* excluded, std::int64_t* out_rows, T* out_scores, int n_threads);
+void top_k_columns(const Tall<const T>& scores, int64_t k, const int64_t* excluded_ptr, const int64_t* excluded,
+                   int64_t* out_rows, T* out_scores, int n_threads);
 
 }  // namespace movieembed

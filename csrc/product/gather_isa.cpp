@@ -12,8 +12,8 @@ namespace {
 
 // Rows are summed in runs of this many entries, and the runs are added up: in float32 the error then
 // grows with run + entries / run, not with the 100,000 likes of a popular film.
-constexpr std::int64_t kRun = 512;
-constexpr std::int64_t kAhead = 10;  // entries between the prefetch of a row of V and its use
+constexpr int64_t kRun = 512;
+constexpr int64_t kAhead = 10;  // entries between the prefetch of a row of V and its use
 
 // One register. GCC keeps vectors of several registers in memory.
 #if defined(__AVX512F__)
@@ -50,17 +50,17 @@ struct Vector {
 #endif
 
 template <bool kAll, int N, class T, class Index>
-inline void sum_run(const Index* idx, const T* val, std::int64_t first, std::int64_t last, const T* v,
+inline void sum_run(const Index* idx, const T* val, int64_t first, int64_t last, const T* v,
                     typename Vector<T>::Type* sum) {
     using Vec = typename Vector<T>::Type;
-    constexpr std::int64_t kWidth = N * (kRegister / static_cast<std::int64_t>(sizeof(T)));
-    for (std::int64_t k = first; k < last; ++k) {
+    constexpr int64_t kWidth = N * (kRegister / sizeof(T));
+    for (int64_t k = first; k < last; ++k) {
         if constexpr (kAll) {
-            const char* next = reinterpret_cast<const char*>(v + static_cast<std::int64_t>(idx[k + kAhead]) * kWidth);
+            const char* next = reinterpret_cast<const char*>(v + idx[k + kAhead] * kWidth);
 #pragma GCC unroll 4
             for (int j = 0; j < N * kRegister; j += 64) prefetch(next + j);
         }
-        const Vec* row = reinterpret_cast<const Vec*>(v + static_cast<std::int64_t>(idx[k]) * kWidth);
+        const Vec* row = reinterpret_cast<const Vec*>(v + idx[k] * kWidth);
         if (val) {
             const T w = val[k];
 #pragma GCC unroll 16
@@ -75,15 +75,18 @@ inline void sum_run(const Index* idx, const T* val, std::int64_t first, std::int
 template <int N, class T, class I, class Index>
 void gather_width(const GatherJob<T, I, Index>& job) {
     using Vec = typename Vector<T>::Type;
-    constexpr std::int64_t kWidth = N * (kRegister / static_cast<std::int64_t>(sizeof(T)));
-    for (std::int64_t r = job.begin; r < job.end; ++r) {
-        const std::int64_t begin = static_cast<std::int64_t>(job.ptr[r]);
-        const std::int64_t end = static_cast<std::int64_t>(job.ptr[r + 1]);
-        const std::int64_t with_prefetch = job.entries - kAhead < end ? job.entries - kAhead : end;
+    constexpr int64_t kWidth = N * (kRegister / sizeof(T));
+    // Row by row. Its sum stays in N registers: a slice of 256 bytes takes 16 of SSE's, 4 of AVX-512's.
+    // Runs of 512 are added up in a second set; the last entries of all are summed without prefetch, which would read
+    // too far.
+    for (int64_t r = job.begin; r < job.end; ++r) {
+        const int64_t begin = job.ptr[r];
+        const int64_t end = job.ptr[r + 1];
+        const int64_t with_prefetch = job.entries - kAhead < end ? job.entries - kAhead : end;
         Vec total[N] = {};
-        for (std::int64_t first = begin; first < end; first += kRun) {
-            const std::int64_t last = first + kRun < end ? first + kRun : end;
-            const std::int64_t middle = with_prefetch < first ? first : (with_prefetch < last ? with_prefetch : last);
+        for (int64_t first = begin; first < end; first += kRun) {
+            const int64_t last = first + kRun < end ? first + kRun : end;
+            const int64_t middle = with_prefetch < first ? first : (with_prefetch < last ? with_prefetch : last);
             Vec sum[N] = {};
             sum_run<true, N>(job.indices, job.values, first, middle, job.v, sum);
             sum_run<false, N>(job.indices, job.values, middle, last, job.v, sum);
@@ -91,7 +94,7 @@ void gather_width(const GatherJob<T, I, Index>& job) {
             for (int j = 0; j < N; ++j) total[j] += sum[j];
         }
         if (job.map) {
-            Vec* out = reinterpret_cast<Vec*>(job.out + static_cast<std::int64_t>(job.map[r]) * kWidth);
+            Vec* out = reinterpret_cast<Vec*>(job.out + job.map[r] * kWidth);
 #pragma GCC unroll 16
             for (int j = 0; j < N; ++j) out[j] += total[j];
         } else {
@@ -118,12 +121,12 @@ void gather_rows(const GatherJob<T, I, Index>& job) {
 }
 
 template <class T, class I>
-constexpr GatherPair<T, I> kPair = {&gather_rows<T, I, I>, &gather_rows<T, I, std::uint16_t>};
+constexpr GatherPair<T, I> kPair = {&gather_rows<T, I, I>, &gather_rows<T, I, uint16_t>};
 
 }  // namespace
 
 extern const GatherTable MOVIEEMBED_CAT(gather_table_, MOVIEEMBED_ISA);
-const GatherTable MOVIEEMBED_CAT(gather_table_, MOVIEEMBED_ISA) = {
-    kPair<float, std::int32_t>, kPair<float, std::int64_t>, kPair<double, std::int32_t>, kPair<double, std::int64_t>};
+const GatherTable MOVIEEMBED_CAT(gather_table_, MOVIEEMBED_ISA) = {kPair<float, int32_t>, kPair<float, int64_t>,
+                                                                   kPair<double, int32_t>, kPair<double, int64_t>};
 
 }  // namespace movieembed

@@ -1,9 +1,7 @@
 // The inner loops of the sparse products, compiled once for each instruction set.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
+#include "core/integers.hpp"
 
 namespace movieembed {
 
@@ -17,8 +15,8 @@ struct GatherJob {
     const I* ptr;
     const Index* indices;
     const T* values;
-    std::int64_t entries;
-    std::int64_t begin, end;
+    int64_t entries;
+    int64_t begin, end;
     const T* v;
     const I* map;
     T* out;
@@ -34,27 +32,17 @@ using GatherRows = void (*)(const GatherJob<T, I, Index>&);
 template <class T, class I>
 struct GatherPair {
     GatherRows<T, I, I> users;
-    GatherRows<T, I, std::uint16_t> items;
+    GatherRows<T, I, uint16_t> items;
 };
 
-struct GatherTable {
-    GatherPair<float, std::int32_t> f32_i32;
-    GatherPair<float, std::int64_t> f32_i64;
-    GatherPair<double, std::int32_t> f64_i32;
-    GatherPair<double, std::int64_t> f64_i64;
-};
+// Those of all types; the pair of one type is a base of it (MOVIEEMBED_FOR_ISA in core/isa.hpp picks the table).
+struct GatherTable : GatherPair<float, int32_t>,
+                     GatherPair<float, int64_t>,
+                     GatherPair<double, int32_t>,
+                     GatherPair<double, int64_t> {};
 
 extern const GatherTable gather_table_baseline;
 extern const GatherTable gather_table_avx2;
 extern const GatherTable gather_table_avx512;
-
-// The instruction sets that the loops can run on here, best first ("avx512", "avx2", "baseline"), the one in
-// use, at first the best, and a way to choose another, for tests and comparisons; false if there is no such.
-std::vector<std::string> gather_isas();
-std::string gather_isa();
-bool use_gather_isa(const std::string& name);
-
-template <class T, class I>
-GatherPair<T, I> gather_functions();
 
 }  // namespace movieembed

@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "core/isa.hpp"
 #include "product/gather_isa.hpp"
 #include "core/parallel.hpp"
 
@@ -13,40 +14,40 @@ namespace movieembed {
 namespace {
 
 // 4,096 users times a slice of 128 bytes is half of a 1 MiB second-level cache; the other half is for V.
-constexpr std::int64_t kBlockUsers = 4096;
+constexpr int64_t kBlockUsers = 4096;
 // Users whose squares are summed together; a thread takes whole groups.
-constexpr std::int64_t kGroup = 64;
+constexpr int64_t kGroup = 64;
 
 // Cuts [0, n) where the running total `upto` passes equal shares.
 template <class I>
-std::vector<std::int64_t> balanced(const I* upto, std::int64_t n, std::int64_t parts) {
-    std::vector<std::int64_t> cuts(static_cast<std::size_t>(parts) + 1, n);
+std::vector<int64_t> balanced(const I* upto, int64_t n, int64_t parts) {
+    std::vector<int64_t> cuts(parts + 1, n);
     const I* begin = upto;
     cuts[0] = 0;
-    const std::int64_t total = static_cast<std::int64_t>(upto[n]) - static_cast<std::int64_t>(upto[0]);
-    for (std::int64_t p = 1; p < parts; ++p) {
-        const std::int64_t target = static_cast<std::int64_t>(upto[0]) + total / parts * p;
+    const int64_t total = upto[n] - upto[0];
+    for (int64_t p = 1; p < parts; ++p) {
+        const int64_t target = upto[0] + total / parts * p;
         begin = std::lower_bound(begin, upto + n, static_cast<I>(target));
-        cuts[static_cast<std::size_t>(p)] = begin - upto;
+        cuts[p] = begin - upto;
     }
     return cuts;
 }
 
 struct Slice {
-    std::int64_t first;    // column
-    std::int64_t columns;  // of them in V; the rest is padding
+    int64_t first;    // column
+    int64_t columns;  // of them in V; the rest is padding
     int vectors;
 };
 
 // Equal widths, one slice a thread where that leaves them 128 bytes or more.
-std::vector<Slice> slices_of(std::int64_t d, std::int64_t lanes, int threads) {
-    const std::int64_t vectors = (d + lanes - 1) / lanes;
-    const std::int64_t least = (vectors + kMaxVectors - 1) / kMaxVectors;
-    const std::int64_t count = std::max(least, std::min<std::int64_t>(threads, vectors / 2));
+std::vector<Slice> slices_of(int64_t d, int64_t lanes, int threads) {
+    const int64_t vectors = (d + lanes - 1) / lanes;
+    const int64_t least = (vectors + kMaxVectors - 1) / kMaxVectors;
+    const int64_t count = std::max(least, std::min<int64_t>(threads, vectors / 2));
     std::vector<Slice> slices;
-    std::int64_t at = 0;
-    for (std::int64_t s = 0; s < count; ++s) {
-        const std::int64_t width = vectors / count + (s < vectors % count ? 1 : 0);
+    int64_t at = 0;
+    for (int64_t s = 0; s < count; ++s) {
+        const int64_t width = vectors / count + (s < vectors % count ? 1 : 0);
         slices.push_back({at * lanes, std::min(width * lanes, d - at * lanes), static_cast<int>(width)});
         at += width;
     }
@@ -54,30 +55,27 @@ std::vector<Slice> slices_of(std::int64_t d, std::int64_t lanes, int threads) {
 }
 
 template <class T>
-void pack_row(const T* from, const Slice& s, T* to, std::int64_t width) {
+void pack_row(const T* from, const Slice& s, T* to, int64_t width) {
     std::copy_n(from + s.first, s.columns, to);
     std::fill(to + s.columns, to + width, T(0));
 }
 
 template <class T, class I>
-int threads_for_blocks(const CsrView<T, I>& likes, std::int64_t n_blocks, int n_threads) {
-    return static_cast<int>(
-        std::min<std::int64_t>(threads_for(n_threads, 10.0 * static_cast<double>(likes.indptr[likes.rows])),
-                               std::max<std::int64_t>(n_blocks, 1)));
+int threads_for_blocks(const CsrView<T, I>& likes, int64_t n_blocks, int n_threads) {
+    return static_cast<int>(std::min<int64_t>(
+        threads_for(n_threads, 10.0 * static_cast<double>(likes.indptr[likes.rows])), std::max<int64_t>(n_blocks, 1)));
 }
 
 // Items by falling number of likes, ties by number: a counting sort.
 template <class T, class I>
 std::vector<I> by_popularity(const CsrView<T, I>& likes) {
-    std::vector<I> count(static_cast<std::size_t>(likes.cols), 0);
-    for (std::int64_t k = 0; k < static_cast<std::int64_t>(likes.indptr[likes.rows]); ++k)
-        ++count[static_cast<std::size_t>(likes.indices[k])];
-    std::vector<std::int64_t> start(static_cast<std::size_t>(likes.rows) + 2, 0);  // by users who do not have it
-    for (const I n : count) ++start[static_cast<std::size_t>(likes.rows - n) + 1];
+    std::vector<I> count(likes.cols, 0);
+    for (int64_t k = 0; k < likes.indptr[likes.rows]; ++k) ++count[likes.indices[k]];
+    std::vector<int64_t> start(likes.rows + 2, 0);  // by users who do not have it
+    for (const I n : count) ++start[(likes.rows - n) + 1];
     for (std::size_t n = 1; n < start.size(); ++n) start[n] += start[n - 1];
     std::vector<I> order(count.size());
-    for (std::size_t i = 0; i < count.size(); ++i)
-        order[static_cast<std::size_t>(start[static_cast<std::size_t>(likes.rows - count[i])]++)] = static_cast<I>(i);
+    for (std::size_t i = 0; i < count.size(); ++i) order[start[likes.rows - count[i]]++] = static_cast<I>(i);
     return order;
 }
 
@@ -86,44 +84,45 @@ std::vector<I> by_popularity(const CsrView<T, I>& likes) {
 template <class I>
 template <class T>
 LikesBlocks<I>::LikesBlocks(const CsrView<T, I>& likes, int n_threads) {
-    const std::int64_t n_blocks = (likes.rows + kBlockUsers - 1) / kBlockUsers;
-    blocks.resize(static_cast<std::size_t>(n_blocks));
+    const int64_t n_blocks = (likes.rows + kBlockUsers - 1) / kBlockUsers;
+    blocks.resize(n_blocks);
     order = by_popularity(likes);
     std::vector<I> place(order.size());
-    for (std::size_t r = 0; r < order.size(); ++r) place[static_cast<std::size_t>(order[r])] = static_cast<I>(r);
-    items.resize(static_cast<std::size_t>(likes.indptr[likes.rows]));
+    for (std::size_t r = 0; r < order.size(); ++r) place[order[r]] = static_cast<I>(r);
+    items.resize(likes.indptr[likes.rows]);
     const int threads = threads_for_blocks(likes, n_blocks, n_threads);
-    std::vector<std::vector<I>> counts(static_cast<std::size_t>(threads));
-    parallel_for(threads, n_blocks, [&](std::int64_t b, int worker) {
-        auto& count = counts[static_cast<std::size_t>(worker)];  // a number for each item, all 0 between blocks
-        count.resize(static_cast<std::size_t>(likes.cols), 0);
-        Block& block = blocks[static_cast<std::size_t>(b)];
+    std::vector<std::vector<I>> counts(threads);
+    parallel_for(threads, n_blocks, [&](int64_t b, int worker) {
+        auto& count = counts[worker];  // a number for each item, all 0 between blocks
+        count.resize(likes.cols, 0);
+        Block& block = blocks[b];
         block.first_user = b * kBlockUsers;
         block.last_user = std::min(block.first_user + kBlockUsers, likes.rows);
-        const std::int64_t begin = likes.begin(block.first_user), end = likes.begin(block.last_user);
-        for (std::int64_t k = begin; k < end; ++k) {
-            const I item = place[static_cast<std::size_t>(likes.indices[k])];
-            items[static_cast<std::size_t>(k)] = item;
-            if (count[static_cast<std::size_t>(item)]++ == 0) block.items.push_back(item);
+        const int64_t begin = likes.begin(block.first_user), end = likes.begin(block.last_user);
+        for (int64_t k = begin; k < end; ++k) {
+            const I item = place[likes.indices[k]];
+            items[k] = item;
+            if (count[item]++ == 0) block.items.push_back(item);
         }
+        // The block's own transpose, by a counting sort: lengths of its items' rows, where each begins, then users.
         std::sort(block.items.begin(), block.items.end());
         block.items.shrink_to_fit();
         block.ptr.resize(block.items.size() + 1);
         I at = 0;
         for (std::size_t s = 0; s < block.items.size(); ++s) {
-            I& n = count[static_cast<std::size_t>(block.items[s])];
+            I& n = count[block.items[s]];
             block.ptr[s] = at;
             at = static_cast<I>(at + n);
             n = block.ptr[s];
         }
         block.ptr.back() = at;
-        block.users.resize(static_cast<std::size_t>(end - begin));
-        for (std::int64_t u = block.first_user; u < block.last_user; ++u)
-            for (std::int64_t k = likes.begin(u); k < likes.end(u); ++k) {
-                I& next = count[static_cast<std::size_t>(items[static_cast<std::size_t>(k)])];
-                block.users[static_cast<std::size_t>(next++)] = static_cast<std::uint16_t>(u - block.first_user);
+        block.users.resize(end - begin);
+        for (int64_t u = block.first_user; u < block.last_user; ++u)
+            for (int64_t k = likes.begin(u); k < likes.end(u); ++k) {
+                I& next = count[items[k]];
+                block.users[next++] = static_cast<uint16_t>(u - block.first_user);
             }
-        for (const I item : block.items) count[static_cast<std::size_t>(item)] = 0;
+        for (const I item : block.items) count[item] = 0;
     });
 }
 
@@ -131,23 +130,22 @@ template <class T, class I>
 LikesProduct<T, I>::LikesProduct(const CsrView<T, I>& likes, int n_threads, std::shared_ptr<const Blocks> blocks)
     : likes_(likes),
       blocks_(blocks ? std::move(blocks) : std::make_shared<const Blocks>(likes, n_threads)),
-      squares_(static_cast<std::size_t>(likes.cols), 0.0) {
-    const auto n_blocks = static_cast<std::int64_t>(blocks_->blocks.size());
+      squares_(likes.cols, 0.0) {
+    const int64_t n_blocks = blocks_->blocks.size();
     if (likes.values) {
         values_.resize(blocks_->blocks.size());
         const int threads = threads_for_blocks(likes, n_blocks, n_threads);
-        std::vector<std::vector<I>> places(static_cast<std::size_t>(threads));
-        parallel_for(threads, n_blocks, [&](std::int64_t b, int worker) {
-            auto& next = places[static_cast<std::size_t>(worker)];  // of each item of the block
-            next.resize(static_cast<std::size_t>(likes.cols));
-            const Block& block = blocks_->blocks[static_cast<std::size_t>(b)];
-            for (std::size_t s = 0; s < block.items.size(); ++s)
-                next[static_cast<std::size_t>(block.items[s])] = block.ptr[s];
-            auto& values = values_[static_cast<std::size_t>(b)];
+        std::vector<std::vector<I>> places(threads);
+        parallel_for(threads, n_blocks, [&](int64_t b, int worker) {
+            auto& next = places[worker];  // of each item of the block
+            next.resize(likes.cols);
+            const Block& block = blocks_->blocks[b];
+            for (std::size_t s = 0; s < block.items.size(); ++s) next[block.items[s]] = block.ptr[s];
+            auto& values = values_[b];
             values.resize(block.users.size());
-            for (std::int64_t k = likes.begin(block.first_user); k < likes.begin(block.last_user); ++k) {
-                const auto item = static_cast<std::size_t>(blocks_->items[static_cast<std::size_t>(k)]);
-                values[static_cast<std::size_t>(next[item]++)] = likes.values[k];
+            for (int64_t k = likes.begin(block.first_user); k < likes.begin(block.last_user); ++k) {
+                const int64_t item = blocks_->items[k];
+                values[next[item]++] = likes.values[k];
             }
         });
     }
@@ -157,44 +155,46 @@ LikesProduct<T, I>::LikesProduct(const CsrView<T, I>& likes, int n_threads, std:
             double sum = 0;
             if (likes.values)
                 for (I k = block.ptr[s]; k < block.ptr[s + 1]; ++k) {
-                    const auto w = static_cast<double>(values_[b][static_cast<std::size_t>(k)]);
+                    const auto w = static_cast<double>(values_[b][k]);
                     sum += w * w;
                 }
             else
                 sum = static_cast<double>(block.ptr[s + 1] - block.ptr[s]);
-            squares_[static_cast<std::size_t>(blocks_->order[static_cast<std::size_t>(block.items[s])])] += sum;
+            squares_[blocks_->order[block.items[s]]] += sum;
         }
     }
 }
 
 template <class T, class I>
 template <class Fill>
-void LikesProduct<T, I>::products(std::int64_t d, const T* v, std::int64_t ldv, T* out, std::int64_t ldo, int n_threads,
+void LikesProduct<T, I>::products(int64_t d, const T* v, int64_t ldv, T* out, int64_t ldo, int n_threads,
                                   bool with_diagonal, Fill fill) const {
-    constexpr std::int64_t kLanes = 64 / static_cast<std::int64_t>(sizeof(T));
-    const std::int64_t rows = likes_.cols;
+    // Slice by slice: V's columns packed (open), then block by block the users' sums (fill) and from them the items'
+    // (add_items), and at the end OUT's columns (close). A slice of 128 bytes keeps 4,096 users' sums and the rows of
+    // the popular items in the second-level cache. Slices go to threads; where there are too few, rows do, in each
+    // step.
+    constexpr int64_t kLanes = 64 / sizeof(T);
+    const int64_t rows = likes_.cols;
     if (d == 0 || rows == 0) return;
     const int threads =
         threads_for(n_threads, static_cast<double>(likes_.indptr[likes_.rows]) * static_cast<double>(d));
     const std::vector<Slice> slices = slices_of(d, kLanes, threads);
-    const auto n_slices = static_cast<std::int64_t>(slices.size());
-    const GatherPair<T, I> gather = gather_functions<T, I>();
-    const std::int64_t block_rows = std::min(kBlockUsers, likes_.rows);
+    const int64_t n_slices = slices.size();
+    const GatherPair<T, I>& gather = MOVIEEMBED_FOR_ISA(gather_table);
+    const int64_t block_rows = std::min(kBlockUsers, likes_.rows);
 
-    const auto item_at = [&](std::int64_t r) {
-        return static_cast<std::int64_t>(blocks_->order[static_cast<std::size_t>(r)]);
-    };
+    const auto item_at = [&](int64_t r) { return blocks_->order[r]; };
     const auto prepare = [&](const Slice& s, Scratch& scratch) {
-        const std::int64_t width = s.vectors * kLanes;
+        const int64_t width = s.vectors * kLanes;
         if (v) scratch.v.grow(rows * width);
         scratch.users.grow(block_rows * width);
         if (out) scratch.out.grow(rows * width);
     };
     // Rows [first, last) of the slice before and after the blocks.
-    const auto open = [&](const Slice& s, Scratch& scratch, std::int64_t first, std::int64_t last) {
-        const std::int64_t width = s.vectors * kLanes;
+    const auto open = [&](const Slice& s, Scratch& scratch, int64_t first, int64_t last) {
+        const int64_t width = s.vectors * kLanes;
         if (v)
-            for (std::int64_t r = first; r < last; ++r)
+            for (int64_t r = first; r < last; ++r)
                 pack_row(v + item_at(r) * ldv, s, scratch.v.data() + r * width, width);
         if (!out) return;
         T* to = scratch.out.data() + first * width;
@@ -203,21 +203,21 @@ void LikesProduct<T, I>::products(std::int64_t d, const T* v, std::int64_t ldv, 
             return;
         }
         const T* from = scratch.v.data() + first * width;
-        for (std::int64_t r = first; r < last; ++r, from += width, to += width) {
-            const T c = static_cast<T>(squares_[static_cast<std::size_t>(item_at(r))]);
-            for (std::int64_t j = 0; j < width; ++j) to[j] = -c * from[j];
+        for (int64_t r = first; r < last; ++r, from += width, to += width) {
+            const T c = static_cast<T>(squares_[item_at(r)]);
+            for (int64_t j = 0; j < width; ++j) to[j] = -c * from[j];
         }
     };
-    const auto close = [&](const Slice& s, const Scratch& scratch, std::int64_t first, std::int64_t last) {
-        const std::int64_t width = s.vectors * kLanes;
-        for (std::int64_t r = first; r < last; ++r)
+    const auto close = [&](const Slice& s, const Scratch& scratch, int64_t first, int64_t last) {
+        const int64_t width = s.vectors * kLanes;
+        for (int64_t r = first; r < last; ++r)
             std::copy_n(scratch.out.data() + r * width, s.columns, out + item_at(r) * ldo + s.first);
     };
-    const auto add_items = [&](std::size_t b, const Slice& s, Scratch& scratch, std::int64_t begin, std::int64_t end) {
+    const auto add_items = [&](int64_t b, const Slice& s, Scratch& scratch, int64_t begin, int64_t end) {
         const Block& block = blocks_->blocks[b];
         gather.items({block.ptr.data(), block.users.data(), likes_.values ? values_[b].data() : nullptr,
-                      static_cast<std::int64_t>(block.users.size()), begin, end, scratch.users.data(),
-                      block.items.data(), scratch.out.data(), s.vectors});
+                      std::ssize(block.users), begin, end, scratch.users.data(), block.items.data(), scratch.out.data(),
+                      s.vectors});
     };
 
     const std::unique_lock<std::mutex> lock(scratch_mutex_, std::try_to_lock);
@@ -227,16 +227,16 @@ void LikesProduct<T, I>::products(std::int64_t d, const T* v, std::int64_t ldv, 
         if (scratches.size() < n) scratches.resize(n);
     };
     if (threads <= n_slices) {
-        ensure(static_cast<std::size_t>(threads));
-        parallel_for(threads, n_slices, [&](std::int64_t task, int worker) {
-            const Slice& s = slices[static_cast<std::size_t>(task)];
-            Scratch& scratch = scratches[static_cast<std::size_t>(worker)];
+        ensure(threads);
+        parallel_for(threads, n_slices, [&](int64_t task, int worker) {
+            const Slice& s = slices[task];
+            Scratch& scratch = scratches[worker];
             prepare(s, scratch);
             open(s, scratch, 0, rows);
             for (std::size_t b = 0; b < blocks_->blocks.size(); ++b) {
                 const Block& block = blocks_->blocks[b];
                 fill(block, s, scratch, block.first_user, block.last_user, gather);
-                if (out) add_items(b, s, scratch, 0, static_cast<std::int64_t>(block.items.size()));
+                if (out) add_items(b, s, scratch, 0, block.items.size());
             }
             if (out) close(s, scratch, 0, rows);
         });
@@ -245,28 +245,28 @@ void LikesProduct<T, I>::products(std::int64_t d, const T* v, std::int64_t ldv, 
     // More threads than slices: they divide the rows, one step at a time.
     ensure(slices.size());
     for (std::size_t s = 0; s < slices.size(); ++s) prepare(slices[s], scratches[s]);
-    const std::int64_t parts = 4 * ((threads + n_slices - 1) / n_slices);
+    const int64_t parts = 4 * ((threads + n_slices - 1) / n_slices);
     const auto divided = [&](auto cuts, auto step) {
-        parallel_for(threads, n_slices * parts, [&](std::int64_t task, int) {
-            const auto s = static_cast<std::size_t>(task % n_slices);
-            const auto p = static_cast<std::size_t>(task / n_slices);
+        parallel_for(threads, n_slices * parts, [&](int64_t task, int) {
+            const int64_t s = task % n_slices;
+            const int64_t p = task / n_slices;
             step(slices[s], scratches[s], cuts[p], cuts[p + 1]);
         });
     };
-    std::vector<std::int64_t> even(static_cast<std::size_t>(parts) + 1);
-    for (std::int64_t p = 0; p <= parts; ++p) even[static_cast<std::size_t>(p)] = rows * p / parts;
+    std::vector<int64_t> even(parts + 1);
+    for (int64_t p = 0; p <= parts; ++p) even[p] = rows * p / parts;
     divided(even, open);
     for (std::size_t b = 0; b < blocks_->blocks.size(); ++b) {
         const Block& block = blocks_->blocks[b];
         auto users = balanced(likes_.indptr + block.first_user, block.last_user - block.first_user, parts);
-        for (std::int64_t& cut : users)
+        for (int64_t& cut : users)
             cut = std::min(block.first_user + (cut + kGroup - 1) / kGroup * kGroup, block.last_user);
-        divided(users, [&](const Slice& s, Scratch& scratch, std::int64_t begin, std::int64_t end) {
+        divided(users, [&](const Slice& s, Scratch& scratch, int64_t begin, int64_t end) {
             fill(block, s, scratch, begin, end, gather);
         });
         if (!out) continue;
-        divided(balanced(block.ptr.data(), static_cast<std::int64_t>(block.items.size()), parts),
-                [&](const Slice& s, Scratch& scratch, std::int64_t begin, std::int64_t end) {
+        divided(balanced(block.ptr.data(), block.items.size(), parts),
+                [&](const Slice& s, Scratch& scratch, int64_t begin, int64_t end) {
                     add_items(b, s, scratch, begin, end);
                 });
     }
@@ -274,49 +274,47 @@ void LikesProduct<T, I>::products(std::int64_t d, const T* v, std::int64_t ldv, 
 }
 
 template <class T, class I>
-double LikesProduct<T, I>::apply(const T* v, std::int64_t ldv, std::int64_t d, T* out, std::int64_t ldo,
-                                 int n_threads) const {
-    constexpr std::int64_t kLanes = 64 / static_cast<std::int64_t>(sizeof(T));
-    constexpr std::int64_t kWidest = kMaxVectors * kLanes;
-    const std::int64_t entries = static_cast<std::int64_t>(likes_.indptr[likes_.rows]);
-    const std::int64_t n_groups = (likes_.rows + kGroup - 1) / kGroup;
-    std::vector<double> squares(static_cast<std::size_t>(n_groups * d));
+double LikesProduct<T, I>::apply(const T* v, int64_t ldv, int64_t d, T* out, int64_t ldo, int n_threads) const {
+    constexpr int64_t kLanes = 64 / sizeof(T);
+    constexpr int64_t kWidest = kMaxVectors * kLanes;
+    const int64_t entries = likes_.indptr[likes_.rows];
+    const int64_t n_groups = (likes_.rows + kGroup - 1) / kGroup;
+    std::vector<double> group_squares(n_groups * d);
     products(d, v, ldv, out, ldo, n_threads, true,
-             [&](const Block& block, const Slice& s, Scratch& scratch, std::int64_t begin, std::int64_t end,
+             [&](const Block& block, const Slice& s, Scratch& scratch, int64_t begin, int64_t end,
                  const GatherPair<T, I>& gather) {
-                 const std::int64_t width = s.vectors * kLanes;
+                 const int64_t width = s.vectors * kLanes;
                  T* sums = scratch.users.data() + (begin - block.first_user) * width;
                  gather.users({likes_.indptr, blocks_->items.data(), likes_.values, entries, begin, end,
                                scratch.v.data(), nullptr, sums, s.vectors});
                  for (; begin < end; begin += kGroup) {
                      double total[kWidest] = {};
-                     for (std::int64_t u = begin; u < std::min(begin + kGroup, end); ++u, sums += width)
-                         for (std::int64_t j = 0; j < width; ++j)
+                     for (int64_t u = begin; u < std::min(begin + kGroup, end); ++u, sums += width)
+                         for (int64_t j = 0; j < width; ++j)
                              total[j] += static_cast<double>(sums[j]) * static_cast<double>(sums[j]);
-                     std::copy_n(total, s.columns, squares.data() + begin / kGroup * d + s.first);
+                     std::copy_n(total, s.columns, group_squares.data() + begin / kGroup * d + s.first);
                  }
              });
     double sum = 0;
-    for (const double x : squares) sum += x;
+    for (const double x : group_squares) sum += x;
     return sum;
 }
 
 template <class T, class I>
-void LikesProduct<T, I>::to_items(const T* u, std::int64_t ldu, std::int64_t d, T* out, std::int64_t ldo,
-                                  int n_threads) const {
-    constexpr std::int64_t kLanes = 64 / static_cast<std::int64_t>(sizeof(T));
-    products(d, nullptr, 0, out, ldo, n_threads, false,
-             [&](const Block& block, const Slice& s, Scratch& scratch, std::int64_t begin, std::int64_t end,
-                 const GatherPair<T, I>&) {
-                 const std::int64_t width = s.vectors * kLanes;
-                 T* to = scratch.users.data() + (begin - block.first_user) * width;
-                 for (; begin < end; ++begin, to += width) pack_row(u + begin * ldu, s, to, width);
-             });
+void LikesProduct<T, I>::to_items(const T* u, int64_t ldu, int64_t d, T* out, int64_t ldo, int n_threads) const {
+    constexpr int64_t kLanes = 64 / sizeof(T);
+    products(
+        d, nullptr, 0, out, ldo, n_threads, false,
+        [&](const Block& block, const Slice& s, Scratch& scratch, int64_t begin, int64_t end, const GatherPair<T, I>&) {
+            const int64_t width = s.vectors * kLanes;
+            T* to = scratch.users.data() + (begin - block.first_user) * width;
+            for (; begin < end; ++begin, to += width) pack_row(u + begin * ldu, s, to, width);
+        });
 }
 
-template class LikesProduct<float, std::int32_t>;
-template class LikesProduct<float, std::int64_t>;
-template class LikesProduct<double, std::int32_t>;
-template class LikesProduct<double, std::int64_t>;
+template class LikesProduct<float, int32_t>;
+template class LikesProduct<float, int64_t>;
+template class LikesProduct<double, int32_t>;
+template class LikesProduct<double, int64_t>;
 
 }  // namespace movieembed

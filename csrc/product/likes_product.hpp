@@ -12,7 +12,7 @@
 // from cache instead of from memory, and half of the indices are 2 bytes long.
 #pragma once
 
-#include <cstdint>
+#include "core/integers.hpp"
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -26,10 +26,10 @@ namespace movieembed {
 template <class I>
 struct LikesBlocks {
     struct Block {
-        std::int64_t first_user = 0, last_user = 0;
+        int64_t first_user = 0, last_user = 0;
         std::vector<I> items;  // those that its users have, ascending
         std::vector<I> ptr;    // into users
-        std::vector<std::uint16_t> users;
+        std::vector<uint16_t> users;
     };
 
     // Cost: O(nnz). Memory: sizeof(I) + 2 bytes a like and 2 sizeof(I) for each item of each block of 4,096 users:
@@ -57,15 +57,15 @@ public:
     // bytes each, and a block's sums, a thread.
     // Returns |LV|_F^2 in float64, of sums in T: unlike <V, XV> it loses nothing to the diagonal. Where OUT is null
     // that is all.
-    double apply(const T* v, std::int64_t ldv, std::int64_t d, T* out, std::int64_t ldo, int n_threads) const;
+    double apply(const T* v, int64_t ldv, int64_t d, T* out, int64_t ldo, int n_threads) const;
 
     // |LV|_F^2 alone: half of the flops.
-    double squared_norm(const T* v, std::int64_t ldv, std::int64_t d, int n_threads) const {
+    double squared_norm(const T* v, int64_t ldv, int64_t d, int n_threads) const {
         return apply(v, ldv, d, nullptr, 0, n_threads);
     }
 
     // OUT = L'U: 2 nnz d flops. U is users x d.
-    void to_items(const T* u, std::int64_t ldu, std::int64_t d, T* out, std::int64_t ldo, int n_threads) const;
+    void to_items(const T* u, int64_t ldu, int64_t d, T* out, int64_t ldo, int n_threads) const;
 
     // c, the sum of squares of each column of L.
     const std::vector<double>& squares() const { return squares_; }
@@ -79,8 +79,8 @@ private:
     };
 
     template <class Fill>
-    void products(std::int64_t d, const T* v, std::int64_t ldv, T* out, std::int64_t ldo, int n_threads,
-                  bool with_diagonal, Fill fill) const;
+    void products(int64_t d, const T* v, int64_t ldv, T* out, int64_t ldo, int n_threads, bool with_diagonal,
+                  Fill fill) const;
 
     CsrView<T, I> likes_;
     std::shared_ptr<const Blocks> blocks_;

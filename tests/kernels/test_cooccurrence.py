@@ -70,7 +70,7 @@ def test_cooccurrence_filled_in_ranges() -> None:
 
 @pytest.mark.parametrize("dtype", [None, np.float32])
 def test_cooccurrence_of_too_many_users_for_bitsets(dtype: Any) -> None:
-    """Beyond 128 MiB of them the columns of a row are found one by one."""
+    """Beyond 2 MiB of them the columns of a row are found one by one."""
     rng = np.random.default_rng(7)
     some = popular_and_rare(300, 40, seed=8).tocoo()
     rows = np.sort(rng.choice(2_200_000, 300, replace=False))[some.coords[0]]
