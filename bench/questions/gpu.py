@@ -97,8 +97,8 @@ def product(L: sp.csr_array, d: int, device: Any, rate: float) -> Question:
     on_host = np.empty_like(V)
 
     def check(results: dict[str, Any]) -> None:
-        wide = here.matrix.astype(np.float64)
-        scale = wide.T @ (wide @ np.abs(V).astype(np.float64)) + np.abs(V)
+        L64 = here.matrix.astype(np.float64)
+        scale = L64.T @ (L64 @ np.abs(V).astype(np.float64)) + np.abs(V)
         if not (np.abs(there.to_host(results[GPU]) - results[CPU]) <= 1e-5 * scale).all():
             raise RuntimeError("an entry of XV is off by more than rounding")
 

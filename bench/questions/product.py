@@ -58,9 +58,9 @@ def product_question(name: str, likes: sp.csr_array, dtype: str) -> Question:
 
     def check(results: dict[str, Any]) -> None:
         """Every entry against the float64 product, within rounding of the sums."""
-        wide = op.matrix.astype(np.float64)
-        exact = wide.T @ (wide @ V.astype(np.float64)) - c[:, None].astype(np.float64) * V
-        scale = wide.T @ (wide @ np.abs(V).astype(np.float64))
+        L64 = op.matrix.astype(np.float64)
+        exact = L64.T @ (L64 @ V.astype(np.float64)) - c[:, None].astype(np.float64) * V
+        scale = L64.T @ (L64 @ np.abs(V).astype(np.float64))
         bound = 64 * np.finfo(dtype).eps * scale
         for contender, result in results.items():
             if contender.startswith("SciPy"):

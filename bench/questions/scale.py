@@ -81,9 +81,9 @@ def product(L: sp.csr_array) -> Question:
         return lambda: dot_product_mkl(Lt, dot_product_mkl(L32, V))
 
     def check(results: dict[str, Any]) -> None:
-        wide = L.astype(np.float64)
-        exact = wide.T @ (wide @ V.astype(np.float64)) - c[:, None] * V
-        bound = 1e-5 * (wide.T @ (wide @ np.abs(V).astype(np.float64)) + 1)
+        L64 = L.astype(np.float64)
+        exact = L64.T @ (L64 @ V.astype(np.float64)) - c[:, None] * V
+        bound = 1e-5 * (L64.T @ (L64 @ np.abs(V).astype(np.float64)) + 1)
         for name, result in results.items():
             if name.startswith("movieembed"):
                 full = np.zeros_like(exact)

@@ -8,9 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <limits>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -18,7 +16,7 @@
 #include "cooccurrence/cooccurrence.hpp"
 #include "cooccurrence/cooccurrence_panels.hpp"
 #include "dense/dense.hpp"
-#include "driver.hpp"
+#include "checks.hpp"
 #include "core/isa.hpp"
 #include "product/likes_product.hpp"
 #include "neighbors/neighbors.hpp"
@@ -27,119 +25,7 @@
 
 namespace {
 
-using namespace movieembed;
-using driver::Matrix;
-using driver::Random;
-using std::int64_t;
-using std::size_t;
-
-constexpr int kThreads[] = {1, 2, 4};
-
-std::atomic<int> checks{0}, failures{0};
-
-void check(bool holds, const std::string& what) {
-    ++checks;
-    if (holds) return;
-    ++failures;
-    std::printf("FAILED: %s\n", what.c_str());
-}
-
-template <class A, class B>
-void close(const std::vector<A>& found, const std::vector<B>& exact, double tolerance, const std::string& what) {
-    bool holds = found.size() == exact.size();
-    for (size_t i = 0; holds && i < found.size(); ++i)
-        holds = std::abs(static_cast<double>(found[i]) - static_cast<double>(exact[i])) <= tolerance;
-    check(holds, what);
-}
-
-// The first caller's result is kept; all others must have its bits.
-template <class A>
-class SameBits {
-public:
-    void operator()(const std::vector<A>& found, const std::string& what) {
-        const std::lock_guard lock(mutex_);
-        if (first_.empty()) first_ = found;
-        check(first_.size() == found.size() && std::memcmp(first_.data(), found.data(), first_.size() * sizeof(A)) == 0,
-              what + " has other bits");
-    }
-
-private:
-    std::mutex mutex_;
-    std::vector<A> first_;
-};
-
-// body(n_threads) at each thread count, then from three threads at once.
-template <class F>
-void each_way(F body) {
-    for (const int n : kThreads) body(n);
-    std::vector<std::thread> callers;
-    for (const int n : {2, 1, 3}) callers.emplace_back([&body, n] { body(n); });
-    for (std::thread& caller : callers) caller.join();
-}
-
-template <class T, class I>
-std::vector<double> dense(const Matrix<T, I>& l) {
-    std::vector<double> a(static_cast<size_t>(l.rows * l.cols));
-    const auto view = l.view();
-    for (int64_t u = 0; u < l.rows; ++u)
-        for (int64_t k = view.begin(u); k < view.end(u); ++k)
-            a[static_cast<size_t>(u * l.cols + view.indices[k])] = static_cast<double>(view.value(k));
-    return a;
-}
-
-// A'B of row-major A, n x p, and B, n x q.
-std::vector<double> gram(const std::vector<double>& a, int64_t p, const std::vector<double>& b, int64_t q) {
-    std::vector<double> c(static_cast<size_t>(p * q));
-    const int64_t n = static_cast<int64_t>(a.size()) / p;
-    for (int64_t r = 0; r < n; ++r)
-        for (int64_t i = 0; i < p; ++i) {
-            const double x = a[static_cast<size_t>(r * p + i)];
-            if (x == 0) continue;
-            for (int64_t j = 0; j < q; ++j) c[static_cast<size_t>(i * q + j)] += x * b[static_cast<size_t>(r * q + j)];
-        }
-    return c;
-}
-
-// A B, n x p times p x q.
-std::vector<double> times(const std::vector<double>& a, int64_t p, const std::vector<double>& b, int64_t q) {
-    const int64_t n = static_cast<int64_t>(a.size()) / p;
-    std::vector<double> c(static_cast<size_t>(n * q));
-    for (int64_t r = 0; r < n; ++r)
-        for (int64_t i = 0; i < p; ++i)
-            for (int64_t j = 0; j < q; ++j)
-                c[static_cast<size_t>(r * q + j)] +=
-                    a[static_cast<size_t>(r * p + i)] * b[static_cast<size_t>(i * q + j)];
-    return c;
-}
-
-// The transpose of A, n x p.
-std::vector<double> turned(const std::vector<double>& a, int64_t p) {
-    std::vector<double> t(a.size());
-    const int64_t n = static_cast<int64_t>(a.size()) / p;
-    for (int64_t r = 0; r < n; ++r)
-        for (int64_t i = 0; i < p; ++i) t[static_cast<size_t>(i * n + r)] = a[static_cast<size_t>(r * p + i)];
-    return t;
-}
-
-template <class A>
-std::vector<double> wide(const std::vector<A>& x) {
-    return {x.begin(), x.end()};
-}
-
-template <class T>
-Tall<const T> tall(const std::vector<T>& x, int64_t cols) {
-    return {x.data(), static_cast<int64_t>(x.size()) / cols, cols, cols};
-}
-
-template <class T>
-Tall<T> tall(std::vector<T>& x, int64_t cols) {
-    return {x.data(), static_cast<int64_t>(x.size()) / cols, cols, cols};
-}
-
-template <class T>
-double rounding(double size) {
-    return 100 * std::numeric_limits<T>::epsilon() * size;
-}
+using namespace checks;
 
 template <class T, class I>
 void test_product(bool weighted) {
@@ -154,14 +40,14 @@ void test_product(bool weighted) {
     for (const int64_t d : {1, 17, 70}) {
         Random random(static_cast<std::uint64_t>(d));
         const std::vector<T> v = random.numbers<T>(l.cols * d), u = random.numbers<T>(l.rows * d);
-        std::vector<double> exact = times(x, l.cols, wide(v), d);
+        std::vector<double> exact = times(x, l.cols, in_float64(v), d);
         for (int64_t i = 0; i < l.cols; ++i)
             for (int64_t j = 0; j < d; ++j)
                 exact[static_cast<size_t>(i * d + j)] -=
                     diagonal[static_cast<size_t>(i)] * static_cast<double>(v[static_cast<size_t>(i * d + j)]);
         double norm = 0;
-        for (const double y : times(a, l.cols, wide(v), d)) norm += y * y;
-        const std::vector<double> back = gram(a, l.cols, wide(u), d);
+        for (const double y : times(a, l.cols, in_float64(v), d)) norm += y * y;
+        const std::vector<double> back = gram(a, l.cols, in_float64(u), d);
         SameBits<T> same_apply, same_back;
         each_way([&](int n) {
             std::vector<T> out(v.size()), items(v.size());
@@ -298,7 +184,7 @@ void test_dense() {
                          c = random.numbers<T>(p * q);
     std::vector<double> w(static_cast<size_t>(n)), norms(w.size()), dots(w.size()), theta = random.numbers<double>(p);
     for (double& weight : w) weight = random.uniform();
-    const std::vector<double> a64 = wide(a), xa64 = wide(xa), b64 = wide(b);
+    const std::vector<double> a64 = in_float64(a), xa64 = in_float64(xa), b64 = in_float64(b);
     std::vector<double> weighted = a64, shifted = a64;
     for (size_t i = 0; i < a64.size(); ++i) {
         const size_t row = i / static_cast<size_t>(p), col = i % static_cast<size_t>(p);
@@ -314,7 +200,7 @@ void test_dense() {
     std::vector<double> gradient = times(a64, p, own, p);
     for (size_t i = 0; i < gradient.size(); ++i)
         gradient[i] = 4 * (gradient[i] - xa64[i] - norms[i / static_cast<size_t>(p)] * a64[i]);
-    std::vector<double> sum = times(a64, p, wide(c), q);
+    std::vector<double> sum = times(a64, p, in_float64(c), q);
     for (size_t i = 0; i < sum.size(); ++i) sum[i] += b64[i];
 
     SameBits<double> same_cross, same_squares;
@@ -378,7 +264,8 @@ void test_neighbors() {
         }
     }
     std::vector<T> by_item;
-    for (const double x : times(wide(v), d, turned(wide(q), d), queries)) by_item.push_back(static_cast<T>(x));
+    for (const double x : times(in_float64(v), d, turned(in_float64(q), d), queries))
+        by_item.push_back(static_cast<T>(x));
     const auto& products = by_item;
     each_way([&](int threads) {
         std::vector<int64_t> rows(exact_rows.size());
@@ -457,6 +344,6 @@ int main(int argc, char**) {
         test_sparse<double, std::int32_t>();
         test_sparse<double, std::int64_t>();
     }
-    std::printf("%d checks, %d failed\n", checks.load(), failures.load());
+    std::printf("%d checks, %d failed\n", done.load(), failures.load());
     return failures == 0 ? 0 : 1;
 }
