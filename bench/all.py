@@ -9,18 +9,13 @@ of that size draw a seeded twin. Takes about half an hour.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-SMALL = (
-    "bench_kernels.py",
-    "bench_cooccurrence.py",
-    "bench_fit.py",
-    "bench_start.py",
-    "bench_recommend.py",
-)
-LARGE = ("bench_scale.py", "bench_dask.py")
+SMALL = ("product", "cooccurrence", "fit", "start", "recommend")
+LARGE = ("scale", "cluster")
 
 
 def main() -> None:
@@ -28,14 +23,15 @@ def main() -> None:
     p.add_argument("--data", help="folder of MovieLens small")
     p.add_argument("--large", help="folder of ml-32m")
     args = p.parse_args()
-    here = Path(__file__).parent
-    for script, data in [
+    paths = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    for question, data in [
         *((name, args.data) for name in SMALL),
         *((name, args.large) for name in LARGE),
     ]:
-        print(f"\n## {script}\n", flush=True)
-        given = ["--data", data] if data else []
-        subprocess.run([sys.executable, str(here / script), *given], check=True)
+        print(f"\n## {question}\n", flush=True)
+        command = [sys.executable, "-m", f"bench.questions.{question}"]
+        subprocess.run([*command, *(["--data", data] if data else [])], env=env, check=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
-"""Commands as people run them, within the process."""
+"""Calls of the command line, and the titles of the made-up data of tests/cli."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from movieembed.cli.commands import app
+from movieembed.cli import app
+
+LONG = "A Title That Is Far Too Long For Any Terminal " * 5 + "(1999)"
+TITLES = ["Heat (1995)", "[REC] (2007)", "Léon (1994)", LONG, *(f"Film {i}" for i in range(8))]
 
 
 def run(*arguments: Any, status: int = 0) -> Result:
@@ -24,3 +29,16 @@ def error(*arguments: Any) -> str:
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("movieembed: error: ")
     return lines[0].removeprefix("movieembed: error: ")
+
+
+def process(*arguments, code="from movieembed.cli import main; main()", **options):
+    """A real process, with pipes for stdout and stderr."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+        **options,
+    )

@@ -144,6 +144,25 @@ for _name in ("lt", "le", "gt", "ge"):
     _comparison(_name)
 
 
+def gpu_array(x: Any) -> DeviceArray:
+    """A device array that says so, as those of CuPy and PyTorch do."""
+    array = DeviceArray(x)
+    array.__cuda_array_interface__ = {"version": 3}
+    return array
+
+
+class csr_matrix:  # noqa: N801
+    """CuPy's, as far as the package may know it."""
+
+    __module__ = "cupyx.scipy.sparse._csr"
+
+    def __init__(self, matrix: Any) -> None:
+        self.shape, self._matrix = matrix.shape, matrix
+
+    def get(self) -> Any:
+        return self._matrix
+
+
 class DeviceModule:
     """What the operator uses of CuPy."""
 

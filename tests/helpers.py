@@ -64,6 +64,26 @@ def operator_cases() -> dict[str, sp.csr_array]:
     }
 
 
+def normal(shape: tuple[int, ...], seed: int, dtype: Any = np.float64) -> NDArray[Any]:
+    """Numbers of the standard normal distribution."""
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def misaligned(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy that lies an odd byte off."""
+    raw = np.zeros(array.nbytes + 1, dtype=np.uint8)
+    out = raw[1:].view(array.dtype).reshape(array.shape)
+    out[...] = array
+    assert not out.flags.aligned
+    return out
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """The same array, which nobody may write to any more."""
+    array.flags.writeable = False
+    return array
+
+
 def to_dense(L: Any) -> NDArray[np.float64]:
     """Likes, a sparse matrix or an array as a float64 array."""
     L = getattr(L, "matrix", L)
@@ -76,6 +96,20 @@ def dense_cooccurrence(L: Any) -> NDArray[np.float64]:
     X = L.T @ L
     np.fill_diagonal(X, 0)
     return X
+
+
+def top_k_of_rows(X: NDArray[Any], met: NDArray[Any], k: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Brute force: columns where `met`, by falling value, ties by rising column; then -1 and 0."""
+    columns, values = np.full((len(X), k), -1), np.zeros((len(X), k))
+    for i, (row, there) in enumerate(zip(X, met, strict=True)):
+        best = sorted(np.flatnonzero(there), key=lambda j: (-row[j], j))[:k]
+        columns[i, : len(best)], values[i, : len(best)] = best, row[best]
+    return columns, values
+
+
+def top_k_reference(L: Any, k: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The largest entries of each row of X, only pairs that somebody has."""
+    return top_k_of_rows(dense_cooccurrence(L), dense_cooccurrence(to_dense(L) != 0) > 0, k)
 
 
 def dense_cost(X: NDArray[np.float64], V: NDArray[Any]) -> float:

@@ -22,7 +22,6 @@ from movieembed._base.validation import (
     check_count,
     check_embedding,
     check_integer,
-    check_option,
     check_parameter,
     check_parameters,
     check_real,
@@ -156,7 +155,6 @@ def test_single_checks_return_plain_numbers() -> None:
         assert got == 0.5
     assert check_integer(0, "k") == 0
     assert check_threshold(None) is None
-    check_option("duplicates", "last", ("last", "first"))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +166,6 @@ def test_single_checks_return_plain_numbers() -> None:
         (lambda: check_real(3, "x", low=0, high=2), r"x must be in \[0, 2\], not 3"),
         (lambda: check_real(-1, "x", low=0), r"x must be in \[0, inf\), not -1"),
         (lambda: check_threshold(np.nan), "threshold must be finite, not nan"),
-        (lambda: check_option("missing", "x", ("raise", "drop")), "missing must be one of 'raise'"),
         (lambda: as_generator(-1), "random_state must be at least 0, not -1"),
         (lambda: check_embedding(np.ones(3), 3), "V must have two dimensions"),
         (lambda: check_embedding(np.ones((2, 3)), 3), r"2 rows for 3 items; .* pass V\.T"),

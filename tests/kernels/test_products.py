@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,18 +13,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import movieembed._core as _core
-from helpers import parallel_from, random_likes
+from helpers import random_likes
 
 FLOATS = (np.float32, np.float64)
 THREADS = (1, 2, 3, 5)
 # Around a vector of 8 or 16 numbers, and where slices change their number.
 WIDTHS = (1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 80, 129, 200)
-
-
-@pytest.fixture(autouse=True)
-def _always_parallel() -> Iterator[None]:
-    with parallel_from(0):
-        yield
 
 
 def product(L: Any, dtype: Any, index: Any = np.int32, weighted: bool = False) -> _core.Product:

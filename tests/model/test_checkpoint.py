@@ -213,23 +213,21 @@ KILLED = textwrap.dedent(
     import numpy as np
     import movieembed as me
 
-    likes = me.Likes.from_movielens(sys.argv[1], threshold=4.0)
+    likes = me.Likes.from_movielens("demo")
     def kill(entry):
-        if np.load(sys.argv[2])["history"][-1, 0] >= 2:
+        if np.load(sys.argv[1])["history"][-1, 0] >= 2:
             os.kill(os.getpid(), signal.SIGKILL)
     me.MovieEmbedding(
-        20, random_state=0, solver="als", checkpoint=sys.argv[2], callback=kill
+        20, random_state=0, solver="als", checkpoint=sys.argv[1], callback=kill
     ).fit(likes)
     """
 )
 
 
-def test_the_fitting_process_is_killed(
-    movielens_small: Path, small_likes: Likes, tmp_path: Path
-) -> None:
+def test_the_fitting_process_is_killed(demo_likes: Likes, tmp_path: Path) -> None:
     path = tmp_path / "fit.npz"
     run = subprocess.run(
-        [sys.executable, "-c", KILLED, str(movielens_small), str(path)],
+        [sys.executable, "-c", KILLED, str(path)],
         capture_output=True,
         text=True,
         check=False,
@@ -239,8 +237,8 @@ def test_the_fitting_process_is_killed(
     costs = []
     resumed = me.MovieEmbedding(
         20, random_state=0, checkpoint=path, callback=lambda entry: costs.append(entry)
-    ).fit(small_likes)
-    whole = me.MovieEmbedding(20, random_state=0).fit(small_likes)
+    ).fit(demo_likes)
+    whole = me.MovieEmbedding(20, random_state=0).fit(demo_likes)
     assert costs[0].iteration >= 2
     assert costs[0].cost < resumed.history_["cost"].iloc[1]
     assert resumed.cost_ == pytest.approx(whole.cost_, rel=1e-7)

@@ -15,10 +15,10 @@ from movieembed.operators.cpu import CpuOperator
 from precision_cases import inverse_gram
 
 
-def test_regularization_is_the_least_leave_one_out_error(small_likes: Likes) -> None:
+def test_regularization_is_the_least_leave_one_out_error(demo_likes: Likes) -> None:
     """Against Allen's PRESS from the dense inverse, over all users."""
-    used = np.flatnonzero(small_likes.item_counts)
-    A = small_likes.matrix[:, used].toarray().astype(np.float64)
+    used = np.flatnonzero(demo_likes.item_counts)
+    A = demo_likes.matrix[:, used].toarray().astype(np.float64)
     errors = {}
     for value in (25.0, 50.0, 100.0, 200.0, 400.0, 800.0):
         y, diagonal = inverse_gram(A, value)
@@ -26,7 +26,7 @@ def test_regularization_is_the_least_leave_one_out_error(small_likes: Likes) -> 
         errors[value] = (residuals**2).sum()
     best = min(errors, key=errors.__getitem__)
     for d in (50, 200):
-        model = me.MovieEmbedding(d, random_state=0, tol=1e-5, dtype="float32").fit(small_likes)
+        model = me.MovieEmbedding(d, random_state=0, tol=1e-5, dtype="float32").fit(demo_likes)
         assert best / 3 < model.regularization_ < best * 3  # d = 50 wants more: it knows less
 
 
@@ -46,10 +46,10 @@ def test_columns_are_refined_each_with_its_own_regularization(likes: sp.csr_arra
         np.testing.assert_allclose(both[:, 4 * i : 4 * i + 4], alone, rtol=1e-10, atol=1e-14)
 
 
-def test_regularization_is_chosen_from_the_error_of_each_value(small_likes: Likes) -> None:
-    op = CpuOperator(small_likes.matrix)
+def test_regularization_is_chosen_from_the_error_of_each_value(demo_likes: Likes) -> None:
+    op = CpuOperator(demo_likes.matrix)
     squares = op.diagonal.astype(float)
-    V = me.MovieEmbedding(10, random_state=0).fit(small_likes).embedding_[op.active]
+    V = me.MovieEmbedding(10, random_state=0).fit(demo_likes).embedding_[op.active]
     X = op.asarray(op.some_users(regularization.SAMPLE))
     values = squares.sum() / op.n_users * np.array(regularization.MULTIPLES)
     errors = []

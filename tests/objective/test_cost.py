@@ -1,29 +1,20 @@
+"""Cost and gradient against the dense formulas, in float64 and float32."""
+
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 import movieembed as me
-from helpers import dense_cooccurrence, dense_cost, dense_gradient, random_likes, to_dense
+from helpers import dense_cooccurrence, dense_cost, dense_gradient, normal, random_likes, to_dense
 from movieembed.data.likes import Likes
 from movieembed.operators import cpu
 
-module = importlib.import_module("movieembed.objective.cost")
-
 METHODS = ("auto", "identity", "exact")
-
-
-def normal(shape: tuple[int, ...], seed: int, dtype: Any = np.float64) -> NDArray[Any]:
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 def cases() -> list[tuple[str, sp.csr_array, int]]:
@@ -43,9 +34,6 @@ def cases() -> list[tuple[str, sp.csr_array, int]]:
         ("no items", random_likes(4, 0, 0.7, seed=12), 2),
         ("no components", random_likes(8, 9, 0.5, seed=13), 0),
     ]
-
-
-# --- against the dense formulas ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("n_jobs", "block_rows"), [(None, 256), (1, 7), (3, 1)])
@@ -115,9 +103,6 @@ def test_gradient_is_zero_at_an_exact_factor() -> None:
     V = L.T.toarray()
     g = me.gradient(L, V)
     assert np.abs(g).max() <= 1e-12 * np.abs(4 * (V @ V.T) @ V).max()
-
-
-# --- precision --------------------------------------------------------------------------------
 
 
 def test_cost_keeps_its_digits_near_the_optimum() -> None:
@@ -239,194 +224,6 @@ def test_weights_of_very_different_sizes() -> None:
         for method in METHODS:
             value = me.cost(L, np.zeros((3, 1)), method=method)
             np.testing.assert_allclose(value, (X**2).sum(), rtol=1e-9, err_msg=f"{ratio:g}")
-
-
-# --- arrays as they come ----------------------------------------------------------------------
-
-FORMS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    "Fortran order": np.asfortranarray,
-    "every other column": lambda V: np.repeat(V, 2, axis=1)[:, ::2],
-    "every other row": lambda V: np.repeat(V, 2, axis=0)[::2],
-    "a corner": lambda V: np.pad(V, 3)[3:-3, 3:-3],
-    "backwards": lambda V: V[::-1, ::-1].copy()[::-1, ::-1],
-    "big endian": lambda V: V.astype(V.dtype.newbyteorder(">")),
-    "read-only": lambda V: read_only(V.copy()),
-    "misaligned": lambda V: misaligned(V),
-    "a list": lambda V: V.tolist(),
-}
-
-
-def read_only(V: NDArray[Any]) -> NDArray[Any]:
-    V.flags.writeable = False
-    return V
-
-
-def misaligned(V: NDArray[Any]) -> NDArray[Any]:
-    out = np.zeros(V.nbytes + 1, dtype=np.uint8)[1:].view(V.dtype).reshape(V.shape)
-    out[...] = V
-    assert not out.flags.aligned
-    return out
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("form", FORMS)
-def test_layouts(form: str, dtype: Any) -> None:
-    L = random_likes(20, 15, 0.4, seed=22)
-    V = normal((15, 5), 7, dtype)
-    given_V = FORMS[form](V)
-    before = np.array(given_V)
-    rtol = 1e-5 if dtype == np.float32 else 1e-12
-    np.testing.assert_allclose(me.cost(L, given_V), me.cost(L, V), rtol=rtol)
-    g = me.gradient(L, given_V)
-    np.testing.assert_allclose(g, me.gradient(L, V), rtol=rtol, atol=rtol)
-    np.testing.assert_array_equal(before, given_V)
-    assert g.flags.c_contiguous
-    assert g.flags.writeable
-
-
-def test_likes_as_they_come() -> None:
-    L = random_likes(20, 15, 0.4, seed=23)
-    V = normal((15, 3), 8)
-    value, g = me.cost(L, V), me.gradient(L, V)
-    for form in (Likes.from_matrix(L), L.tocsc(), L.toarray(), sp.csr_matrix(L)):
-        assert me.cost(form, V) == value
-        np.testing.assert_array_equal(me.gradient(form, V), g)
-    for array in (L.data, L.indices, L.indptr):
-        array.flags.writeable = False
-    assert me.cost(L, V) == value
-    assert me.cost(L, V, method="exact") == pytest.approx(value, rel=1e-12)
-
-
-def test_integers_are_taken_as_they_are() -> None:
-    L = random_likes(20, 15, 0.4, seed=24)
-    V = np.random.default_rng(9).integers(-3, 4, (15, 3))
-    for dtype in (np.int64, np.int8, np.float16):
-        assert me.cost(L, V.astype(dtype)) == me.cost(L, V.astype(np.float64))
-        g = me.gradient(L, V.astype(dtype))
-        assert g.dtype == np.float64
-        np.testing.assert_array_equal(g, dense_gradient(dense_cooccurrence(L), V))
-
-
-# --- wrong arguments --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("function", [me.cost, me.gradient])
-@pytest.mark.parametrize(
-    ("V", "error", "match"),
-    [
-        (np.ones(4), ValueError, "V must have two dimensions"),
-        (np.ones((4, 1, 1)), ValueError, "V must have two dimensions"),
-        (1.0, ValueError, "V must have two dimensions"),
-        (np.ones((2, 4)), ValueError, "V has 2 rows for 4 items; it looks transposed.*V.T"),
-        (np.ones((5, 2)), ValueError, "V has 5 rows for 4 items$"),
-        (np.ones((0, 2)), ValueError, "V has 0 rows for 4 items$"),
-        (np.full((4, 2), np.nan), ValueError, "V holds NaN or infinity"),
-        (np.array([[1.0, 1], [1, 1], [1, 1], [1, np.inf]]), ValueError, "V holds NaN"),
-        (np.full((4, 2), -np.inf, dtype=np.float32), ValueError, "V holds NaN or infinity"),
-        (np.ones((4, 2), dtype=complex), TypeError, "V must be an array of real numbers"),
-        (np.ones((4, 2), dtype=object), TypeError, "V must be an array of real numbers"),
-        (np.ones((4, 2), dtype=bool), TypeError, "V must be an array of real numbers"),
-        (np.full((4, 2), "1"), TypeError, "V must be an array of real numbers"),
-        (np.ones((4, 2), dtype="m8[s]"), TypeError, "V must be an array of real numbers"),
-        (sp.csr_array(np.ones((4, 2))), TypeError, "V must be an array of real numbers"),
-        (None, TypeError, "V must be an array of real numbers"),
-    ],
-)
-def test_malformed_embedding(
-    function: Callable[..., Any], V: Any, error: type[Exception], match: str
-) -> None:
-    with pytest.raises(error, match=match):
-        function(np.ones((3, 4)), V)
-
-
-@pytest.mark.parametrize("function", [me.cost, me.gradient])
-def test_other_malformed_arguments(function: Callable[..., Any]) -> None:
-    L, V = np.ones((3, 4)), np.ones((4, 2))
-    for n_jobs, error in ((0, ValueError), ("2", TypeError), (True, TypeError), (1.5, TypeError)):
-        with pytest.raises(error, match="n_jobs must"):
-            function(L, V, n_jobs=n_jobs)
-    with pytest.raises(ValueError, match="matrix"):
-        function(np.array([[np.nan, 1]]), V[:2])
-    with pytest.raises(TypeError, match="matrix"):
-        function("likes", V)
-    with pytest.raises(TypeError, match="matrix"):
-        function(L.astype(complex), V)
-
-
-@pytest.mark.parametrize("method", ["dense", "Exact", "", None, 1])
-def test_malformed_method(method: Any) -> None:
-    with pytest.raises(ValueError, match="method must be 'auto', 'identity' or 'exact'"):
-        me.cost(np.ones((3, 4)), np.ones((4, 2)), method=method)
-
-
-# --- properties -------------------------------------------------------------------------------
-
-
-@st.composite
-def problems(draw: st.DrawFn) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Signed weights and an embedding, in eighths, so that few sums round."""
-    n_users, n_items = draw(st.integers(0, 8)), draw(st.integers(1, 8))
-    d = draw(st.integers(1, 5))
-    eighths = st.integers(-24, 24).map(lambda n: n / 8)
-    L = draw(hnp.arrays(np.float64, (n_users, n_items), elements=st.sampled_from([0, 1, -1, 2])))
-    V = draw(hnp.arrays(np.float64, (n_items, d), elements=eighths))
-    return L, V
-
-
-def tolerance(L: Any, V: NDArray[np.float64]) -> float:
-    """1e-12 of the terms of the cost."""
-    L = to_dense(L)
-    return float(1e-12 * (np.linalg.norm(V.T @ V) ** 2 + np.linalg.norm(L.T @ L) ** 2) + 1e-300)
-
-
-@settings(deadline=None, max_examples=60)
-@given(problem=problems(), data=st.data())
-def test_properties(problem: tuple[Any, Any], data: st.DataObject) -> None:
-    L, V = problem
-    n_users, n_items = L.shape
-    X, atol = dense_cooccurrence(L), tolerance(L, V)
-    value, g = me.cost(L, V), me.gradient(L, V)
-    assert value >= 0
-    for method in METHODS:
-        assert abs(me.cost(L, V, method=method) - dense_cost(X, V)) <= atol
-    np.testing.assert_allclose(g, dense_gradient(X, V), rtol=0, atol=1e3 * atol)
-
-    items = np.array(data.draw(st.permutations(range(n_items)), label="items"))
-    users = np.array(data.draw(st.permutations(range(n_users)), label="users"), dtype=int)
-    assert abs(me.cost(L[users][:, items], V[items]) - value) <= atol
-    np.testing.assert_allclose(me.gradient(L[users][:, items], V[items]), g[items], atol=1e3 * atol)
-
-    # Rotations change nothing but the coordinates; signs of users cancel.
-    d = V.shape[1]
-    Q = np.linalg.qr(normal((d, d), data.draw(st.integers(0, 9), label="rotation")))[0]
-    assert abs(me.cost(L, V @ Q) - value) <= atol
-    np.testing.assert_allclose(me.gradient(L, V @ Q), g @ Q, rtol=0, atol=1e3 * atol)
-    assert abs(me.cost(-L, V) - value) <= atol
-    # L and V in another unit: powers of two scale without rounding.
-    assert me.cost(4 * L, 4 * V, method="identity") == 256 * me.cost(L, V, method="identity")
-    np.testing.assert_array_equal(me.gradient(4 * L, 4 * V), 64 * g)
-    # Zero components, items nobody likes at zero, users of one item: nothing changes.
-    assert abs(me.cost(L, np.hstack([V, np.zeros((n_items, 2))])) - value) <= atol
-    more = np.hstack([L, np.zeros((n_users, 1))])
-    assert abs(me.cost(more, np.vstack([V, np.zeros(d)])) - value) <= atol
-    single = np.eye(n_items) * data.draw(st.integers(1, 3), label="single like")
-    assert abs(me.cost(np.vstack([L, single]), V) - value) <= atol + tolerance(single, V)
-
-
-@settings(deadline=None, max_examples=60)
-@given(problem=problems(), seed=st.integers(0, 2**32 - 1))
-def test_gradient_along_a_direction(problem: tuple[Any, Any], seed: int) -> None:
-    """c(V + tD) is a quartic in t, for which 4th-order central differences have no error."""
-    L, V = problem
-    D = normal(V.shape, seed)
-    h = 0.5
-    c = {m: me.cost(L, V + m * h * D, method="exact") for m in (-2, -1, 1, 2)}
-    difference = (8 * (c[1] - c[-1]) - (c[2] - c[-2])) / (12 * h)
-    slope = float((me.gradient(L, V) * D).sum())
-    assert abs(difference - slope) <= 1e-11 * (sum(c.values()) + (dense_cooccurrence(L) ** 2).sum())
-
-
-# --- MovieLens small --------------------------------------------------------------------------
 
 
 def test_movielens_small(small_likes: Likes) -> None:

@@ -30,12 +30,12 @@ def split_into_files(ratings: pd.DataFrame, folder: Path) -> Path:
 @pytest.fixture(scope="module", params=["MovieLens small", "a million likes"])
 def ratings(
     request: pytest.FixtureRequest,
-    ratings_movies: tuple[pd.DataFrame, pd.DataFrame],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, Likes, float]:
     """Parquet files, the likes in them, and the cost of the best 16 components."""
-    table = ratings_movies[0]
-    if request.param != "MovieLens small":
+    if request.param == "MovieLens small":
+        table, _ = request.getfixturevalue("ratings_movies")
+    else:
         table, _ = me.synthetic_movielens(13_000, 6_000, 2_000_000, random_state=0)
     likes = Likes.from_ratings(table, threshold=4.0)
     assert likes.n_likes > (900_000 if len(table) > 1_000_000 else 48_000)

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from helpers import (
     dense_cooccurrence,
     dense_gradient,
+    normal,
     operator_cases,
     parallel_from,
     random_likes,
@@ -28,10 +28,6 @@ FLOATS = (np.float32, np.float64)
 def _parallel_with_blas() -> Iterator[None]:
     with parallel_from(0), serial_blas():
         yield
-
-
-def normal(shape: tuple[int, ...], seed: int, dtype: Any) -> NDArray[Any]:
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
 def eps(dtype: Any, factor: float = 30) -> float:

@@ -19,9 +19,18 @@ from movieembed.data.likes import Likes
 LIBRARIES = [name for name in ("usearch", "hnswlib", "faiss") if find_spec(name)]
 
 
+def fitted(likes: Likes) -> me.MovieEmbedding:
+    return me.MovieEmbedding(32, random_state=0, dtype="float32", tol=1e-5).fit(likes)
+
+
 @pytest.fixture(scope="module")
-def model(small_likes: Likes) -> me.MovieEmbedding:
-    return me.MovieEmbedding(32, random_state=0, dtype="float32", tol=1e-5).fit(small_likes)
+def model(demo_likes: Likes) -> me.MovieEmbedding:
+    return fitted(demo_likes)
+
+
+@pytest.fixture(scope="module")
+def movielens_model(small_likes: Likes) -> me.MovieEmbedding:
+    return fitted(small_likes)
 
 
 def test_there_is_one_to_test() -> None:
@@ -30,7 +39,8 @@ def test_there_is_one_to_test() -> None:
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("method", ["cosine", "precision"])
-def test_recall(model: Any, small_likes: Likes, library: Any, method: Any) -> None:
+def test_recall(movielens_model: Any, small_likes: Likes, library: Any, method: Any) -> None:
+    model = movielens_model
     index = me.AnnIndex(model, method, library=library)
     rows = small_likes.matrix[:200]
     queries = model.query_vectors(rows, method)
@@ -56,9 +66,7 @@ def through_joblib(index: Any) -> Any:
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("way", ["pickle", "deepcopy", "joblib", "cloudpickle"])
-def test_an_index_is_copied_and_sent(
-    model: Any, small_likes: Likes, library: Any, way: str
-) -> None:
+def test_an_index_is_copied_and_sent(model: Any, demo_likes: Likes, library: Any, way: str) -> None:
     """Before and after a search, by what its library writes of it."""
     again = {
         "pickle": lambda index: pickle.loads(pickle.dumps(index)),
@@ -67,7 +75,7 @@ def test_an_index_is_copied_and_sent(
         "cloudpickle": lambda index: pickle.loads(pytest.importorskip("cloudpickle").dumps(index)),
     }[way]
     index = me.AnnIndex(model, library=library, expansion=40, connectivity=8)
-    queries = model.query_vectors(small_likes.matrix[:50])
+    queries = model.query_vectors(demo_likes.matrix[:50])
     before = again(index)
     wanted = index.search(queries, 10)
     for copied in (before, again(index), again(before)):
@@ -87,11 +95,11 @@ def test_an_index_of_nothing_is_sent(library: Any) -> None:
 
 def test_vectors_rank_as_the_model_does(model: Any) -> None:
     for method in ("cosine", "dot", "precision"):
-        scores = (model.query_vectors([1, 3114], method) @ model.item_vectors(method).T)[0]
-        scores[[list(model.items_).index(i) for i in (1, 3114)]] = -np.inf
+        scores = (model.query_vectors([88, 847], method) @ model.item_vectors(method).T)[0]
+        scores[[list(model.items_).index(i) for i in (88, 847)]] = -np.inf
         scores[~model.embedding_.any(axis=1)] = -np.inf
         best = np.argsort(-scores, kind="stable")[:10]
-        table = model.recommend([1, 3114], 10, method=method, refine=0)
+        table = model.recommend([88, 847], 10, method=method, refine=0)
         assert table["item"].tolist() == model.items_[best].tolist()
 
 

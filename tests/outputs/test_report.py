@@ -15,8 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 import movieembed as me
-from movieembed.cli.commands import app
-from movieembed.outputs import plots as plots
+from movieembed.cli import app
 from movieembed.outputs.report import _well_known
 from movieembed.study import run_study, save_study
 
@@ -101,8 +100,8 @@ def test_a_real_study_is_taken_over(evil_model: Any, tmp_path: Path) -> None:
     assert "**" not in words
 
 
-def test_the_well_known_are_not_each_others_neighbours(small_likes: me.Likes) -> None:
-    model = me.MovieEmbedding(20, random_state=0, tol=1e-4).fit(small_likes)
+def test_the_well_known_are_not_each_others_neighbours(demo_likes: me.Likes) -> None:
+    model = me.MovieEmbedding(20, random_state=0, tol=1e-4).fit(demo_likes)
     chosen = _well_known(model)
     assert len(chosen) == 6
     assert chosen[0] == int(np.argmax(model.item_counts_))

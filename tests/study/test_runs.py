@@ -37,10 +37,10 @@ def test_the_start_is_the_exercises_and_one_for_all(likes, study):
     assert wide["start"].iloc[0] == pytest.approx(expected, rel=1e-5)
 
 
-def test_no_run_moves_or_scales_the_start(small_likes):
+def test_no_run_moves_or_scales_the_start(demo_likes):
     """Nor where, as here, a random V is so unlike X that its best multiple is near 0."""
     study = run_study(
-        small_likes, components=(10, 50), exact=("gd", "als"), adam_rates=(0.1,), iterations=1
+        demo_likes, components=(10, 50), exact=("gd", "als"), adam_rates=(0.1,), iterations=1
     )
     for _, runs in study.costs.groupby("components"):
         assert runs["start"].nunique() == 1

@@ -23,14 +23,14 @@ pytestmark = pytest.mark.skipif(not BENCH.exists(), reason="the benches are not 
 
 @pytest.fixture
 def harness(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCH))
-    return importlib.import_module("harness")
+    monkeypatch.syspath_prepend(str(REPOSITORY))
+    return importlib.import_module("bench.lib.harness")
 
 
 @pytest.fixture
 def floor(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCH))
-    return importlib.import_module("floor")
+    monkeypatch.syspath_prepend(str(REPOSITORY))
+    return importlib.import_module("bench.lib.floor")
 
 
 def test_ratio_is_that_of_the_medians_with_the_band_of_the_rounds(harness):
@@ -159,7 +159,8 @@ def test_the_floor_is_the_longer_of_flops_and_bytes(floor):
 def test_a_child_s_peak_memory_is_its_own(harness):
     ballast = np.ones(40_000_000)  # 320 MB, which a child would inherit in ru_maxrss
     code = (
-        f"import sys; sys.path.insert(0, {str(BENCH)!r}); import harness; "
+        f"import sys; sys.path.insert(0, {str(REPOSITORY)!r}); "
+        "from bench.lib import harness; "
         "b = bytearray(100_000_000); del b; harness.reset_peak(); "
         "before = harness.memory(peak=False); b = bytearray(64_000_000); del b; "
         "print(before, harness.memory(peak=True))"
@@ -190,7 +191,7 @@ def test_missing_packages_are_named(harness):
 
 @pytest.fixture
 def bench_gpu(harness):
-    return importlib.import_module("bench_gpu")
+    return importlib.import_module("bench.questions.gpu")
 
 
 @pytest.mark.parametrize("error", [ImportError("no CuPy"), RuntimeError("no driver")])
@@ -200,7 +201,7 @@ def test_without_a_gpu_it_says_so_in_a_line(bench_gpu, error, monkeypatch):
 
     monkeypatch.setattr(bench_gpu, "cuda_device", none)
     monkeypatch.setattr(bench_gpu, "large_likes", lambda args: pytest.fail("loaded the likes"))
-    monkeypatch.setattr(sys, "argv", ["bench_gpu.py"])
+    monkeypatch.setattr(sys, "argv", ["gpu.py"])
     with pytest.raises(SystemExit) as caught:
         bench_gpu.main()
     # Python prints a text that a program exits with, and ends with status 1.

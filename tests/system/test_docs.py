@@ -36,16 +36,13 @@ def test_the_tutorial_runs(
     assert (tmp_path / "small.npz").exists()
 
 
-def test_the_page_on_clusters_runs(
-    tmp_path: Path,
-    ratings_movies: tuple[pd.DataFrame, pd.DataFrame],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_page_on_clusters_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
     monkeypatch.chdir(tmp_path)
     Path("ratings").mkdir()
-    for i, rows in enumerate(np.array_split(np.arange(len(ratings_movies[0])), 3)):
-        ratings_movies[0].iloc[rows].to_parquet(f"ratings/{i}.parquet")
+    ratings, _ = movieembed.load_movielens("demo")
+    for i, rows in enumerate(np.array_split(np.arange(len(ratings)), 3)):
+        ratings.iloc[rows].to_parquet(f"ratings/{i}.parquet")
     text = (DOCS / "cluster.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 2
@@ -64,7 +61,8 @@ def test_the_page_on_clusters_runs(
 def test_the_plan_is_that_of_the_model() -> None:
     text = (DOCS / "scaling.md").read_text(encoding="utf-8")
     run = subprocess.run(
-        [sys.executable, str(BENCH / "dask_model.py"), "--plan"],
+        [sys.executable, "-m", "bench.lib.dask_model", "--plan"],
+        cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=True,

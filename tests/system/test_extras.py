@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import movieembed as me
 from helpers import REPOSITORY
 from movieembed import evaluation
-from movieembed.cli.commands import app
+from movieembed.cli import app
 from movieembed.outputs.map.figure import save_figure
 
 PACKAGES = {

@@ -35,7 +35,7 @@ def loaded_by(code: str, *arguments: object) -> set[str]:
 
 
 COMMAND = """
-from movieembed.cli.commands import main
+from movieembed.cli import main
 try:
     main()
 except SystemExit as end:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from movieembed._base.message import Message, Parameter
+
 __all__ = ["first_line", "import_cupy", "is_on_gpu", "on_host"]
 
 
@@ -25,14 +27,17 @@ def on_host(x: Any) -> Any:
     return import_cupy("an array on a GPU").asarray(x).get()
 
 
-def import_cupy(wanted_by: str) -> Any:
+def import_cupy(wanted_by: str | Parameter) -> Any:
     """CuPy, or an ImportError that says what needs it and how to install it."""
     try:
         return import_module("cupy")
     except ImportError as error:
         raise ImportError(
-            f"{wanted_by} needs CuPy (pip install 'movieembed[cuda]'), which does not load: "
-            + first_line(error)
+            Message(
+                wanted_by,
+                " needs CuPy (pip install 'movieembed[cuda]'), which does not load: ",
+                first_line(error),
+            )
         ) from error
 
 

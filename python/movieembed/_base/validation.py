@@ -35,7 +35,6 @@ __all__ = [
     "check_count",
     "check_embedding",
     "check_integer",
-    "check_option",
     "check_parameter",
     "check_parameters",
     "check_real",
@@ -225,11 +224,6 @@ def check_real(
     """Return a finite number in [low, high], or above low, as a float."""
     check_parameter(value, name, Interval(Real, low, high, "right" if open_low else "both"))
     return float(value)
-
-
-def check_option(name: str, value: object, allowed: Sequence[str]) -> None:
-    """Raise ParameterError unless a value is one of the strings allowed."""
-    check_parameter(value, name, OneOf(*allowed))
 
 
 def check_threshold(threshold: Any) -> float | None:

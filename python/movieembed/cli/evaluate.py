@@ -1,76 +1,88 @@
-"""What ``movieembed evaluate`` does: split, tune each recommender on a part, compare."""
+"""``movieembed evaluate``: how good recommendations are, beside simpler ways."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Annotated
 
-import pandas as pd
+import typer
 
-from movieembed.data.likes import Likes
-from movieembed.data.movielens import load_movielens
-from movieembed.evaluation import baselines
-from movieembed.evaluation.compare import evaluate
-from movieembed.evaluation.metrics import ranking_metrics
-from movieembed.evaluation.splits import Split, split_last, split_random, split_users
-from movieembed.evaluation.tuning import tune
+from movieembed.cli import console
+from movieembed.cli.data import load_likes
+from movieembed.cli.options import (
+    Data,
+    Json,
+    OwnTable,
+    Seed,
+    Threshold,
+    as_components,
+    choice,
+    one_of,
+)
 
-EASE_GRID = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
+SPLITS = ("random", "users", "last")
+BASELINES = ("popularity", "item-cosine", "ease", "als")
+
+Components = Annotated[
+    str,
+    typer.Option(
+        "--components", metavar="D,D,...", help="Numbers of components; the best is chosen."
+    ),
+]
+Split = Annotated[
+    str,
+    choice(
+        SPLITS,
+        help="random: a fifth of each user's likes; users: a tenth of the users, of whose likes a "
+        "fifth; last: each user's last like, for MovieLens.",
+    ),
+]
+Cutoff = Annotated[int, typer.Option("-k", "--cutoff", min=1, help="Length of the lists.")]
+Baselines = Annotated[
+    str, typer.Option(metavar="NAME,...", help="Of popularity, item-cosine, ease and als.")
+]
 
 
-def run(
-    source: str,
-    likes: Likes,
-    widths: list[int],
-    kind: str,
-    k: int,
-    names: list[str],
-    seed: int,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The table of recommenders and what was chosen for ours."""
-    if "als" in names:
-        baselines.implicit_als()  # before minutes are spent on the others
-    split = make_split(source, likes, kind, seed)
-    inner = split_random(split.train, random_state=seed + 1)
-    chosen = tune(split.train, n_components=widths, k=k, split=inner, random_state=seed)
-    ours = partial(baselines.movieembed, random_state=seed, **chosen.parameters())
-    recommenders: dict[str, Callable[[Likes], baselines.Recommend]] = {"movieembed": ours}
+def evaluate(
+    *,
+    data: Data,
+    n_components: Components = "64,128,256",
+    split: Split = "random",
+    k: Cutoff = 20,
+    baselines: Baselines = "popularity,item-cosine,ease",
+    threshold: Threshold = None,
+    random_state: Seed = 0,
+    table: OwnTable,
+    as_json: Json = False,
+) -> None:
+    r"""Measure recommendations on held-out likes, beside simpler ways.
+
+    Components, regularisation and steps of refinement are chosen on a part of the rest; so is
+    EASE's regularisation. `als` needs implicit: pip install 'movieembed\[evaluation]'.
+
+    $ movieembed evaluate ml-latest-small
+    $ movieembed evaluate ml-1m.zip --split users --baselines popularity,als
+    """
+    from movieembed.cli.comparison import compare
+
+    widths = as_components(n_components)
+    if "M" in widths:
+        raise ValueError("--components must be numbers between commas")
+    one_of(split, SPLITS, "--split")
+    names = [name.strip() for name in baselines.split(",") if name.strip()]
     for name in names:
-        if name == "ease":
-            value = best_of(
-                {v: partial(baselines.ease, regularization=v) for v in EASE_GRID}, inner, k
-            )
-            recommenders[f"ease, lambda {value:g}"] = partial(baselines.ease, regularization=value)
-        else:
-            function: Any = {
-                "popularity": baselines.popularity,
-                "item-cosine": baselines.item_cosine,
-                "als": partial(baselines.als, random_state=seed),
-            }[name]
-            recommenders[name] = function
-    table = evaluate(recommenders, split, ks=(k,))
-    facts = chosen.parameters()
-    facts.pop("keep_likes")
-    return table, facts
-
-
-def make_split(source: str, likes: Likes, kind: str, seed: int) -> Split:
-    """By the name that was typed."""
-    if kind == "random":
-        return split_random(likes, random_state=seed)
-    if kind == "users":
-        return split_users(likes, random_state=seed)
-    ratings, _ = load_movielens(source)
-    return split_last(likes, ratings)
-
-
-def best_of(
-    recommenders: dict[float, Callable[[Likes], baselines.Recommend]], split: Split, k: int
-) -> float:
-    """The value whose recommender has the highest sum of recall and NDCG."""
-    scores = {}
-    for value, fit in recommenders.items():
-        found = ranking_metrics(fit(split.train)(split.given, k), split.held, ks=(k,))
-        scores[value] = float((found[f"recall@{k}"] + found[f"ndcg@{k}"]).mean())
-    return max(scores, key=scores.__getitem__)
+        one_of(name, BASELINES, "--baselines")
+    _, likes = load_likes(data, threshold, table)
+    found, chosen = compare(data, likes, [int(d) for d in widths], split, k, names, random_state)
+    if as_json:
+        rows = [{"name": str(name), **row} for name, row in found.to_dict("index").items()]
+        console.print_json({"data": data, "split": split, "chosen": chosen, "results": rows})
+        return
+    facts = ", ".join(f"{key} {value:g}" for key, value in chosen.items())
+    console.print_lines([f"chosen {facts}", ""])
+    metrics = [*(f"{name}@{k}" for name in ("recall", "ndcg", "map", "mrr")), "coverage"]
+    metrics.append("popularity")
+    lines = []
+    for recommender, row in found.iterrows():
+        seconds = row["fit_seconds"] + row["recommend_seconds"]
+        lines.append([*(f"{row[m]:.4f}" for m in metrics), f"{seconds:.2f}", str(recommender)])
+    console.print_columns([*metrics, "seconds", "recommender"], lines)

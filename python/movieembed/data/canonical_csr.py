@@ -1,4 +1,4 @@
-"""Any users x items matrix as one canonical CSR."""
+"""Any users x items matrix as one canonical CSR: sorted, without duplicates or stored zeros."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-__all__ = ["blocks", "canonical_csr", "check_finite", "check_matrix"]
+from movieembed._base.arrays import holds_ones, index_dtype
+
+__all__ = ["blocks", "canonical_csr", "check_finite", "check_length", "check_matrix"]
 
 _BLOCK = 1 << 17
 
@@ -59,7 +61,7 @@ def canonical_csr(matrix: Any) -> sp.csr_array:
     with np.errstate(over="ignore"):
         csr = matrix.tocsr() if given == np.float32 else matrix.astype(np.float64).tocsr()
     nnz = int(csr.indptr[-1])
-    index = np.int32 if max(nnz, *csr.shape) <= np.iinfo(np.int32).max else np.int64
+    index = index_dtype(nnz, *csr.shape)
     csr = sp.csr_array(
         (csr.data[:nnz], csr.indices[:nnz].astype(index, copy=False), csr.indptr.astype(index)),
         shape=csr.shape,
@@ -73,7 +75,7 @@ def canonical_csr(matrix: Any) -> sp.csr_array:
         with np.errstate(over="ignore"):
             narrow = csr.data.astype(np.float32)
         exact = bool((narrow == csr.data).all())
-        if exact and (given.kind != "f" or given.itemsize < 4 or bool((narrow == 1).all())):
+        if exact and (given.kind != "f" or given.itemsize < 4 or holds_ones(narrow)):
             csr.data = narrow
     return csr
 
@@ -122,6 +124,20 @@ def _check_indices(indices: NDArray[Any], size: int, argument: str) -> None:
 def _check_real(dtype: np.dtype[Any], argument: str) -> None:
     if dtype.kind not in "biuf":
         raise TypeError(f"{argument} must hold real numbers, got dtype {dtype}")
+
+
+def check_length(values: Any, axis: int, shape: tuple[int, int], argument: str) -> None:
+    """Raise ValueError unless there is a value for each row (axis 0) or column (axis 1)."""
+    length = len(values)
+    if length == shape[axis]:
+        return
+    message = (
+        f"{argument} has {length} entries but the matrix, users x items, has shape {shape}: "
+        f"{shape[axis]} {('users', 'items')[axis]}"
+    )
+    if length == shape[1 - axis]:
+        message += "; it looks transposed (items x users): pass matrix.T"
+    raise ValueError(message)
 
 
 def check_finite(values: Any, argument: str) -> None:

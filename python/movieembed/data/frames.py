@@ -1,14 +1,12 @@
-"""Columns out of data frames of any kind, and ids in one form.
+"""Columns out of data frames of any kind.
 
-The only module that knows what a data frame is; `likes` sees NumPy arrays. Narwhals is
-imported where a frame of the caller's is read: a fit from the command line reads none.
+Only here it matters which library made a frame. Narwhals is imported where a frame of the caller's
+is read: a fit from the command line reads none.
 """
 
 from __future__ import annotations
 
 import operator
-import warnings
-from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any, cast
@@ -17,15 +15,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from movieembed._base.warn import warn_caller
+from movieembed.data.ids import as_ids, as_titles
+from movieembed.exceptions import ParameterError
+
 if TYPE_CHECKING:
     import narwhals.stable.v1 as nw
 
-__all__ = ["Table", "as_ids", "as_table", "find_column", "item_labels"]
-
-ACCEPTED = (
-    "a pandas, polars, PyArrow or other narwhals-supported data frame, or an object with the "
-    "Arrow C stream interface"
-)
+__all__ = [
+    "Table",
+    "as_table",
+    "complete_columns",
+    "find_column",
+    "find_rating_columns",
+    "item_labels",
+    "numbers",
+]
 
 USER_ALIASES = frozenset({"userid", "user", "uid", "customerid", "memberid"})
 ITEM_ALIASES = frozenset({"movieid", "itemid", "movie", "item", "iid", "filmid", "film"})
@@ -143,23 +148,58 @@ def find_column(
     if given is not None:
         if given in columns:
             return given
-        raise ValueError(f"{role}={given!r} is not a column of {argument}; it has: {listed}")
+        message = f"{role}={given!r} is not a column of {argument}; it has: {listed}"
+        raise ParameterError(message, role)
     wanted = set(aliases)
     found = [label for label in columns if label not in taken and _squeeze(label) in wanted]
     if len(found) == 1:
         return found[0]
     if found:
         either = " and ".join(repr(label) for label in found)
-        raise ValueError(
+        raise ParameterError(
             f"{argument} has several columns that could be the {role}: {either}; "
-            f"say which with {role}={found[0]!r}"
+            f"say which with {role}={found[0]!r}",
+            role,
         )
     if required:
-        raise ValueError(
+        raise ParameterError(
             f"{argument} has no column that looks like the {role}; it has: {listed}. "
-            f"Say which one it is with {role}=..."
+            f"Say which one it is with {role}=...",
+            role,
         )
     return None
+
+
+def find_rating_columns(
+    table: Table,
+    user: Hashable | None,
+    item: Hashable | None,
+    rating: Hashable | None,
+    argument: str = "ratings",
+) -> dict[str, Any]:
+    """Return the labels of "user", "item" and, if there is one, "rating", as given or found.
+
+    Warns if there is no rating but another column of numbers.
+    """
+    labels: dict[str, Any] = {"user": user, "item": item, "rating": rating}
+    for role, aliases in (
+        ("user", USER_ALIASES),
+        ("item", ITEM_ALIASES),
+        ("rating", RATING_ALIASES),
+    ):
+        labels[role] = find_column(
+            table.columns,
+            labels[role],
+            aliases,
+            argument=argument,
+            role=role,
+            taken=[label for label in labels.values() if label is not None],
+            required=role != "rating",
+        )
+    if labels["rating"] is None:
+        del labels["rating"]
+        _warn_of_other_numbers(table, labels.values())
+    return labels
 
 
 def _squeeze(label: object) -> str:
@@ -168,7 +208,7 @@ def _squeeze(label: object) -> str:
     return label.lower().replace("_", "").replace(" ", "").replace("-", "").replace(".", "")
 
 
-def missing(column: nw.Series[Any]) -> nw.Series[Any]:
+def _missing(column: nw.Series[Any]) -> nw.Series[Any]:
     """Return where a column is null or NaN, as a column of booleans."""
     mask = column.is_null()
     if column.dtype.is_float():
@@ -184,7 +224,7 @@ def complete_columns(
     Raises ValueError, with the counts and the first such row, if there are any and not `drop`.
     """
     columns = {role: table.column(label, argument) for role, label in labels.items()}
-    masks = {role: missing(column) for role, column in columns.items()}
+    masks = {role: _missing(column) for role, column in columns.items()}
     counts = {role: int(mask.sum()) for role, mask in masks.items()}
     if not any(counts.values()):
         return columns
@@ -203,9 +243,8 @@ def complete_columns(
     return {role: column.filter(complete) for role, column in columns.items()}
 
 
-def warn_of_other_numbers(table: Table, used: Iterable[Hashable]) -> None:
+def _warn_of_other_numbers(table: Table, used: Iterable[Hashable]) -> None:
     """Warn if a table without a rating column has columns that may have been meant as one."""
-    used = list(used)
     others = [
         label
         for label in table.columns
@@ -214,11 +253,9 @@ def warn_of_other_numbers(table: Table, used: Iterable[Hashable]) -> None:
         and table.column(label, "ratings").dtype.is_numeric()
     ]
     if others:
-        warnings.warn(
+        warn_caller(
             "no column looks like the rating, so every row counts as a like; if the rating is "
-            f"{' or '.join(repr(label) for label in others)}, pass rating={others[0]!r}",
-            UserWarning,
-            stacklevel=4,
+            f"{' or '.join(repr(label) for label in others)}, pass rating={others[0]!r}"
         )
 
 
@@ -252,94 +289,6 @@ def numbers(column: nw.Series[Any], argument: str) -> NDArray[Any]:
             return np.empty(0)
         raise TypeError(f"{argument} must hold numbers, got {column.dtype}")
     return values
-
-
-def as_ids(values: object, argument: str) -> NDArray[Any]:
-    """Return ids as a 1-D array of one form, whatever held them.
-
-    Integers become int64 (uint64 if they need it), and so do floats that are all whole, since
-    a missing value elsewhere turns integers into floats; strings become objects.
-
-    Raises
-    ------
-    ValueError
-        If values are not one-dimensional, or an id is missing or repeats.
-    TypeError
-        If an id is not hashable, or values cannot be read one by one.
-    """
-    ids = unify(_one_dimensional(values, argument))
-    absent = np.flatnonzero(np.asarray(pd.isna(ids), dtype=bool))
-    if len(absent):
-        raise ValueError(f"{argument} has a missing id at position {absent[0]}")
-    listed = ids.tolist()
-    try:
-        distinct = len(set(listed))
-    except TypeError as error:
-        raise TypeError(f"the ids in {argument} must be hashable: {error}") from error
-    if distinct != len(listed):
-        repeated = [id_ for id_, count in Counter(listed).items() if count > 1]
-        raise ValueError(
-            f"{argument} has {len(repeated)} ids that occur more than once, such as "
-            + ", ".join(repr(id_) for id_ in repeated[:5])
-        )
-    return ids
-
-
-def _one_dimensional(values: object, argument: str) -> NDArray[Any]:
-    if isinstance(values, pd.Index):
-        return values.to_numpy()
-    if isinstance(values, np.ndarray):
-        if values.ndim != 1:
-            raise ValueError(f"{argument} must be one-dimensional, got shape {values.shape}")
-        return values
-    import narwhals.stable.v1 as nw
-
-    wrapped = nw.from_native(cast(Any, values), pass_through=True, allow_series=True)
-    if isinstance(wrapped, nw.Series):
-        return wrapped.to_numpy()
-    if isinstance(values, str | bytes | dict | set | frozenset) or not isinstance(values, Iterable):
-        raise TypeError(
-            f"{argument} must be a sequence of ids or {ACCEPTED}, got {type(values).__name__}"
-        )
-    listed = list(values)
-    array = np.empty(len(listed), dtype=object)
-    array[:] = listed
-    return array
-
-
-def unify(ids: NDArray[Any]) -> NDArray[Any]:
-    """Return ids as int64, uint64, float64 or objects: equal ids from any frame look equal."""
-    if ids.dtype.kind == "O":
-        kind = pd.api.types.infer_dtype(ids, skipna=False)
-        if kind not in {"integer", "floating"}:
-            return ids.copy()
-        try:
-            ids = ids.astype(np.int64 if kind == "integer" else np.float64)
-        except OverflowError:
-            return ids.copy()
-    if ids.dtype.kind == "f":
-        whole = np.isfinite(ids) & (np.abs(ids) < 2**53) & (ids == np.trunc(ids))
-        return ids.astype(np.int64 if whole.all() and len(ids) else np.float64)
-    if ids.dtype.kind in "iu":
-        fits = ids.dtype != np.uint64 or not len(ids) or ids.max() <= np.iinfo(np.int64).max
-        return ids.astype(np.int64 if fits else np.uint64)
-    if ids.dtype.kind in "US":
-        return ids.astype(object)
-    return ids.copy()
-
-
-def in_order(ids: NDArray[Any]) -> NDArray[np.intp]:
-    """Return the permutation that sorts distinct ids, or that leaves them if they have no order."""
-    if ids.dtype.kind != "O":
-        return np.argsort(ids, kind="stable")
-    listed = ids.tolist()
-    # Sets compare by inclusion: sorting them raises nothing and means nothing.
-    if not any(isinstance(id_, set | frozenset) for id_ in listed):
-        try:
-            return np.array(sorted(range(len(listed)), key=listed.__getitem__), dtype=np.intp)
-        except TypeError:
-            pass
-    return np.arange(len(listed), dtype=np.intp)
 
 
 def item_labels(
@@ -382,13 +331,3 @@ def item_labels(
         title = find_column(table.columns, title, (), argument="items", role="title")
     titles = None if title is None else as_titles(table.column(title, "items"))
     return ids, titles, table.to_pandas()
-
-
-def as_titles(values: object) -> NDArray[np.object_]:
-    """Return titles as an object array of str, "" for a missing one."""
-    given = _one_dimensional(values, "titles")
-    titles = np.empty(len(given), dtype=object)
-    titles[:] = [
-        "" if absent else str(text) for text, absent in zip(given, pd.isna(given), strict=True)
-    ]
-    return titles

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed.data.ids import object_array
+from movieembed.data.title_keys import RULES, plain, spellings
 from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError
 
 __all__ = ["ItemIndex"]
 
-_YEAR = re.compile(r"\s*\(\d{4}(?:[-\u2013]\d{0,4})?\)\s*$")
-_BRACKETS = re.compile(r"\s*\(([^()]*)\)")
-_ARTICLES = (
-    "the|a|an|le|la|les|l'|el|los|las|lo|il|gli|i|der|die|das|de|het|en|ett|det|o|os|as|un|une|una"
-)
-_TRAILING_ARTICLE = re.compile(rf"^(?P<rest>[^()]*?), (?P<article>{_ARTICLES})(?P<tail> \(.*)?$")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _N_SUGGESTIONS = 5
 _N_LISTED = 10
@@ -87,7 +82,7 @@ class ItemIndex:
         self.ids: NDArray[Any] = _as_array(ids)
         self.titles: NDArray[np.object_] | None = None
         if titles is not None:
-            self.titles = _object_array(str(title) for title in titles)
+            self.titles = object_array(str(title) for title in titles)
             if len(self.titles) != len(self.ids):
                 raise ValueError(
                     f"titles has {len(self.titles)} entries and ids {len(self.ids)}; "
@@ -142,7 +137,7 @@ class ItemIndex:
             raise ItemNotFoundError(f"no item has the id {_show(query)}; {self._describe_ids()}")
         text = str.__str__(query)
         if self.titles is not None:
-            for rule, (_, query_key) in enumerate(_RULES):
+            for rule, (_, query_key) in enumerate(RULES):
                 matches = self._table(rule).get(query_key(text))
                 if matches:
                     return self._only(text, matches)
@@ -204,7 +199,7 @@ class ItemIndex:
         table = self._tables.get(rule)
         if table is None:
             assert self.titles is not None
-            title_keys, _ = _RULES[rule]
+            title_keys, _ = RULES[rule]
             table = {}
             for position, title in enumerate(self.titles):
                 for key in set(title_keys(title)):
@@ -246,12 +241,12 @@ class ItemIndex:
         """Near titles, best first, in O(n_items * len(query) / 64) after the first call."""
         from rapidfuzz import fuzz, process
 
-        wanted = _plain(query)
+        wanted = plain(query)
         if not wanted:
             return []
         if self._choices is None:
             names = self.ids.tolist() if self.titles is None else self.titles.tolist()
-            self._choices = [(str(name), key) for name in names for key in _spellings(str(name))]
+            self._choices = [(str(name), key) for name in names for key in spellings(str(name))]
         keys = [key for _, key in self._choices]
         # A title shorter than the query cannot contain it: "M" is no suggestion for "matrix".
         longer = [key if len(key) > len(wanted) else None for key in keys]
@@ -290,13 +285,6 @@ def _show(id_: object) -> str:
     return repr(id_.item() if isinstance(id_, np.generic) else id_)
 
 
-def _object_array(values: Iterable[object]) -> NDArray[np.object_]:
-    values = list(values)
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
-
-
 def _as_array(ids: Iterable[Hashable]) -> NDArray[Any]:
     if isinstance(ids, np.ndarray):
         if ids.ndim != 1:
@@ -305,56 +293,4 @@ def _as_array(ids: Iterable[Hashable]) -> NDArray[Any]:
     values = list(ids)
     if values and all(type(value) is int for value in values):
         return np.array(values)
-    return _object_array(values)
-
-
-def _fold(text: str) -> str:
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
-    return " ".join(text.casefold().split())
-
-
-def _without_year(title: str) -> str:
-    return _YEAR.sub("", title)
-
-
-def _natural(text: str) -> str:
-    """Folded text, a trailing article put first: "Matrix, The (1999)" -> "the matrix (1999)"."""
-    folded = _fold(text)
-    match = _TRAILING_ARTICLE.match(folded) if "," in folded else None
-    if match is None:
-        return folded
-    article = match["article"]
-    space = "" if article.endswith("'") else " "
-    return f"{article}{space}{match['rest']}{match['tail'] or ''}"
-
-
-def _plain(text: str) -> str:
-    natural = _natural(text)
-    if natural.isascii():
-        return natural
-    decomposed = unicodedata.normalize("NFKD", natural)
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
-
-
-def _spellings(name: str) -> set[str]:
-    """What a query may be a misspelling of: the title, and its first name without the year."""
-    return {_plain(name), _plain(_BRACKETS.sub("", name))} - {""}
-
-
-def _names(title: str) -> list[str]:
-    """Each name of "Seven (a.k.a. Se7en) (1995)", plain, without the year."""
-    bare = _without_year(title)
-    others = [re.sub(r"^a\.?k\.?a\.?\s+", "", name) for name in _BRACKETS.findall(bare)]
-    return [_plain(name) for name in (_BRACKETS.sub("", bare), *others)]
-
-
-# What a title is listed under, and what a query is looked up as.
-_RULES: list[tuple[Callable[[str], Iterable[str]], Callable[[str], str]]] = [
-    (lambda title: [title], str),
-    (lambda title: [_fold(title)], _fold),
-    (lambda title: [_fold(_without_year(title))], _fold),
-    (lambda title: [_natural(title), _natural(_without_year(title))], _natural),
-    (lambda title: [_plain(title), _plain(_without_year(title))], _plain),
-    (_names, _plain),
-]
+    return object_array(values)

@@ -1,10 +1,9 @@
-"""A ratings table as a users x items matrix of likes."""
+"""Likes: who liked what, as a sparse users x items matrix with ids and titles."""
 
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -14,22 +13,16 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import holds_ones
 from movieembed._base.gpu_arrays import on_host
-from movieembed._base.validation import check_option, check_threshold
-from movieembed.data import frames as tables
-from movieembed.data.canonical_csr import blocks, canonical_csr
+from movieembed.data.canonical_csr import canonical_csr, check_length
+from movieembed.data.download import MOVIELENS_URL
+from movieembed.data.frames import item_labels
+from movieembed.data.from_ratings import read_movielens, read_ratings
+from movieembed.data.ids import as_ids, as_titles
 from movieembed.data.items import ItemIndex
-from movieembed.data.movielens import MOVIELENS_URL, load_compact
-from movieembed.data.ratings import (
-    Duplicates,
-    RaiseOrDrop,
-    Rows,
-    encode,
-    match_items,
-    one_each,
-    rows_of_matrix,
-    rows_of_table,
-)
+from movieembed.data.notebook import likes_html
+from movieembed.data.ratings import Duplicates, RaiseOrDrop
 
 __all__ = ["Likes"]
 
@@ -88,15 +81,14 @@ class Likes:
 
     def _check(self, matrix: sp.csr_array) -> Self:
         """Keep a canonical matrix that nobody else holds, and check all else."""
-        items = tables.as_ids(self.items, "items")
-        users = tables.as_ids(self.users, "users")
-        titles = None if self.titles is None else tables.as_titles(self.titles)
-        _check_length(len(items), 1, matrix.shape, "items")
-        _check_length(len(users), 0, matrix.shape, "users")
+        items, users = as_ids(self.items, "items"), as_ids(self.users, "users")
+        titles = None if self.titles is None else as_titles(self.titles)
+        check_length(items, 1, matrix.shape, "items")
+        check_length(users, 0, matrix.shape, "users")
         if titles is not None:
-            _check_length(len(titles), 1, matrix.shape, "titles")
+            check_length(titles, 1, matrix.shape, "titles")
         if self.item_table is not None:
-            _check_length(len(self.item_table), 1, matrix.shape, "item_table")
+            check_length(self.item_table, 1, matrix.shape, "item_table")
         return self._set(matrix=matrix, users=users, items=items, titles=titles)
 
     def _set(self, **attributes: Any) -> Self:
@@ -184,32 +176,17 @@ class Likes:
         >>> likes, likes.items.tolist(), likes.item_counts.tolist()
         (Likes(2 users x 2 items, 2 likes), ['Emma', 'Ulysses'], [2, 0])
         """
-        check_option("duplicates", duplicates, ("last", "first", "max", "error"))
-        check_option("missing", missing, ("raise", "drop"))
-        check_option("unknown", unknown, ("raise", "drop"))
-        if threshold is not None:
-            threshold = check_threshold(threshold)
-        labels = None if items is None else tables.item_labels(items, item_id, title, item)
-
-        if sp.issparse(ratings):
-            if not (user is None and item is None and rating is None):
-                raise ValueError("user, item and rating name columns of a table, not of a matrix")
-            rows = rows_of_matrix(ratings, missing)
-            if labels is not None:
-                shape = len(rows.user_ids), len(rows.item_ids)
-                _check_length(len(labels[0]), 1, shape, "items")
-                rows.item_ids = labels[0]
-        else:
-            rows = rows_of_table(ratings, user, item, rating, missing)
-            if labels is not None:
-                match_items(rows, labels[0], unknown)
-        if threshold is not None and rows.ratings is None:
-            raise ValueError(
-                f"threshold={threshold} needs ratings, but no column looks like the rating; "
-                "say which one it is with rating=..."
-            )
-        titles, table = (None, None) if labels is None else labels[1:]
-        return cls._of_rows(rows, threshold, duplicates, titles, table)
+        attributes = read_ratings(
+            ratings,
+            threshold,
+            (user, item, rating),
+            items,
+            (item_id, title),
+            duplicates,
+            missing,
+            unknown,
+        )
+        return object.__new__(cls)._set(**attributes)
 
     @classmethod
     def from_movielens(
@@ -230,7 +207,7 @@ class Likes:
         Parameters
         ----------
         source : path or str
-            A folder, a .zip or a name to download, as for `movieembed.load_movielens`.
+            A folder, a .zip or a name, as for `movieembed.load_movielens`.
         threshold : float or None
             Lowest rating that is a like. None is 4.0, or 1 where every rating is 0 or 1.
         duplicates, unknown
@@ -282,28 +259,6 @@ class Likes:
             base_url=base_url,
             progress=progress,
         )[0]
-
-    @classmethod
-    def _of_rows(
-        cls,
-        rows: Rows,
-        threshold: float | None,
-        duplicates: Duplicates,
-        titles: NDArray[np.object_] | None,
-        table: pd.DataFrame | None,
-        stacklevel: int = 4,
-    ) -> Likes:
-        """Likes of checked rows, which are used up: an array as large as they is let go early."""
-        matrix = matrix_of_rows(
-            rows, duplicates, lambda values: _reaching(values, threshold, stacklevel + 2)
-        )
-        return object.__new__(cls)._set(
-            matrix=matrix,
-            users=rows.user_ids,
-            items=rows.item_ids,
-            titles=titles,
-            item_table=table,
-        )
 
     @classmethod
     def from_matrix(
@@ -359,7 +314,7 @@ class Likes:
         table = None
         item_ids = np.arange(checked.shape[1])
         if items is not None:
-            item_ids, found, table = tables.item_labels(items, item_id, title, None)
+            item_ids, found, table = item_labels(items, item_id, title, None)
             if titles is None:
                 titles = found
         user_ids = np.arange(checked.shape[0]) if users is None else users
@@ -395,7 +350,7 @@ class Likes:
     @cached_property
     def is_binary(self) -> bool:
         """Whether every stored value is 1."""
-        return bool((self.matrix.data == 1).all())
+        return holds_ones(self.matrix.data)
 
     def item_index(self) -> ItemIndex:
         """Return the index that finds columns by id or title, built once.
@@ -417,98 +372,15 @@ class Likes:
         return f"Likes({self.n_users:,} users x {self.n_items:,} items, {self.n_likes:,} likes)"
 
     def _repr_html_(self) -> str:
-        from movieembed.data.notebook import likes_html
-
-        return likes_html(self)
-
-
-def matrix_of_rows(
-    rows: Rows, duplicates: Duplicates, reaching: Callable[[NDArray[Any]], NDArray[np.bool_]]
-) -> sp.csr_array:
-    """The matrix of ones where a rating is reaching, canonical; rows without ratings are likes."""
-    users, columns, values = one_each(rows, duplicates)
-    n_users, n_items = len(rows.user_ids), len(rows.item_ids)
-    starts = np.searchsorted(users, np.arange(n_users + 1, dtype=users.dtype))
-    if values is not None:
-        liked = np.flatnonzero(reaching(values))
-        starts, columns = np.searchsorted(liked, starts), columns[liked]
-    largest = max(len(columns), n_users, n_items)
-    index = np.int32 if largest <= np.iinfo(np.int32).max else np.int64
-    matrix = sp.csr_array(
-        (
-            np.ones(len(columns), dtype=np.float32),
-            columns.astype(index, copy=False),
-            starts.astype(index),
-        ),
-        shape=(n_users, n_items),
-    )
-    matrix.has_canonical_format = True
-    return matrix
+        return likes_html(self.matrix, self.items, self.titles, self.item_counts)
 
 
 def movielens_likes(
-    source: str | os.PathLike[str],
-    threshold: float | None,
-    *,
-    duplicates: Duplicates = "last",
-    unknown: RaiseOrDrop = "raise",
-    **where: Any,
+    source: str | os.PathLike[str], threshold: float | None, **options: Any
 ) -> tuple[Likes, int]:
-    """The likes of a MovieLens data set, and how many ratings it has."""
-    check_option("duplicates", duplicates, ("last", "first", "max", "error"))
-    check_option("unknown", unknown, ("raise", "drop"))
-    if threshold is not None:
-        threshold = check_threshold(threshold)
-    columns, movies = load_compact(source, **where)
-    n_ratings = len(columns["rating"])
-    users, user_ids = encode(columns.pop("userId"), "userId", overwrite=True)
-    items, item_ids = encode(columns.pop("movieId"), "movieId", overwrite=True)
-    rows = Rows(users, items, columns.pop("rating"), user_ids, item_ids)
-    del users, items
-    match_items(rows, tables.as_ids(movies["movieId"].to_numpy(), "items"), unknown)
-    titles = tables.as_titles(movies["title"].to_numpy())
-    if threshold is not None and rows.ratings is not None and rows.ratings.dtype == np.float32:
-        threshold = _rounded_up(threshold)
-    return Likes._of_rows(rows, threshold, duplicates, titles, movies, 5), n_ratings
-
-
-def _rounded_up(threshold: float) -> float:
-    """The least float32 from threshold on: numbers of 32 bits reach both or neither."""
-    with np.errstate(over="ignore"):
-        nearest = np.float32(threshold)
-    # As Python floats: NumPy would round the threshold to 32 bits to compare the two.
-    reached = float(nearest) >= threshold
-    return float(nearest if reached else np.nextafter(nearest, np.float32(np.inf)))
-
-
-def _reaching(values: NDArray[Any], threshold: float | None, stacklevel: int) -> NDArray[np.bool_]:
-    """Which ratings are likes; warns if none is."""
-    if threshold is None:
-        binary = len(values) and all(
-            bool(((values[block] == 0) | (values[block] == 1)).all())
-            for block in blocks(len(values))
-        )
-        threshold = 1.0 if binary else 4.0
-    liked: NDArray[np.bool_] = values >= threshold
-    if len(values) and not liked.any():
-        warnings.warn(
-            f"no likes: the highest rating is {values.max():g} and the threshold {threshold:g}",
-            UserWarning,
-            stacklevel=stacklevel,
-        )
-    return liked
-
-
-def _check_length(length: int, axis: int, shape: tuple[int, int], argument: str) -> None:
-    if length == shape[axis]:
-        return
-    message = (
-        f"{argument} has {length} entries but the matrix, users x items, has shape {shape}: "
-        f"{shape[axis]} {('users', 'items')[axis]}"
-    )
-    if length == shape[1 - axis]:
-        message += "; it looks transposed (items x users): pass matrix.T"
-    raise ValueError(message)
+    """Return what `Likes.from_movielens` does, and how many ratings the data set has."""
+    attributes, n_ratings = read_movielens(source, threshold, **options)
+    return object.__new__(Likes)._set(**attributes), n_ratings
 
 
 def as_likes(likes: Likes | Any) -> Likes:

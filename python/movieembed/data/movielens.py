@@ -1,11 +1,9 @@
-"""MovieLens in every layout it was published in, and ratings tables of one's own."""
+"""MovieLens in every layout it was published in, from a folder, a .zip or the site."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,25 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from movieembed.data import delimited_text as textfiles
+from movieembed.data import demo
 from movieembed.data import number_file as numberfiles
 from movieembed.data.delimited_text import read_table
-from movieembed.exceptions import DownloadError
+from movieembed.data.download import CHECKSUMS, MOVIELENS_URL, download
 
 __all__ = ["load_movielens", "read_table"]
-
-MOVIELENS_URL = "https://files.grouplens.org/datasets/movielens/"
-
-# None: the site's own NAME.zip.md5 is asked, since the file is new or changes now and then.
-CHECKSUMS: dict[str, str | None] = {
-    "ml-latest-small": "sha256:696d65a3dfceac7c45750ad32df2c259311949efec81f0f144fdfb91ebc9e436",
-    "ml-100k": "md5:0e33842e24a9c977be4e0107933c0723",
-    "ml-1m": "md5:c4d9eecfca2ab87c1945afe126590906",
-    "ml-10m": "md5:ce571fd55effeba0271552578f2648bd",
-    "ml-20m": "md5:cd245b17a1ae2cc31bb14903e1204af3",
-    "ml-25m": "md5:6b51fb2759a8657d3bfcbfc42b592ada",
-    "ml-32m": None,
-    "ml-latest": None,
-}
 
 # In the order of the flags of u.item.
 GENRES_100K = (
@@ -57,14 +42,15 @@ def load_movielens(
     base_url: str = MOVIELENS_URL,
     progress: bool | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    r"""Read a MovieLens data set from a folder or .zip, or download it by name.
+    r"""Read a MovieLens data set from a folder or .zip, or get it by name.
 
     Parameters
     ----------
     source : path or str
         A folder with the data set, directly or in one folder inside; a .zip as published,
         read without unpacking it; or a name: ml-latest-small, ml-100k, ml-1m, ml-10m, ml-20m,
-        ml-25m, ml-32m or ml-latest. A path that exists is never taken as a name.
+        ml-25m, ml-32m or ml-latest to download, or demo, 58 thousand ratings of 2,000 invented
+        films that are drawn here, the same each time. A path that exists is never taken as a name.
     cache_dir : path or None
         Where downloads are kept; None is the environment variable MOVIEEMBED_DATA_DIR, or the
         user's cache folder. Nothing else is written.
@@ -120,6 +106,8 @@ def load_movielens(
     >>> movies["title"].tolist(), ratings["rating"].tolist()
     (['Heat (1995)'], [5.0])
     """
+    if demo.is_demo(source):
+        return demo.draw_demo()
     with _opened(source, cache_dir, base_url, progress) as (layout, ratings, movies):
         table = numberfiles.read_numbers(
             ratings,
@@ -138,12 +126,16 @@ def load_compact(
     base_url: str = MOVIELENS_URL,
     progress: bool | None = None,
 ) -> tuple[dict[str, NDArray[Any]], pd.DataFrame]:
-    """As `load_movielens`, but userId, movieId and rating as arrays, of 32 bits where they fit."""
+    """Read userId, movieId and rating as arrays, in 32 bits where they fit, and the movies."""
+    names = ("userId", "movieId", "rating")
+    if demo.is_demo(source):
+        table, catalogue = demo.draw_demo()
+        return {name: table[name].to_numpy(copy=True) for name in names}, catalogue
     with _opened(source, cache_dir, base_url, progress) as (layout, ratings, movies):
         columns = numberfiles.read_columns(
             ratings,
             RATING_TYPES,
-            ("userId", "movieId", "rating"),
+            names,
             separator=layout.separator,
             header=layout.header,
             progress=progress,
@@ -152,7 +144,9 @@ def load_compact(
 
 
 def load_movies(source: str | os.PathLike[str]) -> pd.DataFrame:
-    """The movies of `load_movielens` without a look at the ratings."""
+    """Read the movies of a data set without a look at its ratings."""
+    if demo.is_demo(source):
+        return demo.draw_demo()[1]
     with _opened(source, None, MOVIELENS_URL, None) as (layout, _, movies):
         return layout.read_movies(movies)
 
@@ -170,10 +164,10 @@ def _opened(
         name = str(source).lower()
         if name not in CHECKSUMS:
             raise FileNotFoundError(
-                f"{str(source)!r} is neither a folder or .zip that exists nor a data set to "
-                f"download; those are {', '.join(CHECKSUMS)}"
+                f"{str(source)!r} is neither a folder or .zip that exists nor the name of a data "
+                f"set; those are {demo.NAME}, {', '.join(CHECKSUMS)}"
             )
-        path = _download(name, cache_dir, base_url, progress)
+        path = download(name, cache_dir, base_url, progress)
     if path.is_dir():
         yield _find(_folder(path))
         return
@@ -224,6 +218,7 @@ def _archive(path: Path, archive: zipfile.ZipFile) -> _Files:
 
 
 def _find(files: _Files) -> tuple[_Layout, textfiles.Source, textfiles.Source]:
+    """Return the layout, ratings and movies of the one data set among the files."""
     found = {
         folder: layout
         for folder, names in files.folders.items()
@@ -323,6 +318,8 @@ def _movies(rows: list[tuple[int, str, str]]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Layout:
+    """How a data set is published: the names of its files and how they are read."""
+
     ratings: str
     separator: str
     header: bool
@@ -335,58 +332,3 @@ _LAYOUTS = (
     _Layout("ratings.dat", "::", False, "movies.dat", _movies_dat),
     _Layout("u.data", "\t", False, "u.item", _movies_100k),
 )
-
-
-def _download(
-    name: str, cache_dir: str | os.PathLike[str] | None, base_url: str, progress: bool | None
-) -> Path:
-    import pooch
-
-    folder = Path(
-        cache_dir or os.environ.get("MOVIEEMBED_DATA_DIR") or pooch.os_cache("movieembed")
-    ).expanduser()
-    url = f"{base_url.rstrip('/')}/{name}.zip"
-    checksum = CHECKSUMS[name]
-    if checksum is not None:
-        return _fetch(url, checksum, folder, progress)
-    listed = _fetch(f"{url}.md5", None, folder, False)
-    try:
-        found = re.search(r"\b[0-9a-fA-F]{32}\b", listed.read_text("utf-8", "replace"))
-        if found is None:
-            raise DownloadError(f"{url}.md5 holds no MD5 checksum; try again later")
-        return _fetch(url, f"md5:{found[0].lower()}", folder, progress)
-    except DownloadError:
-        # Kept, a checksum of another version would refuse every later download.
-        listed.unlink(missing_ok=True)
-        raise
-
-
-def _fetch(url: str, checksum: str | None, folder: Path, progress: bool | None) -> Path:
-    """Download url into folder unless the file is there with that checksum."""
-    import pooch
-    import requests
-
-    if progress is None:
-        progress = sys.stderr is not None and sys.stderr.isatty()
-    name = url.rpartition("/")[2]
-    otherwise = "download it in another way and pass the folder or .zip instead of the name"
-    try:
-        kept = pooch.retrieve(
-            url,
-            known_hash=checksum,
-            fname=name,
-            path=folder,
-            downloader=pooch.HTTPDownloader(progressbar=progress, chunk_size=1 << 16),
-        )
-    except requests.exceptions.HTTPError as error:
-        raise DownloadError(f"cannot download {url}: {error}; {otherwise}") from error
-    except requests.exceptions.RequestException as error:
-        raise DownloadError(
-            f"cannot download {url}: no connection ({type(error).__name__}: {error}); {otherwise}"
-        ) from error
-    except ValueError as error:
-        raise DownloadError(
-            f"{name} from {url} does not have the published checksum, so it was removed; try "
-            f"again, or {otherwise}"
-        ) from error
-    return Path(kept)

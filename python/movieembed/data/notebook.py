@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from movieembed.data.likes import Likes
+from movieembed._base.arrays import holds_ones
 
 __all__ = ["html_table", "likes_html", "most_liked"]
 
 MOST_LIKED = 5
 
 
-def likes_html(likes: Likes) -> str:
-    """Sizes of the likes, and the items that most people like."""
-    liked = int((likes.item_counts > 0).sum())
-    each = np.diff(likes.matrix.indptr)
+def likes_html(
+    matrix: sp.csr_array,
+    items: NDArray[Any],
+    titles: NDArray[Any] | None,
+    counts: NDArray[np.int64],
+) -> str:
+    """Return a table of the sizes of likes, and of the items that most people like."""
+    n_users, n_items = matrix.shape
+    each = np.diff(matrix.indptr)
     spread = (
         f", {np.median(each):,.0f} a user (median), {each.max():,} at most" if len(each) else ""
     )
     facts = {
-        "users": f"{likes.n_users:,}",
-        "items": f"{likes.n_items:,} ({liked:,} liked)",
-        "likes" if likes.is_binary else "weights": f"{likes.n_likes:,}{spread}",
+        "users": f"{n_users:,}",
+        "items": f"{n_items:,} ({int((counts > 0).sum()):,} liked)",
+        "likes" if holds_ones(matrix.data) else "weights": f"{matrix.nnz:,}{spread}",
     }
-    return html_table("Likes", facts | most_liked(likes.items, likes.titles, likes.item_counts))
+    return html_table("Likes", facts | most_liked(items, titles, counts))
 
 
 def most_liked(
     items: NDArray[Any], titles: NDArray[Any] | None, counts: NDArray[np.int64]
 ) -> dict[str, str]:
-    """The items with the most likes, as a row of a table; none where nothing is liked."""
+    """Return a row of a table with the items that have the most likes; none if none has any."""
     order = np.argsort(-counts, kind="stable")[:MOST_LIKED]
     order = order[counts[order] > 0]
     names = [str(items[i] if titles is None or not titles[i] else titles[i]) for i in order]
@@ -43,7 +48,7 @@ def most_liked(
 
 
 def html_table(caption: str, facts: dict[str, str]) -> str:
-    """A table of two columns, whose text is escaped."""
+    """Return a table of two columns in HTML, its text escaped."""
     left = 'style="text-align: left"'
     rows = "".join(
         f"<tr><th {left}>{html.escape(name)}</th><td {left}>{html.escape(value)}</td></tr>"

@@ -1,6 +1,6 @@
 """Files of nothing but numbers to columns: fast where all is regular, exact in saying what is not.
 
-PyArrow's parser takes blocks of whole lines, one a core. What it refuses, and what it might read
+PyArrow's streaming reader takes the file in blocks. What it refuses, and what it might read
 otherwise than pandas does, goes to pandas, and what that refuses is looked for line by line.
 """
 
@@ -10,16 +10,14 @@ import contextlib
 import io
 import itertools
 import sys
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from movieembed._base.threads import available_cores
+from movieembed._base.arrays import index_dtype
 from movieembed.data import delimited_text as textfiles
 from movieembed.data.delimited_text import Source
 
@@ -28,9 +26,7 @@ __all__ = ["read_columns", "read_numbers"]
 Number = type[int] | type[float]
 Columns = dict[str, NDArray[Any]]
 
-# Each block takes three times that while it is parsed. Half or twice that was slower.
 BLOCK_BYTES = 1 << 23
-MOST_BLOCKS = 16
 # A bar for what takes less than some tenths of a second would only flicker.
 BAR_BYTES = 1 << 26
 _BOM = b"\xef\xbb\xbf"
@@ -73,9 +69,11 @@ def read_numbers(
     ValueError
         If a field is missing or is no number: the message names file and line.
     """
-    wide = {name: _Column(np.int64 if kind is int else np.float64) for name, kind in types.items()}
-    if _parse(source, types, wide, separator, header, progress):
-        return pd.DataFrame({name: column.values for name, column in wide.items()}, copy=False)
+    columns = {
+        name: _Column(np.int64 if kind is int else np.float64) for name, kind in types.items()
+    }
+    if _parse(source, types, columns, separator, header, progress):
+        return pd.DataFrame({name: column.values for name, column in columns.items()}, copy=False)
     return _read_carefully(source, types, separator, header)
 
 
@@ -92,9 +90,9 @@ def read_columns(
 
     As `read_numbers`, but in 32 bits where every value has exactly that value so.
     """
-    compact = {name: _Column(np.int32 if types[name] is int else np.float32) for name in wanted}
-    if _parse(source, types, compact, separator, header, progress):
-        return {name: column.values for name, column in compact.items()}
+    columns = {name: _Column(np.int32 if types[name] is int else np.float32) for name in wanted}
+    if _parse(source, types, columns, separator, header, progress):
+        return {name: column.values for name, column in columns.items()}
     frame = _read_carefully(source, types, separator, header)
     return {name: _compact(frame[name].to_numpy()) for name in wanted}
 
@@ -110,24 +108,24 @@ def _parse(
     """Fill the columns; False where the fast parser will not do."""
     import pyarrow as pa
 
-    done = 0
     expected = 0
     try:
         with source.open() as file, _bar(source, progress) as advance:
             names = _header(file, types, separator) if header else list(types)
-            parse = _parser(names, types, columns, separator)
-            for length, block in _in_parallel(parse, _blocks_of_lines(file)):
-                n_rows = len(next(iter(block.values())))
-                if not expected and source.size:
-                    # Ids grow longer: later blocks have fewer rows.
-                    expected = int(1.02 * n_rows * source.size / length)
-                for name, column in columns.items():
-                    column.append(block[name], expected)
-                done += n_rows
-                advance(length)
+            for batch in _batches(_Watched(file, advance), names, types, separator):
+                # Ids grow longer: later blocks have fewer rows.
+                blocks = (source.size or 0) / BLOCK_BYTES
+                expected = expected or int(1.02 * batch.num_rows * max(1.0, blocks))
+                for name, kind in types.items():
+                    column = batch.column(name)
+                    values = column.to_numpy(zero_copy_only=False)
+                    if column.null_count or (kind is float and not np.isfinite(values).all()):
+                        return False
+                    if name in columns:
+                        columns[name].append(values, expected)
     except (pa.ArrowInvalid, _IrregularError):
         return False
-    return header or done > 0
+    return header or expected > 0
 
 
 def _header(file: IO[bytes], types: Mapping[str, Number], separator: str) -> list[str]:
@@ -138,31 +136,24 @@ def _header(file: IO[bytes], types: Mapping[str, Number], separator: str) -> lis
     return names
 
 
-def _blocks_of_lines(file: IO[bytes]) -> Iterator[bytes]:
-    while block := file.read(BLOCK_BYTES):
-        yield block if block.endswith(b"\n") else block + file.readline()
+class _Watched:
+    """A file on its way to PyArrow, which takes 0x1F for an integer."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes], advance: Callable[[int], Any]) -> None:
+        self._file, self._advance = file, advance
+
+    def read(self, size: int) -> bytes:
+        block = self._file.read(size)
+        if b"x" in block or b"X" in block:
+            raise _IrregularError
+        self._advance(len(block))
+        return block
 
 
-def _in_parallel(
-    parse: Callable[[bytes], Columns], blocks: Iterator[bytes]
-) -> Iterator[tuple[int, Columns]]:
-    """Yield the length and columns of each block in order; one block a core is held."""
-    cores = min(available_cores(), MOST_BLOCKS)
-    pending: deque[tuple[int, Future[Columns]]] = deque()
-    with ThreadPoolExecutor(cores) as pool:
-        for block in blocks:
-            pending.append((len(block), pool.submit(parse, block)))
-            if len(pending) > cores:
-                length, columns = pending.popleft()
-                yield length, columns.result()
-        for length, columns in pending:
-            yield length, columns.result()
-
-
-def _parser(
-    names: list[str], types: Mapping[str, Number], wanted: Collection[str], separator: str
-) -> Callable[[bytes], Columns]:
-    """Return what turns lines into compact columns, or raises ArrowInvalid or _IrregularError."""
+def _batches(file: _Watched, names: list[str], types: Mapping[str, Number], separator: str) -> Any:
+    """Return PyArrow's reader of the file, in int64 and float64."""
     import pyarrow as pa
     from pyarrow import csv
 
@@ -172,41 +163,29 @@ def _parser(
         between = {name: {name: kind, f"after {name}": pa.null()} for name, kind in fields.items()}
         fields = {key: kind for pair in between.values() for key, kind in pair.items()}
         fields.popitem()
-    read = csv.ReadOptions(column_names=list(fields), use_threads=False)
-    split = csv.ParseOptions(delimiter=separator[0], quote_char=False)
-    convert = csv.ConvertOptions(column_types=fields, null_values=[""])
-
-    def parse(block: bytes) -> Columns:
-        # PyArrow takes 0x1F for an integer.
-        if b"x" in block or b"X" in block:
-            raise _IrregularError
-        table = csv.read_csv(pa.BufferReader(block), read, split, convert)
-        columns = {}
-        for name in types:
-            column = table[name]
-            values = column.to_numpy()
-            if column.null_count or (types[name] is float and not np.isfinite(values).all()):
-                raise _IrregularError
-            if name in wanted:
-                columns[name] = _compact(values)
-        return columns
-
-    return parse
+    return csv.open_csv(
+        file,
+        csv.ReadOptions(column_names=list(fields), block_size=BLOCK_BYTES),
+        csv.ParseOptions(delimiter=separator[0], quote_char=False),
+        csv.ConvertOptions(column_types=fields, null_values=[""]),
+    )
 
 
 def _compact(values: NDArray[Any]) -> NDArray[Any]:
-    """Values in 32 bits where that changes none."""
+    """Return values in 32 bits where that changes none."""
     if values.dtype.kind == "f":
         with np.errstate(over="ignore"):
             narrow = values.astype(np.float32)
         return narrow if bool((narrow == values).all()) else values
-    low, high = values.min(initial=0), values.max(initial=0)
-    fits = np.iinfo(np.int32).min <= low and high <= np.iinfo(np.int32).max
-    return values.astype(np.int32) if fits else values
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    return values.astype(index_dtype(high, -1 - low))
 
 
 class _Column:
-    """An array that grows at its end, seldom: memory touched for the first time is slow."""
+    """An array that grows at its end, seldom: memory touched for the first time is slow.
+
+    One of 32 bits takes values in 32 bits until one does not fit.
+    """
 
     def __init__(self, dtype: Any) -> None:
         self._room = np.empty(0, dtype)
@@ -214,6 +193,8 @@ class _Column:
 
     def append(self, values: NDArray[Any], expected: int) -> None:
         """Add values; `expected` is how many there may be in the end."""
+        if self._room.itemsize == 4:
+            values = _compact(values)
         stop = self._length + len(values)
         dtype = np.promote_types(self._room.dtype, values.dtype)
         if stop > len(self._room) or dtype != self._room.dtype:

@@ -8,19 +8,23 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import index_dtype
+from movieembed._base.validation import OneOf, check_parameter, check_threshold
 from movieembed.data import frames as tables
 from movieembed.data.canonical_csr import blocks, check_finite, check_matrix
+from movieembed.data.ids import ACCEPTED, in_order, unify
+from movieembed.exceptions import ParameterError
 
 __all__ = [
     "Duplicates",
     "RaiseOrDrop",
     "Rows",
+    "check_rated",
+    "check_reading",
     "encode",
     "match_items",
-    "one_each",
     "rows_of_matrix",
     "rows_of_table",
 ]
@@ -31,6 +35,26 @@ Codes = NDArray[np.signedinteger[Any]]
 
 # Integer ids are numbered through a table of their range where it has at most so many places an id.
 _PLACES_AN_ID = 4
+
+
+def check_reading(
+    threshold: Any, duplicates: object, missing: object = "raise", unknown: object = "raise"
+) -> float | None:
+    """Check the options of reading ratings; return the threshold as a float or None."""
+    check_parameter(duplicates, "duplicates", OneOf("last", "first", "max", "error"))
+    check_parameter(missing, "missing", OneOf("raise", "drop"))
+    check_parameter(unknown, "unknown", OneOf("raise", "drop"))
+    return check_threshold(threshold)
+
+
+def check_rated(threshold: float | None, rated: bool) -> None:
+    """Raise ParameterError if a threshold is given for ratings that have no rating column."""
+    if threshold is not None and not rated:
+        raise ParameterError(
+            f"threshold={threshold} needs ratings, but no column looks like the rating; "
+            "say which one it is with rating=...",
+            "rating",
+        )
 
 
 @dataclass
@@ -64,27 +88,10 @@ def rows_of_table(
     table = tables.as_table(ratings, "ratings")
     if table is None:
         raise TypeError(
-            f"ratings must be {tables.ACCEPTED}, or a SciPy sparse users x items matrix; "
+            f"ratings must be {ACCEPTED}, or a SciPy sparse users x items matrix; "
             f"got {type(ratings).__name__}"
         )
-    labels: dict[str, Any] = {"user": user, "item": item, "rating": rating}
-    for role, aliases in (
-        ("user", tables.USER_ALIASES),
-        ("item", tables.ITEM_ALIASES),
-        ("rating", tables.RATING_ALIASES),
-    ):
-        labels[role] = tables.find_column(
-            table.columns,
-            labels[role],
-            aliases,
-            argument="ratings",
-            role=role,
-            taken=[label for label in labels.values() if label is not None],
-            required=role != "rating",
-        )
-    if labels["rating"] is None:
-        del labels["rating"]
-        tables.warn_of_other_numbers(table, labels.values())
+    labels = tables.find_rating_columns(table, user, item, rating)
     columns = tables.complete_columns(table, labels, "ratings", drop=missing == "drop")
     values = None
     if "rating" in columns:
@@ -130,9 +137,9 @@ def encode(
         raise TypeError(f"the ids in {argument} must be hashable: {error}") from error
     if len(codes) and codes.min() < 0:
         raise ValueError(f"{argument} has a missing id")
-    distinct = tables.unify(np.asarray(distinct))
-    order = tables.in_order(distinct)
-    rank = np.empty(len(order), dtype=_code_type(len(order)))
+    distinct = unify(np.asarray(distinct))
+    order = in_order(distinct)
+    rank = np.empty(len(order), dtype=index_dtype(len(order)))
     rank[order] = np.arange(len(order))
     return rank[codes], distinct[order]
 
@@ -144,22 +151,18 @@ def _encode_near(
     for block in blocks(len(ids)):
         there[ids[block].astype(np.intp) - low] = True
     distinct = np.flatnonzero(there) + low
-    code = np.cumsum(there, dtype=_code_type(len(distinct))) - 1
+    code = np.cumsum(there, dtype=index_dtype(len(distinct))) - 1
     codes = ids if overwrite and ids.dtype == code.dtype else np.empty(len(ids), code.dtype)
     for block in blocks(len(ids)):
         codes[block] = code[ids[block].astype(np.intp) - low]
     return codes, distinct.astype(np.int64)
 
 
-def _code_type(size: int) -> type[np.int32] | type[np.int64]:
-    return np.int32 if size <= np.iinfo(np.int32).max else np.int64
-
-
 def match_items(rows: Rows, ids: NDArray[Any], unknown: RaiseOrDrop) -> None:
     """Number the items of rows by their place in ids instead."""
     places = {id_: place for place, id_ in enumerate(ids.tolist())}
     place_of: Codes = np.array(
-        [places.get(id_, -1) for id_ in rows.item_ids.tolist()], dtype=_code_type(len(ids))
+        [places.get(id_, -1) for id_ in rows.item_ids.tolist()], dtype=index_dtype(len(ids))
     )
     strangers = rows.item_ids[place_of < 0].tolist()
     if strangers and unknown == "raise":
@@ -182,67 +185,3 @@ def _looked_up(table: Codes, codes: Codes) -> Codes:
     for block in blocks(len(codes)):
         found[block] = table[codes[block]]
     return found
-
-
-def one_each(rows: Rows, duplicates: Duplicates) -> tuple[Codes, Codes, NDArray[Any] | None]:
-    """Return users, items and ratings in row-major order, each pair once.
-
-    O(n) if the pairs already come so, else O(n log k) for k ratings a user.
-    """
-    users, items, ratings = rows.users, rows.items, rows.ratings
-    if _strictly_ordered(users, items):
-        return users, items, ratings
-    order, items, indptr = _sorted_by_user_and_item(rows)
-    users = np.repeat(np.arange(len(rows.user_ids), dtype=users.dtype), np.diff(indptr))
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = (users[1:] != users[:-1]) | (items[1:] != items[:-1])
-    starts = np.flatnonzero(new)
-    if len(starts) < len(order) and duplicates == "error":
-        first = int(np.argmin(new))
-        user, item = rows.user_ids[users[first]], rows.item_ids[items[first]]
-        raise ValueError(
-            f"{len(order) - len(starts)} ratings repeat a user and an item, such as user "
-            f"{user!s} and item {item!s}; choose with duplicates='last', 'first' or 'max'"
-        )
-    users, items = users[starts], items[starts]
-    if ratings is None:
-        return users, items, None
-    if duplicates == "max":
-        return users, items, np.maximum.reduceat(ratings[order], starts)
-    # Equal pairs are in no order among themselves.
-    wanted = np.minimum if duplicates == "first" else np.maximum
-    return users, items, ratings[wanted.reduceat(order, starts)]
-
-
-def _strictly_ordered(users: Codes, items: Codes) -> bool:
-    """Whether the pairs ascend, none repeated."""
-    for block in blocks(len(users) - 1):
-        after = slice(block.start + 1, block.stop + 1)
-        ascends = items[after] > items[block]
-        ascends &= users[after] == users[block]
-        ascends |= users[after] > users[block]
-        if not ascends.all():
-            return False
-    return True
-
-
-def _sorted_by_user_and_item(rows: Rows) -> tuple[Codes, Codes, Codes]:
-    """Return the places and items of sorted rows, and where each user's begin.
-
-    SciPy's change from rows to columns is a counting sort, here of a matrix with one entry a row.
-    """
-    n, n_users, n_items = len(rows), len(rows.user_ids), len(rows.item_ids)
-    index = _code_type(max(n, n_users, n_items))
-    one_a_row = (
-        np.ones(n, np.int8),
-        rows.users.astype(index, copy=False),
-        np.arange(n + 1, dtype=index),
-    )
-    by_user = sp.csr_array(one_a_row, shape=(n, n_users)).tocsc()
-    places = by_user.indices.astype(index, copy=False)
-    sorted_rows = sp.csr_array(
-        (places, rows.items[places].astype(index, copy=False), by_user.indptr),
-        shape=(n_users, n_items),
-    )
-    sorted_rows.sort_indices()
-    return sorted_rows.data, sorted_rows.indices, sorted_rows.indptr

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones
 from movieembed._base.gpu_arrays import is_on_gpu
+from movieembed._base.message import Message, Parameter
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
 from movieembed.operators.cpu import CpuOperator
@@ -82,10 +83,7 @@ def on_cuda(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> P
     from movieembed.operators.cuda.device import cuda_device
     from movieembed.operators.cuda.operator import CudaOperator
 
-    if weighting.entries is not None:
-        raise ValueError(
-            f"entry_weighting={weighting.entries!r} needs backend='cpu': it forms X, entry by entry"
-        )
+    refuse_entries(weighting)
     device = cuda_device()
     matrix, scale, squares = scaled(likes, weighting)
     return Prepared(CudaOperator(matrix, dtype, device, n_threads), scale, squares)
@@ -97,14 +95,18 @@ def on_dask(
     """On the workers of a Dask client: that of distributed likes, else the current one."""
     from movieembed.operators.dask.operator import DaskOperator
 
-    if weighting.entries is not None:
-        raise ValueError(
-            f"entry_weighting={weighting.entries!r} needs backend='cpu': it forms X, entry by entry"
-        )
+    refuse_entries(weighting)
     if not isinstance(likes, DistributedLikes):
         likes = DistributedLikes.from_likes(likes)
     op = DaskOperator(likes, weighting, dtype, n_threads)
     return Prepared(op, op.item_scale, op.item_squares)
+
+
+def refuse_entries(weighting: Weighting) -> None:
+    """Raise ValueError if the entries of X are to be weighted, which needs X itself."""
+    if weighting.entries is not None:
+        entries, cpu = Parameter("entry_weighting", weighting.entries), Parameter("backend", "cpu")
+        raise ValueError(Message(entries, " needs ", cpu, ": it forms X, entry by entry"))
 
 
 def scaled(

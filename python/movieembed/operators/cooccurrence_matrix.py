@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import movieembed._core as _core
 from movieembed._base.arrays import index_dtype
-from movieembed._base.progress import tqdm
+from movieembed._base.progress import progress_bar
 from movieembed.operators.core_csr import core_pair
 
 # Multiply-adds, or vectors of them, between two looks at Ctrl-C and the progress bar: some tenths
@@ -66,13 +66,7 @@ def blocks_of_work(
     """Ranges of about BLOCK_WORK of the work each, and a bar of items that follows them."""
     upto = np.cumsum(work, dtype=np.float64)
     count = len(work)
-    with tqdm(
-        total=n_items,
-        desc=name,
-        unit="item",
-        leave=False,
-        disable=None if progress is None else not progress,
-    ) as bar:
+    with progress_bar(n_items, name, "item", progress) as bar:
         first = 0
         while first < count:
             done = upto[first - 1] if first else 0.0

@@ -20,6 +20,7 @@ from typing import Literal
 
 import numpy as np
 
+from movieembed._base.message import Parameter
 from movieembed.operators.protocol import Operator, Tall
 from movieembed.solvers.adam import adam
 from movieembed.solvers.als import als
@@ -116,7 +117,7 @@ def solve(
     info = SOLVERS[solver]
     if V0 is None:
         n_components = min(n_components, op.n_items)  # the rank of X + diag(delta) is no more
-    hint = ""
+    hint: tuple[str | Parameter, ...] = ()
     steps: Iterator[Step]
     if V0 is not None and (learning_rate == "exact" or not info.uses_learning_rate):
         V0 = in_reach(op, V0)
@@ -130,8 +131,10 @@ def solve(
         else:
             if learning_rate != "exact":
                 hint = (
-                    f"The learning rate {learning_rate} is too large for this start; try a tenth "
-                    f'of it, or learning_rate="exact", which cannot diverge.'
+                    f" The learning rate {learning_rate} is too large for this start; try a tenth "
+                    "of it, or ",
+                    Parameter("learning_rate", "exact"),
+                    ", which cannot diverge.",
                 )
             options = {"decay": decay} if solver == "momentum" else {}
             steps = DESCENT[solver](op, V0, learning_rate, **options)

@@ -105,15 +105,8 @@ def eigen(
         H = symmetric(kept.T @ H @ kept)
         n_ritz, width = ritz.shape[1], kept.shape[1]
 
-        weights = np.sqrt(np.maximum(theta[: min(d, n_ritz)], 0))
-        V = op.astype(fast.scale_columns(W[:, : len(weights)], weights))
-        if fast is op:  # XV is known as well as a product would tell
-            XV = op.scale_columns(XW[:, : len(weights)], weights)
-            vxv = op.quadratic_form(V[:, :LONGEST])
-            vxv += float(op.column_dots(V[:, LONGEST:], XV[:, LONGEST:]).sum())
-            point = Iterate.with_product(op, V, XV, vxv)
-        else:
-            point = Iterate.at(op, V)
+        leading = min(d, n_ritz)
+        point = leading_pairs(op, fast, W[:, :leading], XW[:, :leading], theta[:leading])
         # The subspace goes beyond V, whose columns are its best: nothing was missed in it.
         yield point.as_step()._replace(missed=0.0)
         costs.append(point.cost)
@@ -141,6 +134,18 @@ def eigen(
         H_R = fast.gram(W[:, :grown], XW[:, width:grown])
         H = np.block([[H, H_R[:width]], [H_R[:width].T, symmetric(H_R[width:])]])
         width = grown
+
+
+def leading_pairs(op: Operator, fast: Operator, W: Tall, XW: Tall, theta: Small) -> Iterate:
+    """V from the leading Ritz vectors W and values theta, with all that is known of it."""
+    weights = np.sqrt(np.maximum(theta, 0))
+    V = op.astype(fast.scale_columns(W, weights))
+    if fast is not op:
+        return Iterate.at(op, V)
+    XV = op.scale_columns(XW, weights)  # XV is known as well as a product would tell
+    vxv = op.quadratic_form(V[:, :LONGEST])
+    vxv += float(op.column_dots(V[:, LONGEST:], XV[:, LONGEST:]).sum())
+    return Iterate.with_product(op, V, XV, vxv)
 
 
 def first_basis(

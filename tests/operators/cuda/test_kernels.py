@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from test_cuda_operator import assert_same_operator
 
 from cuda_emulator import Emulator, build, compiler, emulated
 from device_arrays import DeviceArray, DeviceModule, HostDevice
-from helpers import operator_cases, random_likes
+from helpers import normal, operator_cases, random_likes
 from movieembed._base.threads import serial_blas
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.cuda import geometry, kernels
 from movieembed.operators.cuda.kernels import Kernels
 from movieembed.operators.cuda.likes import Chunk, host_chunks
 from movieembed.operators.cuda.operator import CudaOperator
+from operator_checks import assert_same_operator
 from reference_kernels import ReferenceKernels
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler to emulate CUDA with")
@@ -73,8 +73,8 @@ def device_chunk(
     )
 
 
-def normal(shape: tuple[int, ...], seed: int, dtype: Any) -> DeviceArray:
-    return DeviceArray(np.random.default_rng(seed).standard_normal(shape).astype(dtype))
+def device_normal(shape: tuple[int, ...], seed: int, dtype: Any) -> DeviceArray:
+    return DeviceArray(normal(shape, seed, dtype))
 
 
 def framed(A: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
@@ -114,8 +114,8 @@ def test_gather(
     for side, n_columns in ((chunk.users, 33), (chunk.items, 45)):
         n_rows = len(side.ptr) - 1
         for k in WIDTHS:
-            source, _ = framed(normal((n_columns, k), k, dtype))
-            start = normal((n_rows, k), k + 1, dtype)
+            source, _ = framed(device_normal((n_columns, k), k, dtype))
+            start = device_normal((n_rows, k), k + 1, dtype)
             for add in (False, True):
                 out, wide = framed(start)
                 expected = start.copy()
@@ -132,20 +132,20 @@ def test_dense_kernels(dtype: Any, pair: tuple[Kernels, Emulator]) -> None:
     there, reference = pair[0], ReferenceKernels()
     for n in (0, 1, 7, 8, 9, 41):
         for k in (0, *WIDTHS):
-            A, _ = framed(normal((n, k), 1, dtype))
-            B, _ = framed(normal((n, k), 2, dtype))
+            A, _ = framed(device_normal((n, k), 1, dtype))
+            B, _ = framed(device_normal((n, k), 2, dtype))
             for dots in ("row_dots", "column_dots"):
                 result = getattr(there, dots)(A, B)
                 close(result, getattr(reference, dots)(A, B), np.float64, 400)
             n_there = there.row_dots(A, A)
-            theta = normal((k,), 3, np.float64)
-            VG, expected = normal((n, k), 4, dtype), normal((n, k), 4, dtype)
+            theta = device_normal((k,), 3, np.float64)
+            VG, expected = device_normal((n, k), 4, dtype), device_normal((n, k), 4, dtype)
             there.masked_gradient(A, B, n_there, VG)
             reference.masked_gradient(A, B, n_there, expected)
             close(VG, expected, dtype, 60 * 4 * 5 * (k + 10))
-            out, wide = framed(normal((n, k), 5, dtype))
+            out, wide = framed(device_normal((n, k), 5, dtype))
             there.residual(A, B, n_there, theta, 0.3, out)
-            expected = normal((n, k), 5, dtype)
+            expected = device_normal((n, k), 5, dtype)
             reference.residual(A, B, n_there, theta, 0.3, expected)
             close(out, expected, dtype, 60 * (k + 10))
             assert_frame(wide)

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from device_arrays import DeviceArray, HostDevice
-from helpers import dense_cooccurrence, dense_cost, operator_cases, random_likes, to_dense
+from device_arrays import HostDevice
+from helpers import dense_cooccurrence, normal, operator_cases, random_likes
 from movieembed._base.threads import serial_blas
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.cuda import geometry, kernels, operator
 from movieembed.operators.cuda.operator import CudaOperator
+from operator_checks import assert_same_operator, host
 from reference_kernels import ReferenceKernels
 
 FLOATS = (np.float32, np.float64)
@@ -24,112 +24,6 @@ FLOATS = (np.float32, np.float64)
 def _blas() -> Iterator[None]:
     with serial_blas():
         yield
-
-
-def normal(shape: tuple[int, ...], seed: int, dtype: Any) -> NDArray[Any]:
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
-
-
-def host(x: Any) -> NDArray[Any]:
-    assert isinstance(x, DeviceArray)
-    return x._host
-
-
-def assert_same_operator(
-    op: CudaOperator, cpu: CpuOperator, dtype: Any, widths: tuple[int, ...] = (1, 19)
-) -> None:
-    """Every method against the CPU's, on real-valued data, to a few roundings."""
-    size = np.abs(to_dense(cpu.matrix)).T @ np.abs(to_dense(cpu.matrix)) + np.eye(cpu.n_items)
-    tol = 40 * float(np.finfo(dtype).eps)
-    assert op.dtype == op.diagonal.dtype == dtype
-    assert (op.n_users, op.n_items) == (cpu.n_users, cpu.n_items)
-    np.testing.assert_array_equal(op.active, cpu.active)
-    np.testing.assert_allclose(host(op.diagonal), cpu.diagonal, rtol=tol)
-    assert type(op.frobenius_squared) is float
-    np.testing.assert_allclose(op.frobenius_squared, cpu.frobenius_squared, rtol=1e-12, atol=1e-20)
-    np.testing.assert_array_equal(op.some_users(3), cpu.some_users(3))
-    gram = op.user_gram()
-    assert gram is not None
-    np.testing.assert_allclose(gram, cpu.user_gram(), rtol=0, atol=1e-12)
-    for k in widths:
-        A, B, D = (normal((cpu.n_items, k), seed, dtype) for seed in (1, 2, 3))
-        a, b, d = (op.asarray(x.astype(np.float64)) for x in (A, B, D))
-        weights = normal((cpu.n_items,), 4, np.float64) ** 2
-        theta = normal((k,), 5, np.float64)
-        small = normal((k, 3), 6, np.float64)
-        n_host, n_there = cpu.moments(A)[1], op.moments(a)[1]
-        bound = tol * (size @ np.abs(A) + np.abs(A))
-
-        def near(there: Any, here: NDArray[Any], within: Any) -> None:
-            there = host(there)
-            assert there.dtype == dtype
-            assert there.shape == here.shape
-            assert (np.abs(there - here) <= within).all()
-
-        near(op.apply(a), cpu.apply(A), bound)
-        near(op.apply(op.asarray(np.asfortranarray(A))), cpu.apply(A), bound)
-        wide = op.empty(k + 2)
-        wide[:] = 7
-        op.apply(a, out=wide[:, 1:-1])
-        near(wide[:, 1:-1], cpu.apply(A), bound)
-        assert (host(wide)[:, [0, -1]] == 7).all()
-        near(op.apply(wide[:, 1:-1]), cpu.apply(cpu.apply(A)), tol * (size @ size @ np.abs(A)) * 9)
-        product, form = op.evaluate(a)
-        near(product, cpu.apply(A), bound)
-        np.testing.assert_allclose(op.quadratic_form(a), form, rtol=1e-12, atol=1e-30)
-        assert abs(form - cpu.quadratic_form(A)) <= tol * (np.abs(A) * (size @ np.abs(A))).sum()
-        U = normal((cpu.n_users, k), 7, np.float64)
-        near(
-            op.from_user_vectors(U),
-            cpu.from_user_vectors(U),
-            tol * (np.abs(to_dense(cpu.matrix)).T @ np.abs(U)),
-        )
-        for there, here in (
-            (op.gram(a), cpu.gram(A)),
-            (op.gram(a, b), cpu.gram(A, B)),
-            (op.gram(a, b[:, :0]), cpu.gram(A, B[:, :0])),
-            (op.weighted_gram(a, weights), cpu.weighted_gram(A, weights)),
-            (op.weighted_gram(a, op.xp.asarray(weights)), cpu.weighted_gram(A, weights)),
-            (op.column_dots(a, b), cpu.column_dots(A, B)),
-        ):
-            assert isinstance(there, np.ndarray)
-            assert there.dtype == np.float64
-            np.testing.assert_allclose(there, here, rtol=0, atol=tol * 9 * (cpu.n_items + 1))
-        np.testing.assert_array_equal(op.gram(a), op.gram(a).T)
-        np.testing.assert_allclose(op.moments(a)[0], cpu.moments(A)[0], rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(host(n_there), n_host, rtol=1e-12)
-        assert host(op.row_dots(a, b)).dtype == np.float64
-        np.testing.assert_allclose(host(op.row_dots(a, b)), cpu.row_dots(A, B), atol=1e-12)
-        for there, here in (
-            (op.scale_rows(weights, a), cpu.scale_rows(weights, A)),
-            (op.scale_rows(op.xp.asarray(weights), a), cpu.scale_rows(weights, A)),
-            (op.scale_columns(a, theta), cpu.scale_columns(A, theta)),
-            (op.hstack([a, b]), cpu.hstack([A, B])),
-            (op.matmul(a, small), cpu.matmul(A, small)),
-            (op.matmul(a, small, out=op.empty(3)), cpu.matmul(A, small)),
-            (
-                op.matmul(a, np.eye(k), out=d.copy(), add=True),
-                cpu.matmul(A, np.eye(k), out=D.copy(), add=True),
-            ),
-            (op.residual(a, b, weights, theta, 0.3), cpu.residual(A, B, weights, theta, 0.3)),
-            (
-                op.residual(a, b, op.xp.asarray(weights), theta, out=op.empty(k)),
-                cpu.residual(A, B, weights, theta),
-            ),
-            (op.astype(a.astype(np.float32)), A.astype(np.float32).astype(dtype)),
-        ):
-            near(there, here, tol * 9 * (k + 1))
-        G = cpu.gram(A)
-        XV = op.apply(a)
-        gradient, norm = op.masked_gradient(a, XV, G, n_there)
-        expected, norm_there = cpu.masked_gradient(A, cpu.apply(A), G, n_host)
-        terms = np.abs(A) @ np.abs(G) + size @ np.abs(A) + n_host[:, None] * np.abs(A)
-        near(gradient, expected, 8 * tol * (1 + k) * terms)
-        np.testing.assert_allclose(norm, np.linalg.norm(host(gradient).astype(float)), rtol=1e-12)
-        assert abs(norm - norm_there) <= 8 * tol * (1 + k) * np.linalg.norm(terms)
-        V = A.astype(np.float64)
-        X = dense_cooccurrence(cpu.matrix)
-        np.testing.assert_allclose(op.exact_cost(A), dense_cost(X, V), rtol=1e-12)
 
 
 @pytest.mark.parametrize("keep_all", [False, True])

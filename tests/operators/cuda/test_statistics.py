@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from test_cuda_fit import csr_matrix, gpu_array
 
 import movieembed as me
 from cuda_emulator import build, compiler, emulated
-from device_arrays import DeviceArray, DeviceModule, HostDevice
+from device_arrays import DeviceArray, DeviceModule, HostDevice, csr_matrix, gpu_array
 from helpers import dense_cooccurrence, operator_cases, random_likes
 from movieembed.data.likes import Likes
 from movieembed.operators.cuda import device as device_module

@@ -23,9 +23,9 @@ from movieembed.data.likes import Likes
 distributed = pytest.importorskip("distributed")
 
 
-def test_a_fit_outlives_a_worker(small_likes: Likes) -> None:
+def test_a_fit_outlives_a_worker(demo_likes: Likes) -> None:
     """One of two is killed after two iterations."""
-    here = me.MovieEmbedding(10, random_state=0).fit(small_likes)
+    here = me.MovieEmbedding(10, random_state=0).fit(demo_likes)
     killed = []
 
     def kill(entry: Any) -> None:
@@ -35,7 +35,7 @@ def test_a_fit_outlives_a_worker(small_likes: Likes) -> None:
 
     with dask_client(2, processes=True) as client:
         there = me.MovieEmbedding(10, random_state=0, backend="dask", callback=kill)
-        there.fit(small_likes)
+        there.fit(demo_likes)
     assert killed
     assert there.n_iter_ > 2
     assert there.cost_ == pytest.approx(here.cost_, rel=1e-7)
@@ -74,7 +74,7 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
 
 
 def test_the_scheduler_is_killed_and_another_process_goes_on(
-    small_likes: Likes, tmp_path: Path, scheduler: tuple[str, Callable[[], None]]
+    demo_likes: Likes, tmp_path: Path, scheduler: tuple[str, Callable[[], None]]
 ) -> None:
     address, kill = scheduler
     path = tmp_path / "fit.npz"
@@ -86,17 +86,17 @@ def test_the_scheduler_is_killed_and_another_process_goes_on(
         if entry.iteration == 3:
             kill()
 
-    spread = me.DistributedLikes.from_likes(small_likes, 2, client=address)
+    spread = me.DistributedLikes.from_likes(demo_likes, 2, client=address)
     with pytest.raises(me.ClusterError, match=f"scheduler at {address} is gone") as raised:
         me.MovieEmbedding(**options, callback=killing).fit(spread)
     assert str(path) in "".join(raised.value.__notes__)
     spread.cluster.close()
     went_on = []
-    here = me.MovieEmbedding(**options, callback=went_on.append).fit(small_likes)
+    here = me.MovieEmbedding(**options, callback=went_on.append).fit(demo_likes)
     assert [entry.iteration for entry in history] == [0, 1, 2, 3]
     assert went_on[0].iteration == 3
     assert went_on[0].cost < history[1].cost
-    whole = me.MovieEmbedding(10, random_state=0).fit(small_likes)
+    whole = me.MovieEmbedding(10, random_state=0).fit(demo_likes)
     assert here.cost_ == pytest.approx(whole.cost_, rel=1e-7)
     assert not path.exists()
 

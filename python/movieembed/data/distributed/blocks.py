@@ -1,9 +1,12 @@
-"""What a worker does with ratings: reads blocks, numbers items, parts and gathers users."""
+"""What a worker does with ratings on their way to likes.
+
+It reads blocks, numbers their items, cuts them into pieces by user, and gathers the pieces of a
+part, whose users are then whole.
+"""
 
 from __future__ import annotations
 
 import errno
-import numbers
 import os
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,12 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import holds_ones
 from movieembed.data import frames as tables
-from movieembed.data.likes import matrix_of_rows
+from movieembed.data.distributed.ids import hashes, is_sorted_kind, ordered, places_in, union
+from movieembed.data.likes_matrix import matrix_of_rows, zeros_and_ones
 from movieembed.data.ratings import Duplicates, RaiseOrDrop, Rows, match_items, rows_of_table
 
 
@@ -49,7 +53,7 @@ class Summary:
 
 @dataclass
 class Block:
-    """Ratings as they were read, items numbered among themselves, and what is known of them."""
+    """Ratings of one source, items numbered among themselves, and what is known of them."""
 
     rows: Rows
     summary: Summary
@@ -93,14 +97,14 @@ class Piece:
 
 
 def size_of_rows(rows: Rows) -> int:
-    """Bytes, by which Dask decides what to move."""
+    """Return the bytes of rows, by which Dask decides what to move."""
     arrays = (rows.users, rows.items, rows.ratings, rows.user_ids, rows.item_ids)
     return sum(int(a.nbytes) for a in arrays if a is not None)
 
 
 @contextmanager
 def named(source: str) -> Iterator[None]:
-    """Errors that say which block they are about."""
+    """Let errors say which block they are about."""
     try:
         yield
     except TypeError as error:
@@ -163,7 +167,7 @@ def check_no_rating(names: Sequence[str], labels: tuple[Hashable, ...]) -> None:
 
 
 def summed_up(rows: Rows, threshold: float | None) -> tuple[Rows, Summary]:
-    """Rows with short ratings, and what is known of them."""
+    """Return rows, with ratings of one byte if there is a threshold, and their summary."""
     values, users = rows.ratings, rows.user_ids
     low = high = None
     if len(users) and is_sorted_kind(users):
@@ -176,24 +180,19 @@ def summed_up(rows: Rows, threshold: float | None) -> tuple[Rows, Summary]:
 
 
 def spread_of(ratings: NDArray[Any] | None) -> tuple[bool, float]:
-    """Whether all are 0 or 1, and the highest."""
+    """Return whether all ratings are 0 or 1, and the highest."""
     if ratings is None or not len(ratings):
         return True, -np.inf
-    return bool(((ratings == 0) | (ratings == 1)).all()), float(ratings.max())
-
-
-def is_sorted_kind(ids: NDArray[Any]) -> bool:
-    """Whether `encode` gave ids in an order that holds between blocks: numbers and strings."""
-    return ids.dtype.kind in "iuf" or all(isinstance(id_, str) for id_ in ids.tolist())
+    return zeros_and_ones(ratings), float(ratings.max())
 
 
 def summary_of(block: Block) -> Summary:
-    """What the process that plans is sent."""
+    """Return what the process that plans is sent of a block."""
     return block.summary
 
 
 def items_of(block: Block) -> NDArray[Any]:
-    """The ids of a block's items by first appearance, which counts where ids have no order."""
+    """Return a block's item ids by first appearance, which counts where ids have no order."""
     rows = block.rows
     first = np.full(len(rows.item_ids), len(rows), dtype=np.int64)
     first[rows.items[::-1]] = np.arange(len(rows))[::-1]
@@ -201,46 +200,15 @@ def items_of(block: Block) -> NDArray[Any]:
     return found
 
 
-def union(*several: NDArray[Any]) -> NDArray[Any]:
-    """Distinct ids of all, by first appearance."""
-    there = [ids for ids in several if len(ids)]
-    if len(there) < 2:
-        return there[0] if there else several[0]
-    kinds = {ids.dtype.kind for ids in there}
-    if kinds == {"i", "u"} and all(ids.min() >= 0 for ids in there):
-        there, kinds = [ids.astype(np.uint64) for ids in there], {"u"}
-    if "O" not in kinds and (len({ids.dtype for ids in there}) == 1 or kinds == {"i", "f"}):
-        return tables.unify(np.asarray(pd.unique(np.concatenate(there))))
-    distinct = list(dict.fromkeys(id_ for ids in there for id_ in ids.tolist()))
-    joined = np.empty(len(distinct), dtype=object)
-    joined[:] = distinct
-    return tables.unify(joined)
-
-
-def ordered(ids: NDArray[Any]) -> NDArray[Any]:
-    """Ids in their order, or as they are where they have none."""
-    found: NDArray[Any] = ids[tables.in_order(ids)]
-    return found
-
-
-def places_in(ids: NDArray[Any], some: NDArray[Any]) -> NDArray[Any]:
-    """Where each of some ids, all of them among the others, is."""
-    index = np.int32 if len(ids) <= np.iinfo(np.int32).max else np.int64
-    if ids.dtype.kind != "O":
-        return np.searchsorted(ids, some.astype(ids.dtype)).astype(index)
-    place = {id_: at for at, id_ in enumerate(ids.tolist())}
-    return np.array([place[id_] for id_ in some.tolist()], dtype=index)
-
-
 def renumbered(block: Block, ids: NDArray[Any], known: bool) -> Piece:
-    """All of a block, its items numbered among all; `known` where they are already."""
+    """Return all rows of a block, items numbered among all; `known` if they are already."""
     rows = block.rows
     items = rows.items if known else places_in(ids, rows.item_ids)[rows.items]
     return Piece(Rows(rows.users, items, rows.ratings, rows.user_ids, ids[:0]))
 
 
 def parted(piece: Piece, dtype: np.dtype[Any], n_parts: int) -> list[Piece]:
-    """A piece for each part, its users those whose ids, as `dtype`, hash to it."""
+    """Return a piece for each part, its users those whose ids, as `dtype`, hash to it."""
     rows = piece.rows
     part_of = (hashes(rows.user_ids.astype(dtype)) % np.uint64(n_parts)).astype(np.int64)
     place = np.empty(len(part_of), dtype=rows.users.dtype)
@@ -264,30 +232,8 @@ def parted(piece: Piece, dtype: np.dtype[Any], n_parts: int) -> list[Piece]:
     return pieces
 
 
-def hashes(ids: NDArray[Any]) -> NDArray[np.uint64]:
-    """Of ids, the same in every process and for ids that are equal."""
-    if ids.dtype.kind == "O":
-        texts = np.empty(len(ids), dtype=object)
-        texts[:] = [text_of(id_) for id_ in ids.tolist()]
-        ids = texts
-    return pd.util.hash_array(ids, categorize=False)
-
-
-def text_of(id_: Any) -> str:
-    """The same text for equal ids: 1, 1.0 and Decimal(1) are equal."""
-    if isinstance(id_, str):
-        return id_
-    if isinstance(id_, numbers.Number):
-        return str(hash(id_))  # of numbers alone it does not change with the process
-    if isinstance(id_, tuple):
-        return f"({','.join(map(text_of, id_))})"
-    if isinstance(id_, frozenset):
-        return f"{{{','.join(sorted(map(text_of, id_)))}}}"
-    return str(id_)
-
-
 def pick(pieces: list[Piece], part: int) -> Piece:
-    """One of them: a key of its own, so that no worker is sent the others."""
+    """Return the piece of one part, so that no worker is sent the others."""
     return pieces[part]
 
 
@@ -298,9 +244,9 @@ def gathered(
     threshold: float,
     duplicates: Duplicates,
 ) -> tuple[UserRows, tuple[bool, float]]:
-    """The likes of a part out of its pieces, in the order of their blocks, and `spread_of`.
+    """Return the likes of a part, and `spread_of` its ratings that count, one a user and item.
 
-    The latter is of the ratings that count: one for a user and an item.
+    The pieces are in the order of their blocks.
     """
     each = [piece.rows for piece in pieces if len(piece.rows.user_ids)]
     users = np.empty(0, dtype=dtype)
@@ -337,7 +283,7 @@ def from_arrays(
     n_items: int,
     users: NDArray[Any],
 ) -> UserRows:
-    """A part whose arrays came with its task."""
+    """Return a part whose arrays came with its task."""
     data = np.ones(len(indices), dtype=np.float32) if data is None else usable(data)
     matrix = sp.csr_array((data, usable(indices), usable(indptr)), shape=(len(indptr) - 1, n_items))
     matrix.has_canonical_format = True
@@ -345,23 +291,23 @@ def from_arrays(
 
 
 def usable(x: NDArray[Any]) -> NDArray[Any]:
-    """An array as the kernels take it: contiguous, and aligned as what arrives need not be."""
+    """Return an array as the kernels take it: contiguous and aligned; one sent may not be."""
     return np.require(x, requirements=["C", "A"])
 
 
 def first_of(pair: tuple[Any, Any]) -> Any:
-    """A result of two, with a key of its own."""
+    """Return the first of two results, which then has a key of its own."""
     return pair[0]
 
 
 def second_of(pair: tuple[Any, Any]) -> Any:
-    """The other."""
+    """Return the second of two results, which then has a key of its own."""
     return pair[1]
 
 
 @dataclass
 class Counts:
-    """What is known of a part's likes."""
+    """The number of users of a part, likes of each item, and whether all values are 1."""
 
     n_users: int
     items: NDArray[np.int64]
@@ -369,16 +315,16 @@ class Counts:
 
 
 def counted(rows: UserRows) -> Counts:
-    """Users, likes of each item, and whether all are 1."""
+    """Count the users and likes of a part."""
     counts = np.bincount(rows.matrix.indices, minlength=rows.matrix.shape[1])
-    return Counts(rows.matrix.shape[0], counts, bool((rows.matrix.data == 1).all()))
+    return Counts(rows.matrix.shape[0], counts, holds_ones(rows.matrix.data))
 
 
 def sizes(counts: Counts) -> tuple[int, bool]:
-    """What of it is small."""
+    """Return the number of users, and whether all values are 1."""
     return counts.n_users, counts.binary
 
 
 def item_counts(counts: Counts) -> NDArray[np.int64]:
-    """Likes of each item."""
+    """Return the likes of each item."""
     return counts.items

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import uuid
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from movieembed._base.progress import tqdm
+from movieembed._base.warn import warn_caller
 from movieembed.exceptions import ClusterError
 
 __all__ = ["Cluster"]
@@ -85,11 +85,9 @@ class Cluster:
 
             self.kept(lambda: client.register_plugin(OutliveInterrupts()))
         if not self.kept(client.nthreads):
-            warnings.warn(
+            warn_caller(
                 f"the Dask scheduler at {self.address} has no workers: what is asked of it waits "
-                "until one comes",
-                UserWarning,
-                stacklevel=3,
+                "until one comes"
             )
 
     def close(self) -> None:
@@ -98,12 +96,12 @@ class Cluster:
             self.client.close()
 
     def n_workers(self) -> int:
-        """Workers at present, at least 1."""
+        """Return how many workers there are at present, at least 1."""
         self.check_there()
         return max(1, len(self.kept(self.client.nthreads)))
 
     def submit(self, tasks: dict[Any, Any], wanted: Any) -> Any:
-        """Futures of some keys of a graph, whose literals may be large."""
+        """Return futures of some keys of a graph, whose literals may be large."""
         # They are sent once, and stay with the scheduler so that what is lost is made again.
         large = {"distributed.admin.large-graph-warning-threshold": 2**62}
         self.check_there()
@@ -113,7 +111,7 @@ class Cluster:
     def each(
         self, name: str, task: Callable[..., Any], parts: Sequence[Any], *arguments: Any
     ) -> list[Any]:
-        """Futures of a task of each part."""
+        """Return futures of one task for each part."""
         key = new_key(name)
         tasks = {(key, i): (task, part, *arguments) for i, part in enumerate(parts)}
         futures: list[Any] = self.submit(tasks, list(tasks))
@@ -128,7 +126,7 @@ class Cluster:
         each: Sequence[Any] | None = None,
         join: Callable[[Any, Any], Any] | None = None,
     ) -> Any:
-        """The future of the sum over the parts, in a tree of pairs that is always the same.
+        """Return the future of the sum over the parts, in a tree of pairs that is always the same.
 
         `each` holds one more argument for each part.
         """
@@ -144,12 +142,12 @@ class Cluster:
         *arguments: Any,
         each: Sequence[Any] | None = None,
     ) -> Any:
-        """The sum itself, of a task that takes something of this process besides."""
+        """Return the sum over the parts of a task that takes a value of this process besides."""
         sent = self.here(f"{name}-input", value)
         return self.result(self.total(name, task, parts, sent, *arguments, each=each))
 
     def here(self, name: str, value: Any) -> Any:
-        """The future of something of this process, which outlives the workers.
+        """Return the future of a value of this process, which outlives the workers.
 
         It is a task that the scheduler keeps: Dask's own `scatter` waits for ever on a worker that
         is lost, and what it has scattered is lost with its workers.
@@ -158,7 +156,7 @@ class Cluster:
         return self.submit({key: (itself, value)}, key)
 
     def result(self, futures: Any) -> Any:
-        """What futures become; of a list, a list."""
+        """Return the result of a future, or of a list of them the list."""
         return self.kept(lambda: self.client.gather(futures))
 
     def follow(self, futures: Sequence[Any], name: str, progress: bool | None) -> None:
@@ -188,7 +186,7 @@ class Cluster:
         )
 
     def kept(self, attempt: Callable[[], Result]) -> Result:
-        """The result of a step that is tried again where its inputs went with a worker."""
+        """Return the result of a step, tried again where its inputs went with a worker."""
         for left in range(ATTEMPTS, 0, -1):
             with self.translated(again=left > 1):
                 return attempt()
@@ -196,7 +194,7 @@ class Cluster:
 
     @contextmanager
     def translated(self, again: bool = False) -> Iterator[None]:
-        """ClusterError for what the cluster does wrong; `again` lets a loss pass."""
+        """Raise ClusterError for what the cluster does wrong; `again` lets a loss pass."""
         scheduler = self.distributed.scheduler
         lost = (TimeoutError, self.distributed.comm.CommClosedError)
         # Of later versions, for those who set distributed.scheduler.no-workers-timeout.
@@ -236,7 +234,7 @@ class Cluster:
 
 
 def new_key(name: str) -> str:
-    """A name for the dashboard with a part of its own."""
+    """Return a name for the dashboard that no other step has."""
     return f"movieembed-{name}-{uuid.uuid4().hex}"
 
 
@@ -248,7 +246,7 @@ def tree(
     each: Sequence[Any] | None = None,
     join: Callable[[Any, Any], Any] | None = None,
 ) -> tuple[dict[Any, Any], Any]:
-    """Tasks that sum over parts by pairs of neighbours, and the key of the sum."""
+    """Return tasks that sum over parts by pairs of neighbours, and the key of the sum."""
     key, joined = new_key(name), new_key(f"{name}-sum")
     extra = [()] * len(parts) if each is None else [(one,) for one in each]
     tasks: dict[Any, Any] = {
@@ -266,12 +264,12 @@ def tree(
 
 
 def itself(value: Any) -> Any:
-    """What it was given."""
+    """Return the value, as a task."""
     return value
 
 
 def add(a: Any, b: Any) -> Any:
-    """The sum of two results, or of two tuples of results."""
+    """Return the sum of two results, or of two tuples of results entry by entry."""
     if isinstance(a, tuple):
         return tuple(x + y for x, y in zip(a, b, strict=True))
     return a + b

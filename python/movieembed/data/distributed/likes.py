@@ -1,4 +1,4 @@
-"""Who liked what, its users in parts on the workers of a Dask cluster."""
+"""Likes whose users are in parts on the workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from movieembed._base.validation import check_count, check_option, check_threshold
-from movieembed.data import frames as tables
+from movieembed._base.validation import check_count
 from movieembed.data.distributed import blocks, reading
 from movieembed.data.distributed.cluster import Cluster, new_key
+from movieembed.data.frames import item_labels
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
-from movieembed.data.ratings import Duplicates, RaiseOrDrop
+from movieembed.data.ratings import Duplicates, RaiseOrDrop, check_rated, check_reading
 
 __all__ = ["DistributedLikes"]
 
@@ -157,31 +157,23 @@ class DistributedLikes:
         >>> likes, likes.items.tolist(), likes.item_counts.tolist()
         (DistributedLikes(2 users x 2 items, 3 likes, 1 parts), [5, 7], [2, 1])
         """
-        check_option("duplicates", duplicates, ("last", "first", "max", "error"))
-        check_option("missing", missing, ("raise", "drop"))
-        check_option("unknown", unknown, ("raise", "drop"))
-        if threshold is not None:
-            threshold = check_threshold(threshold)
+        threshold = check_reading(threshold, duplicates, missing, unknown)
         if n_parts is not None:
             check_count(n_parts, "n_parts")
         given, titles, table = None, None, None
         if items is not None:
-            given, titles, table = tables.item_labels(items, item_id, title, item)
+            given, titles, table = item_labels(items, item_id, title, item)
         cluster = Cluster(client)
         sources = reading.find_sources(ratings, cluster)
         labels = reading.find_labels(sources, user, item, rating)
-        if threshold is not None and len(labels) == 2:
-            raise ValueError(
-                f"threshold={threshold} needs ratings, but no column looks like the rating; "
-                "say which one it is with rating=..."
-            )
+        check_rated(threshold, len(labels) == 3)
         options = reading.Options(threshold, duplicates, missing, unknown)
         parts, ids = reading.read_parts(cluster, sources, labels, given, options, n_parts, progress)
         return cls(cluster, parts, ids, titles, table)
 
     @classmethod
     def from_likes(cls, likes: Likes, n_parts: int | None = None, client: Any = None) -> Self:
-        """Likes of this process, cut by user into parts of about as many likes.
+        """Send likes of this process to the workers, in parts of about as many likes each.
 
         Parameters
         ----------
@@ -280,7 +272,7 @@ class DistributedLikes:
 
 
 def part_bounds(indptr: NDArray[Any], n_parts: int) -> NDArray[np.int64]:
-    """Cuts between users that give parts about equal numbers of likes; at least one part."""
+    """Return cuts between users that give parts about equal numbers of likes, at least one part."""
     n_users = len(indptr) - 1
     targets = np.linspace(0, float(indptr[-1]), max(1, min(n_parts, n_users)) + 1)
     cuts = np.searchsorted(indptr, targets)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed._base.warn import warn_caller
 from movieembed.data import frames as tables
 from movieembed.data.distributed import blocks
 from movieembed.data.distributed.cluster import Cluster, new_key
+from movieembed.data.distributed.ids import ordered, union
+from movieembed.data.likes_matrix import default_threshold
 from movieembed.data.ratings import Duplicates, RaiseOrDrop
 
 __all__ = ["Options", "Sources", "find_sources", "read_parts"]
@@ -54,7 +56,7 @@ class Sources:
 
 
 def find_sources(ratings: Any, cluster: Cluster) -> Sources:
-    """The Parquet files of a folder, those of a list, or the partitions of a Dask dataframe."""
+    """Find the Parquet files of a folder or a list, or the partitions of a Dask dataframe."""
     if hasattr(ratings, "to_delayed") and hasattr(ratings, "_meta"):
         # Their tasks go with ours, so that a frame is let go as soon as it is read.
         frames = ratings.to_delayed()
@@ -95,7 +97,7 @@ def find_sources(ratings: Any, cluster: Cluster) -> Sources:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Its Parquet files and those of its folders, "part.2" before "part.10"; none that is hidden.
+    """Return a folder's Parquet files, its folders' too, "part.2" before "part.10", none hidden.
 
     Writers keep unfinished files in folders such as _temporary.
     """
@@ -108,7 +110,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def natural(names: Sequence[str]) -> list[Any]:
-    """A key that orders numbers in names by value."""
+    """Return a key that orders numbers in names by value."""
     pieces = [re.split(r"([0-9]+)", name) for name in names]
     return [[int(x) if i % 2 else x for i, x in enumerate(piece)] for piece in pieces]
 
@@ -116,29 +118,11 @@ def natural(names: Sequence[str]) -> list[Any]:
 def find_labels(
     sources: Sources, user: Hashable | None, item: Hashable | None, rating: Hashable | None
 ) -> tuple[Hashable, ...]:
-    """The labels of user, item and perhaps rating, as `Likes.from_ratings` finds them."""
+    """Return the labels of user, item and perhaps rating, as `Likes.from_ratings` finds them."""
     table = tables.as_table(sources.empty, "ratings")
     assert table is not None
-    found: list[Any] = []
-    for role, given, aliases in (
-        ("user", user, tables.USER_ALIASES),
-        ("item", item, tables.ITEM_ALIASES),
-        ("rating", rating, tables.RATING_ALIASES),
-    ):
-        label = tables.find_column(
-            table.columns,
-            given,
-            aliases,
-            argument="ratings" if sources.frames is not None else sources.names[0],
-            role=role,
-            taken=found,
-            required=role != "rating",
-        )
-        if label is not None:
-            found.append(label)
-    if len(found) == 2:
-        tables.warn_of_other_numbers(table, found)
-    return tuple(found)
+    argument = "ratings" if sources.frames is not None else sources.names[0]
+    return tuple(tables.find_rating_columns(table, user, item, rating, argument).values())
 
 
 def read_parts(
@@ -150,7 +134,7 @@ def read_parts(
     n_parts: int | None,
     progress: bool | None,
 ) -> tuple[list[Any], NDArray[Any]]:
-    """Futures of parts with whole users, and the ids of all items.
+    """Return futures of parts with whole users, and the ids of all items.
 
     Blocks are read where there is room; only their summaries, and the item ids, come here.
     """
@@ -177,8 +161,8 @@ def read_parts(
     summaries = cluster.result(cluster.each("summary", blocks.summary_of, held))
     item_ids = given
     if ids is None:
-        item_ids = blocks.ordered(
-            cluster.result(cluster.total("item-ids", blocks.items_of, held, join=blocks.union))
+        item_ids = ordered(
+            cluster.result(cluster.total("item-ids", blocks.items_of, held, join=union))
         )
         # Sent back, so that a part that is lost needs no more than its own blocks.
         ids = cluster.here("item-ids", item_ids)
@@ -194,7 +178,7 @@ def read_parts(
 
     # With a threshold given, blocks hold 1 for a rating that reaches it and 0 for others.
     binary = options.threshold is not None or all(s.binary for s in summaries)
-    least = 1.0 if binary else 4.0
+    least = default_threshold(binary)
     parts, known = gather_from(least)
     if not binary and all(ones for ones, _ in known):
         # Only ratings that others took the place of were neither 0 nor 1.
@@ -209,15 +193,15 @@ def read_parts(
 
 
 def warn_of_no_likes(highest: float, least: float) -> None:
-    """Warn the caller of `DistributedLikes.from_ratings` that no rating reaches the threshold."""
+    """Warn that no rating reaches the threshold."""
     said = f"the highest rating is {highest:g} and the threshold {least:g}"
     if highest >= least:
         said = f"ratings from {least:g} on gave way to others of their user and item"
-    warnings.warn(f"no likes: {said}", UserWarning, stacklevel=4)
+    warn_caller(f"no likes: {said}")
 
 
 def planned(summaries: Sequence[blocks.Summary], n_parts: int, exact: bool) -> list[range] | int:
-    """Runs of blocks that make a part each, or the number of parts that users are hashed to.
+    """Return runs of blocks that make a part each, or how many parts users are hashed to.
 
     Blocks whose users lie in ranges apart need no exchange.
     """
@@ -249,7 +233,7 @@ def gather(
     options: Options,
     plan: list[range] | int,
 ) -> tuple[list[Any], list[Any]]:
-    """Futures of the parts, and of what is known of their ratings."""
+    """Return futures of the parts, and of what is known of their ratings."""
     dtype = common_dtype([s for s in summaries if s.n_users])
     whole, both = new_key("renumber"), new_key("gather")
     part, spread = new_key("users"), new_key("ratings")
@@ -277,7 +261,7 @@ def gather(
 
 
 def common_dtype(summaries: Sequence[blocks.Summary]) -> np.dtype[Any]:
-    """One for user ids of all blocks, so that equal ids hash alike."""
+    """Return one dtype for the user ids of all blocks, so that equal ids hash alike."""
     dtypes = {s.dtype for s in summaries}
     kinds = {dtype.kind for dtype in dtypes}
     if not dtypes:

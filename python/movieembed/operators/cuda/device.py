@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from movieembed._base.gpu_arrays import first_line, import_cupy
+from movieembed._base.message import Parameter
 from movieembed.operators.cuda.geometry import BUFFERS, Launch
 from movieembed.operators.cuda.kernels import Kernels, source
 
@@ -97,7 +98,7 @@ def cuda_device() -> CudaDevice:
     RuntimeError
         When there is no GPU, or its driver is missing or too old.
     """
-    cupy = import_cupy("backend='cuda'")
+    cupy = import_cupy(Parameter("backend", "cuda"))
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed._base.progress import tqdm
+from movieembed._base.progress import progress_bar
 from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.gram import gram_rows
 from movieembed.operators.cuda.likes import DeviceLikes, plan_of
@@ -73,8 +73,7 @@ def row_statistics(
         np.full((n_items, k), -1), np.zeros((n_items, k)), np.zeros(n_items), np.zeros(n_items)
     )
     held = 16 * geometry.padded(inner) if inner else 0
-    off = None if progress is None else not progress
-    with tqdm(total=n_items, desc="rows of X", unit="item", leave=False, disable=off) as bar:
+    with progress_bar(n_items, "rows of X", "item", progress) as bar:
         for numbers, rows, longest, block in gram_rows(xp, kernels, sides, n_items, held):
             squares, totals = kernels.row_sums(block, rows)
             if inner:

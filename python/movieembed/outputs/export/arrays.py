@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed._base.message import Message, Parameter
 from movieembed.outputs.export.chosen import check_path, choose, encodable, new_file, uniform
 
 if TYPE_CHECKING:
@@ -211,7 +212,8 @@ def _as_likes(likes: Any) -> Likes:
         return Likes.from_matrix(likes)
     likes._check_fitted()
     if likes.likes_ is None:
-        raise ValueError("this model did not keep its likes: fit it with keep_likes=True")
+        wanted = Parameter("keep_likes", True)
+        raise ValueError(Message("this model did not keep its likes: fit it with ", wanted))
     return Likes.from_matrix(likes.likes_, items=likes.items_, titles=likes.titles_)
 
 

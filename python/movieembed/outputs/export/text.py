@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
+from movieembed._base.message import Message, Parameter
+from movieembed.exceptions import ParameterError
 from movieembed.outputs.export.chosen import Chosen, as_texts, check_distinct, choose, new_file
 
 if TYPE_CHECKING:
@@ -74,13 +76,14 @@ def export_word2vec(
     ['2', 'Heat_(1995)', 'Up_(2009)']
     """
     if keys not in ("item", "title"):
-        raise ValueError(f"keys must be one of 'item' and 'title', not {keys!r}")
+        raise ParameterError(f"keys must be one of 'item' and 'title', not {keys!r}", "keys")
     chosen = choose(model, only_embedded)
     words = [_word(text) or "_" for text in as_texts(chosen.items)]
     if keys == "item":
         check_distinct(words, "items", "word")
     elif chosen.titles is None:
-        raise ValueError("keys='title' needs titles, and this model has none; use keys='item'")
+        title, item = Parameter("keys", "title"), Parameter("keys", "item")
+        raise ValueError(Message(title, " needs titles, and this model has none; use ", item))
     else:
         words = _title_words(chosen.titles, words)
     n, d = chosen.vectors.shape

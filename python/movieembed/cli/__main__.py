@@ -1,0 +1,5 @@
+"""``python -m movieembed.cli``."""
+
+from movieembed.cli import main
+
+main()

@@ -1,0 +1,79 @@
+"""Recommenders compared on held-out likes, each tuned on a part of the rest.
+
+What ``movieembed evaluate`` does once its options are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from movieembed.data.likes import Likes
+from movieembed.data.movielens import load_movielens
+from movieembed.evaluation import baselines
+from movieembed.evaluation.compare import evaluate
+from movieembed.evaluation.metrics import ranking_metrics
+from movieembed.evaluation.splits import Split, split_last, split_random, split_users
+from movieembed.evaluation.tuning import tune
+
+EASE_GRID = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
+
+
+def compare(
+    source: str,
+    likes: Likes,
+    widths: list[int],
+    kind: str,
+    k: int,
+    names: list[str],
+    seed: int,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the table of recommenders, and what was chosen for ours."""
+    if "als" in names:
+        baselines.implicit_als()  # before minutes are spent on the others
+    split = make_split(source, likes, kind, seed)
+    inner = split_random(split.train, random_state=seed + 1)
+    chosen = tune(split.train, n_components=widths, k=k, split=inner, random_state=seed)
+    ours = partial(baselines.movieembed, random_state=seed, **chosen.parameters())
+    recommenders: dict[str, Callable[[Likes], baselines.Recommend]] = {"movieembed": ours}
+    for name in names:
+        if name == "ease":
+            value = best_of(
+                {v: partial(baselines.ease, regularization=v) for v in EASE_GRID}, inner, k
+            )
+            recommenders[f"ease, lambda {value:g}"] = partial(baselines.ease, regularization=value)
+        else:
+            function: Any = {
+                "popularity": baselines.popularity,
+                "item-cosine": baselines.item_cosine,
+                "als": partial(baselines.als, random_state=seed),
+            }[name]
+            recommenders[name] = function
+    table = evaluate(recommenders, split, ks=(k,))
+    facts = chosen.parameters()
+    facts.pop("keep_likes")
+    return table, facts
+
+
+def make_split(source: str, likes: Likes, kind: str, seed: int) -> Split:
+    """Split likes in the way that has this name."""
+    if kind == "random":
+        return split_random(likes, random_state=seed)
+    if kind == "users":
+        return split_users(likes, random_state=seed)
+    ratings, _ = load_movielens(source)
+    return split_last(likes, ratings)
+
+
+def best_of(
+    recommenders: dict[float, Callable[[Likes], baselines.Recommend]], split: Split, k: int
+) -> float:
+    """Return the value whose recommender has the highest sum of recall and NDCG."""
+    scores = {}
+    for value, fit in recommenders.items():
+        found = ranking_metrics(fit(split.train)(split.given, k), split.held, ks=(k,))
+        scores[value] = float((found[f"recall@{k}"] + found[f"ndcg@{k}"]).mean())
+    return max(scores, key=scores.__getitem__)

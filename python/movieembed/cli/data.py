@@ -1,0 +1,136 @@
+"""The data that was named on the command line, and what it and a model hold."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Hashable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from movieembed.cli.options import OwnTable
+from movieembed.exceptions import ParameterError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from movieembed.data.likes import Likes
+    from movieembed.model.embedding import Embedding
+
+TABLES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".gz", ".bz2", ".xz")
+
+
+def load_likes(source: str, threshold: float | None, own: OwnTable) -> tuple[int, Likes]:
+    """Read the likes, and the number of ratings, of MovieLens data or of a table of one's own."""
+    from movieembed.data.likes import Likes, movielens_likes
+    from movieembed.data.movielens import read_table
+
+    path = Path(source).expanduser()
+    if is_table(path):
+        ratings = read_table(path)
+        catalogue = None if own.items is None else read_table(own.items)
+        item_id, title = own.item_id, own.title
+        if catalogue is not None and numbered(catalogue) and catalogue.shape[1] > 1:
+            item_id, title = item_id or "0", title or "1"
+        return len(ratings), Likes.from_ratings(
+            ratings,
+            threshold=threshold,
+            user=as_column(own.user, ratings),
+            item=as_column(own.item, ratings),
+            rating=as_column(own.rating, ratings),
+            items=catalogue,
+            item_id=None if catalogue is None else as_column(item_id, catalogue),
+            title=None if catalogue is None else as_column(title, catalogue),
+        )
+    if path.is_file() and path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
+        raise ValueError(
+            f"{source} is neither a MovieLens folder or .zip nor a table ({', '.join(TABLES)})"
+        )
+    for name, value in vars(own).items():
+        if value is not None:
+            text = f" is for a table of one's own ({', '.join(TABLES[:5])}), not for {source}"
+            raise ParameterError(f"{name}{text}", name)
+    likes, n_ratings = movielens_likes(source, threshold)
+    return n_ratings, likes
+
+
+def load_genres(
+    source: Path, model: Embedding, item_id: str | None, genres: str | None
+) -> list[Any]:
+    """Read the genres of a model's items from MovieLens data or a table of items; else None."""
+    from movieembed.data.frames import find_column, item_labels
+    from movieembed.data.movielens import load_movies, read_table
+
+    path = source.expanduser()
+    if is_table(path):
+        table = read_table(path)
+        if numbered(table) and table.shape[1] > 2:
+            item_id, genres = item_id or "0", genres or "2"
+        label = find_column(
+            list(table.columns),
+            as_column(genres, table),
+            ("genres", "genre", "category", "categories", "tags"),
+            argument="--items",
+            role="genres",
+        )
+        ids = item_labels(table, as_column(item_id, table), None, None)[0]
+        values = table[label].tolist()
+    else:
+        movies = load_movies(source)
+        ids, values = movies["movieId"].to_numpy(), movies["genres"].tolist()
+    of = dict(zip(ids.tolist(), values, strict=True))
+    items = model.items_.tolist()
+    if not any(item in of for item in items):
+        raise ValueError(f"{source} has none of the model's items: it is of other ids")
+    return [of.get(item) for item in items]
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file's name ends as a table's does."""
+    return not path.is_dir() and path.suffix.lower() in TABLES
+
+
+def numbered(table: pd.DataFrame) -> bool:
+    """Whether a table came without a header, its columns numbered."""
+    return all(isinstance(label, int) for label in table.columns)
+
+
+def as_column(text: str | None, table: pd.DataFrame) -> Hashable | None:
+    """Return the label that was typed: a number where columns are numbered."""
+    if text is not None and text not in table.columns and numbered(table) and text.isdecimal():
+        return int(text)
+    return text
+
+
+def data_facts(source: str, n_ratings: int, likes: Likes) -> dict[str, Any]:
+    """Say what a data set holds."""
+    return {
+        "data": source,
+        "ratings": n_ratings,
+        "users": likes.n_users,
+        "items": likes.n_items,
+        "liked_items": int((likes.item_counts > 0).sum()),
+        "likes": likes.n_likes,
+    }
+
+
+def model_facts(model: Embedding) -> dict[str, Any]:
+    """Say what a model is and how it was found."""
+    return {
+        "items": len(model.items_),
+        "embedded_items": int(model.embedding_.any(axis=1).sum()),
+        "components": model.n_components,
+        "dtype": str(model.embedding_.dtype),
+        "item_scaling": model.item_scaling,
+        "user_weighting": model.user_weighting,
+        "entry_weighting": model.entry_weighting,
+        "regularization": model.regularization_,
+        "keeps_likes": model.likes_ is not None,
+        "solver": model.solver,
+        "learning_rate": model.learning_rate,
+        "seed": model.random_state if isinstance(model.random_state, int) else None,
+        "cost": model.cost_,
+        "gap": model.gap_,
+        "converged": model.converged_,
+        "stop_reason": model.stop_reason_,
+        "iterations": model.n_iter_,
+    }

@@ -1,0 +1,180 @@
+"""``movieembed fit``: find the embedding of a data set and save it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from movieembed.cli import console
+from movieembed.cli.data import data_facts, load_likes, model_facts
+from movieembed.cli.group import INTERRUPTED
+from movieembed.cli.options import Data, Jobs, Json, OwnTable, Seed, Threshold, choice, one_of
+
+SOLVERS = ("eigen", "als", "lbfgs", "momentum", "adam", "gd")
+BACKENDS = ("cpu", "cuda")
+ENTRY_WEIGHTINGS = ("log1p", "ppmi")
+STOPS = {
+    "converged": "converged",
+    "exact": "exact: the likes have no more dimensions than that",
+    "max_iter": "stopped at --max-iter",
+    "interrupted": "interrupted",
+    "empty": "nothing to learn",
+}
+
+DESCENT: dict[str, Any] = {"rich_help_panel": "Choosing the solver"}
+MEANING: dict[str, Any] = {"rich_help_panel": "What X and recommend mean"}
+
+Out = Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where to save the model.")]
+Components = Annotated[int, typer.Option("--components", help="Length of an item's vector, d.")]
+Solver = Annotated[
+    str,
+    choice(
+        SOLVERS,
+        help=f"One of {', '.join(SOLVERS)}. eigen reaches the optimum in a few passes.",
+        **DESCENT,
+    ),
+]
+LearningRate = Annotated[
+    str,
+    typer.Option(
+        metavar="RATE",
+        help="Of gd, momentum, adam or lbfgs: a number, or exact for the best step each time.",
+        **DESCENT,
+    ),
+]
+Tolerance = Annotated[
+    float, typer.Option(help="Stop at this estimated distance to the optimum.", **DESCENT)
+]
+MaxIter = Annotated[int | None, typer.Option(help="Most iterations.", **DESCENT)]
+Precision = Annotated[
+    str,
+    choice(("float64", "float32"), help="float64, or float32 for half the memory.", **DESCENT),
+]
+Backend = Annotated[str, choice(BACKENDS, help="cpu, or cuda for an NVIDIA GPU.", **DESCENT)]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Keep the best embedding so far here, and go on from it; removed once converged.",
+        **DESCENT,
+    ),
+]
+KeepLikes = Annotated[
+    bool,
+    typer.Option("--keep-likes", help="Save the likes too, for recommend --refine.", **MEANING),
+]
+Regularization = Annotated[
+    float | None,
+    typer.Option(
+        metavar="LAMBDA",
+        help="Of recommend; by default the one with the least leave-one-out error.",
+        **MEANING,
+    ),
+]
+ItemScaling = Annotated[
+    float, typer.Option(help="From 0, counts, to 1, cosines of likes.", **MEANING)
+]
+UserWeighting = Annotated[
+    float, typer.Option(help="From 0, all count alike, to 1, by 1 / likes.", **MEANING)
+]
+EntryWeighting = Annotated[
+    str | None,
+    choice(
+        ENTRY_WEIGHTINGS,
+        help="Of the entries of X: log1p or ppmi. For data whose X fits in memory.",
+        **MEANING,
+    ),
+]
+
+
+def fit(
+    *,
+    data: Data,
+    out: Out,
+    n_components: Components = 50,
+    threshold: Threshold = None,
+    random_state: Seed = 0,
+    solver: Solver = "eigen",
+    learning_rate: LearningRate = "exact",
+    tol: Tolerance = 1e-8,
+    max_iter: MaxIter = None,
+    dtype: Precision = "float64",
+    backend: Backend = "cpu",
+    checkpoint: Checkpoint = None,
+    keep_likes: KeepLikes = False,
+    regularization: Regularization = None,
+    item_scaling: ItemScaling = 0.0,
+    user_weighting: UserWeighting = 0.0,
+    entry_weighting: EntryWeighting = None,
+    n_jobs: Jobs = None,
+    table: OwnTable,
+    as_json: Json = False,
+) -> None:
+    """Find the embedding of a data set and save it.
+
+    $ movieembed fit ml-latest-small --out small.npz
+    $ movieembed fit ml-1m.zip -o m.npz --solver adam --learning-rate 0.1
+    $ movieembed fit plays.csv -o p.npz --user-col listener --item-col song
+
+    Ctrl-C saves the best embedding so far.
+    """
+    from movieembed.model.embedding import Embedding
+
+    console.check_out_file(out)
+    n_ratings, likes = load_likes(data, threshold, table)
+    start = time.perf_counter()
+    model = Embedding(
+        n_components,
+        solver=solver,
+        learning_rate=as_rate(learning_rate),
+        tol=tol,
+        max_iter=max_iter,
+        keep_likes=keep_likes,
+        regularization="auto" if regularization is None else regularization,
+        item_scaling=item_scaling,
+        user_weighting=user_weighting,
+        entry_weighting=one_of(entry_weighting, ENTRY_WEIGHTINGS, "--entry-weighting"),
+        dtype=dtype,
+        random_state=random_state,
+        backend=one_of(backend, BACKENDS, "--backend"),
+        checkpoint=checkpoint,
+        n_jobs=n_jobs,
+        verbose=None,
+    ).fit(likes)
+    seconds = time.perf_counter() - start
+    model.save(out)
+    of_data, of_model = data_facts(data, n_ratings, likes), model_facts(model)
+    if as_json:
+        facts = {"data": of_data} | of_model | {"seconds": seconds, "out": str(out)}
+        console.print_json(facts)
+    else:
+        ends = [f"seconds {seconds:.2f}", f"saved {out}"]
+        console.print_lines(in_words(of_data, of_model) + ends)
+    if model.stop_reason_ == "interrupted":
+        raise typer.Exit(INTERRUPTED)
+
+
+def as_rate(text: str) -> float | Literal["exact"]:
+    """Read a learning rate."""
+    if text == "exact":
+        return "exact"
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"--learning-rate must be a number or exact, not {text!r}") from None
+
+
+def in_words(data: dict[str, Any], model: dict[str, Any]) -> list[str]:
+    """Say in lines what was fitted and what was found."""
+    gap = model["gap"]
+    known = gap == gap and gap != float("inf")
+    return [
+        "data {ratings:,} ratings, {likes:,} likes, {users:,} users, {items:,} items "
+        "({liked_items:,} liked)".format_map(data),
+        f"cost {console.cost_words(model['cost'])}",
+        f"gap {f'{gap:.1e} of the cost, estimated' if known else 'unknown'}",
+        f"iterations {model['iterations']:,} of {model['solver']}, {STOPS[model['stop_reason']]}",
+    ]

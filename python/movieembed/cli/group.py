@@ -1,0 +1,118 @@
+"""How commands show their help and end: every foreseeable error is one line and a status."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from movieembed.cli.console import complain, one_line
+from movieembed.cli.errors import describe
+from movieembed.exceptions import MovieEmbedError
+
+# Recent Typers carry click's classes in themselves, older ones import click: this finds either.
+UsageError: Any = typer.BadParameter.__bases__[0]
+
+FORESEEABLE = (MovieEmbedError, ValueError, TypeError, OSError, ImportError, MemoryError)
+MISUSED, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
+
+
+class _Examples:
+    """Prints the epilog last and as it is; versions of Typer join or part its lines."""
+
+    epilog: str | None
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        text, self.epilog = self.epilog, None
+        try:
+            super().format_help(ctx, formatter)  # type: ignore[misc]
+        finally:
+            self.epilog = text
+        if text:
+            formatter.write("\n".join(f" {line}".rstrip() for line in text.splitlines()) + "\n")
+
+
+class Command(_Examples, TyperCommand):
+    """A command with its examples at the end of its help."""
+
+
+class Group(_Examples, TyperGroup):
+    """A group of commands in which everything foreseeable ends in one line and a status."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command, and exit with 0, 2 for an error, 130 for Ctrl-C or 141 for a closed pipe.
+
+        Parameters
+        ----------
+        args, prog_name, complete_var, windows_expand_args, **extra
+            As Typer's.
+        standalone_mode : bool, default=True
+            False raises usage errors and returns the status instead.
+        """
+        run = functools.partial(
+            super().main, args, prog_name, complete_var, False, windows_expand_args, **extra
+        )
+        if not standalone_mode:
+            return run()
+        try:
+            status = run()
+        except UsageError as error:
+            context = getattr(error, "ctx", None)
+            where = f" (see {context.command_path} --help)" if context else ""
+            complain("error", one_line(error.format_message()).rstrip(".") + where)
+            status = MISUSED
+        except typer.Abort:
+            complain("interrupted")
+            status = INTERRUPTED
+        sys.exit(status if isinstance(status, int) else 0)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order in which commands were added."""
+        return list(self.commands)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command of a context; a :class:`typer.Exit` carries any other status than 0."""
+
+        def show_warning(message: Any, *place: Any, **more: Any) -> None:
+            complain("warning", describe(message, self.options_of(ctx.invoked_subcommand)))
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("always", UserWarning)
+                warnings.showwarning = show_warning
+                result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except KeyboardInterrupt:
+            complain("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # Python would try to flush what nobody reads once more when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(PIPE_CLOSED) from None
+        except FORESEEABLE as error:
+            if ctx.params.get("traceback"):
+                raise
+            complain("error", describe(error, self.options_of(ctx.invoked_subcommand)))
+            raise typer.Exit(MISUSED) from None
+
+    def options_of(self, running: str | None) -> dict[str, str]:
+        """Return the option for each parameter: the running command's, or else another's."""
+        commands = list(self.commands.values())
+        if running is not None:
+            commands.append(self.commands[running])
+        return {p.name: max(p.opts, key=len) for command in commands for p in command.params}

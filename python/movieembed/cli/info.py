@@ -1,0 +1,67 @@
+"""``movieembed info``: what a data set or a model holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from movieembed.cli import console
+from movieembed.cli.data import data_facts, load_likes, model_facts
+from movieembed.cli.options import Jobs, Json, OwnTable, Threshold
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL_OR_DATA",
+        show_default=False,
+        help="A model that fit saved, or any DATA that fit takes.",
+    ),
+]
+
+
+def info(
+    *,
+    source: Source,
+    threshold: Threshold = None,
+    table: OwnTable,
+    n_jobs: Jobs = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a data set or a model holds.
+
+    $ movieembed info small.npz
+    $ movieembed info demo
+    $ movieembed info ml-latest-small --json
+    """
+    if Path(source).suffix.lower() == ".npz":
+        from movieembed.model.embedding import Embedding
+
+        facts = {"model": source} | model_facts(Embedding.load(source))
+    else:
+        from movieembed.objective.cooccurrence import cooccurrence_sums
+
+        n_ratings, likes = load_likes(source, threshold, table)
+        squares, totals = cooccurrence_sums(likes, n_jobs=n_jobs)
+        facts = data_facts(source, n_ratings, likes) | {
+            "shared_likes": float(totals.sum()),
+            "cost_of_zero": float(squares.sum()),
+        }
+    if as_json:
+        console.print_json(facts)
+    else:
+        console.print_lines([f"{k.replace('_', ' ')} {in_words(v)}" for k, v in facts.items()])
+
+
+def in_words(value: Any) -> str:
+    """Say a fact in words."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() else console.cost_words(value)
+    return str(value)

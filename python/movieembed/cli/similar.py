@@ -1,0 +1,62 @@
+"""``movieembed similar``: the nearest items of one or more."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from movieembed.cli import console
+from movieembed.cli.options import Items, Json, MinLikes, Model, Number, choice
+
+Method = Annotated[
+    str,
+    choice(
+        ("cosine", "dot", "precision"),
+        help="cosine; dot, which favours popular items; or precision, which finds close relatives.",
+    ),
+]
+Refine = Annotated[
+    int, typer.Option(min=0, help="Steps of --method precision; needs fit --keep-likes.")
+]
+
+
+def similar(
+    *,
+    model: Model,
+    items: Items,
+    n: Number = 10,
+    method: Method = "cosine",
+    min_likes: MinLikes = 0,
+    refine: Refine = 0,
+    as_json: Json = False,
+) -> None:
+    """List the nearest items of one or more.
+
+    $ movieembed similar small.npz "Toy Story (1995)"
+    $ movieembed similar small.npz 1 "apollo 13" -n 5 --method dot --json
+    """
+    from movieembed.data.items import ItemIndex
+    from movieembed.model.embedding import Embedding
+
+    fitted = Embedding.load(model)
+    index = ItemIndex(fitted.items_, fitted.titles_)
+    columns = list(dict.fromkeys(index.resolve(item) for item in items))
+    ids = fitted.items_.tolist()
+    how: Any = method
+    found = {
+        c: fitted.similar([ids[c]], n, method=how, min_likes=min_likes, refine=refine)
+        for c in columns
+    }
+    if as_json:
+        queries = [
+            {**console.named(fitted, column), "neighbors": console.records(table)}
+            for column, table in found.items()
+        ]
+        console.print_json({"model": str(model), "method": method, "queries": queries})
+        return
+    for place, (column, table) in enumerate(found.items()):
+        if len(found) > 1:
+            title = str(console.named(fitted, column)["title"])
+            console.print_lines([""] * (place > 0) + [title])
+        console.print_items(table)

@@ -1,0 +1,112 @@
+"""What `Likes` are made of, out of a table or matrix of ratings or a MovieLens data set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from movieembed.data.canonical_csr import check_length
+from movieembed.data.frames import item_labels
+from movieembed.data.ids import as_ids, as_titles
+from movieembed.data.likes_matrix import matrix_of_rows, reaching
+from movieembed.data.movielens import load_compact
+from movieembed.data.ratings import (
+    Duplicates,
+    RaiseOrDrop,
+    Rows,
+    check_rated,
+    check_reading,
+    encode,
+    match_items,
+    rows_of_matrix,
+    rows_of_table,
+)
+
+__all__ = ["read_movielens", "read_ratings"]
+
+
+def read_ratings(
+    ratings: object,
+    threshold: float | None,
+    columns: tuple[Hashable | None, Hashable | None, Hashable | None],
+    items: object,
+    item_columns: tuple[Hashable | None, Hashable | None],
+    duplicates: Duplicates,
+    missing: RaiseOrDrop,
+    unknown: RaiseOrDrop,
+) -> dict[str, Any]:
+    """Return the attributes of `Likes.from_ratings`.
+
+    `columns` are the labels of user, item and rating, `item_columns` those of item_id and title.
+    """
+    threshold = check_reading(threshold, duplicates, missing, unknown)
+    labels = None if items is None else item_labels(items, *item_columns, columns[1])
+    if sp.issparse(ratings):
+        if columns != (None, None, None):
+            raise ValueError("user, item and rating name columns of a table, not of a matrix")
+        rows = rows_of_matrix(ratings, missing)
+        if labels is not None:
+            check_length(labels[0], 1, (len(rows.user_ids), len(rows.item_ids)), "items")
+            rows.item_ids = labels[0]
+    else:
+        rows = rows_of_table(ratings, *columns, missing)
+        if labels is not None:
+            match_items(rows, labels[0], unknown)
+    check_rated(threshold, rows.ratings is not None)
+    titles, table = (None, None) if labels is None else labels[1:]
+    return _attributes(rows, threshold, duplicates, titles, table)
+
+
+def read_movielens(
+    source: str | os.PathLike[str],
+    threshold: float | None,
+    *,
+    duplicates: Duplicates = "last",
+    unknown: RaiseOrDrop = "raise",
+    **where: Any,
+) -> tuple[dict[str, Any], int]:
+    """Return the attributes of `Likes.from_movielens`, and how many ratings the data set has."""
+    threshold = check_reading(threshold, duplicates, unknown=unknown)
+    columns, movies = load_compact(source, **where)
+    n_ratings = len(columns["rating"])
+    # Arrays as large as the ratings are overwritten or let go early.
+    users, user_ids = encode(columns.pop("userId"), "userId", overwrite=True)
+    items, item_ids = encode(columns.pop("movieId"), "movieId", overwrite=True)
+    rows = Rows(users, items, columns.pop("rating"), user_ids, item_ids)
+    del users, items
+    match_items(rows, as_ids(movies["movieId"].to_numpy(), "items"), unknown)
+    titles = as_titles(movies["title"].to_numpy())
+    if threshold is not None and rows.ratings is not None and rows.ratings.dtype == np.float32:
+        threshold = _rounded_up(threshold)
+    return _attributes(rows, threshold, duplicates, titles, movies), n_ratings
+
+
+def _attributes(
+    rows: Rows,
+    threshold: float | None,
+    duplicates: Duplicates,
+    titles: NDArray[np.object_] | None,
+    table: pd.DataFrame | None,
+) -> dict[str, Any]:
+    return {
+        "matrix": matrix_of_rows(rows, duplicates, lambda values: reaching(values, threshold)),
+        "users": rows.user_ids,
+        "items": rows.item_ids,
+        "titles": titles,
+        "item_table": table,
+    }
+
+
+def _rounded_up(threshold: float) -> float:
+    """Return the least float32 from the threshold on: float32 ratings reach both or neither."""
+    with np.errstate(over="ignore"):
+        nearest = np.float32(threshold)
+    # As Python floats: NumPy would round the threshold to 32 bits to compare the two.
+    reached = float(nearest) >= threshold
+    return float(nearest if reached else np.nextafter(nearest, np.float32(np.inf)))

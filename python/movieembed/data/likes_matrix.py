@@ -1,0 +1,134 @@
+"""The matrix of likes, of numbered rows of ratings.
+
+Here it is decided which of several ratings of one user and item counts, and which rating is a like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from movieembed._base.arrays import index_dtype
+from movieembed._base.warn import warn_caller
+from movieembed.data.canonical_csr import blocks
+from movieembed.data.ratings import Codes, Duplicates, Rows
+
+__all__ = ["default_threshold", "matrix_of_rows", "one_each", "reaching", "zeros_and_ones"]
+
+
+def matrix_of_rows(
+    rows: Rows, duplicates: Duplicates, is_like: Callable[[NDArray[Any]], NDArray[np.bool_]]
+) -> sp.csr_array:
+    """Return the canonical users x items matrix of ones where the rating that counts is a like.
+
+    Rows without ratings are likes.
+    """
+    users, columns, values = one_each(rows, duplicates)
+    n_users, n_items = len(rows.user_ids), len(rows.item_ids)
+    starts = np.searchsorted(users, np.arange(n_users + 1, dtype=users.dtype))
+    if values is not None:
+        liked = np.flatnonzero(is_like(values))
+        starts, columns = np.searchsorted(liked, starts), columns[liked]
+    index = index_dtype(len(columns), n_users, n_items)
+    matrix = sp.csr_array(
+        (
+            np.ones(len(columns), dtype=np.float32),
+            columns.astype(index, copy=False),
+            starts.astype(index),
+        ),
+        shape=(n_users, n_items),
+    )
+    matrix.has_canonical_format = True
+    return matrix
+
+
+def reaching(values: NDArray[Any], threshold: float | None) -> NDArray[np.bool_]:
+    """Return which ratings are likes, by `default_threshold` for None; warn if none is."""
+    if threshold is None:
+        threshold = default_threshold(bool(len(values)) and zeros_and_ones(values))
+    liked: NDArray[np.bool_] = values >= threshold
+    if len(values) and not liked.any():
+        warn_caller(
+            f"no likes: the highest rating is {values.max():g} and the threshold {threshold:g}"
+        )
+    return liked
+
+
+def default_threshold(binary: bool) -> float:
+    """Return the threshold where none is given: of ratings that are all 0 or 1, or of stars."""
+    return 1.0 if binary else 4.0
+
+
+def zeros_and_ones(values: NDArray[Any]) -> bool:
+    """Whether every rating is 0 or 1."""
+    return all(
+        bool(((values[block] == 0) | (values[block] == 1)).all()) for block in blocks(len(values))
+    )
+
+
+def one_each(rows: Rows, duplicates: Duplicates) -> tuple[Codes, Codes, NDArray[Any] | None]:
+    """Return users, items and ratings in row-major order, each pair once.
+
+    O(n) if the pairs already come so, else O(n log k) for k ratings a user.
+    """
+    users, items, ratings = rows.users, rows.items, rows.ratings
+    if _strictly_ordered(users, items):
+        return users, items, ratings
+    order, items, indptr = _sorted_by_user_and_item(rows)
+    users = np.repeat(np.arange(len(rows.user_ids), dtype=users.dtype), np.diff(indptr))
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (users[1:] != users[:-1]) | (items[1:] != items[:-1])
+    starts = np.flatnonzero(new)
+    if len(starts) < len(order) and duplicates == "error":
+        first = int(np.argmin(new))
+        user, item = rows.user_ids[users[first]], rows.item_ids[items[first]]
+        raise ValueError(
+            f"{len(order) - len(starts)} ratings repeat a user and an item, such as user "
+            f"{user!s} and item {item!s}; choose with duplicates='last', 'first' or 'max'"
+        )
+    users, items = users[starts], items[starts]
+    if ratings is None:
+        return users, items, None
+    if duplicates == "max":
+        return users, items, np.maximum.reduceat(ratings[order], starts)
+    # Equal pairs are in no order among themselves.
+    wanted = np.minimum if duplicates == "first" else np.maximum
+    return users, items, ratings[wanted.reduceat(order, starts)]
+
+
+def _strictly_ordered(users: Codes, items: Codes) -> bool:
+    """Whether the pairs ascend, none repeated."""
+    for block in blocks(len(users) - 1):
+        after = slice(block.start + 1, block.stop + 1)
+        ascends = items[after] > items[block]
+        ascends &= users[after] == users[block]
+        ascends |= users[after] > users[block]
+        if not ascends.all():
+            return False
+    return True
+
+
+def _sorted_by_user_and_item(rows: Rows) -> tuple[Codes, Codes, Codes]:
+    """Return the places and items of sorted rows, and where each user's begin.
+
+    SciPy's change from rows to columns is a counting sort, here of a matrix with one entry a row.
+    """
+    n, n_users, n_items = len(rows), len(rows.user_ids), len(rows.item_ids)
+    index = index_dtype(max(n, n_users, n_items))
+    one_a_row = (
+        np.ones(n, np.int8),
+        rows.users.astype(index, copy=False),
+        np.arange(n + 1, dtype=index),
+    )
+    by_user = sp.csr_array(one_a_row, shape=(n, n_users)).tocsc()
+    places = by_user.indices.astype(index, copy=False)
+    sorted_rows = sp.csr_array(
+        (places, rows.items[places].astype(index, copy=False), by_user.indptr),
+        shape=(n_users, n_items),
+    )
+    sorted_rows.sort_indices()
+    return sorted_rows.data, sorted_rows.indices, sorted_rows.indptr

@@ -1,0 +1,132 @@
+"""When a run has reached its optimum: an estimate of the gap, and whether it can be believed.
+
+The gap is how far the cost still is above the optimum. It is estimated from the decreases of the
+cost, checked against the gradient, and believed only where no direction outside V's column space
+lowers the cost: a descent also comes to rest on saddles.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from movieembed.operators.protocol import Operator
+from movieembed.solvers.certificate import missed_decrease
+from movieembed.solvers.step import Step
+
+
+def estimate_gap(costs: list[float], window: int, noise: float) -> float:
+    """How far the last of `costs` is from the limit of the sequence, at least roughly.
+
+    The decrease over the last `window` iterations, over the one before it, is the rate of a
+    geometric sequence; what remains of that is the estimate. Decreases below `noise` are rounding:
+    the limit is then reached as far as the arithmetic can tell.
+
+    Parameters
+    ----------
+    costs : list of float
+    window : int
+    noise : float
+        Absolute rounding error of a cost.
+
+    Returns
+    -------
+    float
+        Absolute distance; infinity while there are too few costs or they do not settle.
+    """
+    if len(costs) < 2 * window + 1:
+        return np.inf
+    last = costs[-1 - window] - costs[-1]
+    if abs(last) <= noise:
+        return noise
+    # The slower of the last two rates, so that one good step does not flatter.
+    rate = 0.0
+    for back in (0, 1) if len(costs) > 2 * window + 1 else (0,):
+        end, middle, start = (costs[-1 - back - m * window] for m in range(3))
+        if middle <= end or start - middle <= middle - end:
+            return np.inf
+        rate = max(rate, (middle - end) / (start - middle))
+    return last * rate / (1 - rate)
+
+
+def gap_by_gradient(costs: list[float], norms: list[float], window: int) -> float:
+    """A check on :func:`estimate_gap` where the last decreases happen to be small.
+
+    Near an optimum the distance goes with the square of the gradient. A tenth of what the last
+    2 `window` iterations say of their ratio is taken, so that it decides only where the two
+    estimates have nothing to do with each other.
+    """
+    now = costs[-1]
+    past = zip(costs[-1 - 2 * window : -1], norms[-1 - 2 * window : -1], strict=True)
+    ratios = [(cost - now) / norm**2 for cost, norm in past if cost > now and norm > 0]
+    return 0.1 * max(ratios, default=0.0) * norms[-1] ** 2
+
+
+class Stopping:
+    """Looks at each iteration of a run and says when it is at its optimum.
+
+    Parameters
+    ----------
+    op : Operator
+    tol : float
+        The gap that is small enough, relative to the cost.
+    window : int
+        Iterations over which decreases are compared; see :func:`estimate_gap`.
+    """
+
+    def __init__(self, op: Operator, tol: float, window: int) -> None:
+        self.op, self.tol, self.window = op, tol, window
+        scale = op.frobenius_squared
+        eps = float(np.finfo(op.dtype).eps)
+        # In float32 the terms of the cost are still summed in float64, and roundings average out.
+        self._noise = (4 if op.dtype == np.float64 else 0.05) * eps * scale
+        self._gradient_noise = 50 * 4 * eps * scale**0.75
+        # Where every step counts, the last rate too: a run that slows down is not flattered.
+        self._windows = (1, 2) if window == 2 else (window,)
+        self._costs: list[float] = []
+        self._norms: list[float] = []
+        self._gap = np.inf
+        self._missed = 0.0
+        self._checked = -window
+        self._quiet = 0
+
+    def reason(self, step: Step, iteration: int) -> str | None:
+        """Why the run ends here, "exact" or "converged"; None where it goes on."""
+        self._costs.append(step.cost)
+        self._norms.append(step.gradient_norm)
+        self._gap = self._estimate()
+        settled = self._is_settled(step)
+        if step.final:
+            self._gap = 0.0
+            return "exact"
+        if settled and iteration >= self._checked + self.window:
+            self._checked = iteration
+            missed = missed_decrease(self.op, step.V) if step.missed is None else step.missed
+            self._missed = missed
+            if missed <= max(10 * self.tol * abs(step.cost), 10 * self._noise):
+                return "converged"
+        return None
+
+    def relative_gap(self, cost: float) -> float:
+        """The estimated gap over the cost; where that goes to 0, over what rounding leaves."""
+        least = max(abs(cost), self._noise / max(self.tol, 1e-12), 1e-300)
+        return float(max(self._gap, self._missed) / least)
+
+    def _estimate(self) -> float:
+        gap = max(estimate_gap(self._costs, w, self._noise) for w in self._windows)
+        if self._noise < gap < np.inf and self._norms[-1] > self._gradient_noise:
+            norms = self._norms[-1 - 2 * self.window :]
+            gap = max(gap, gap_by_gradient(self._costs[-len(norms) :], norms, self.window))
+        return gap
+
+    def _is_settled(self, step: Step) -> bool:
+        """Whether the gap is small, and the cost not just crossing a plateau.
+
+        On a plateau the gradient is well above rounding. Where rounding hides that too, patience
+        has to do.
+        """
+        self._quiet = self._quiet + 1 if self._gap <= self._noise else 0
+        return self._gap <= max(self.tol * abs(step.cost), self._noise) and (
+            self._gap > self._noise
+            or step.gradient_norm <= self._gradient_noise
+            or self._quiet > 10 * self.window
+        )

@@ -1,0 +1,40 @@
+"""``movieembed similar``."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import movieembed as me
+from command_line import LONG, run
+
+
+def test_similar_prints_aligned_columns_with_whole_titles(folder):
+    result = run("similar", folder / "model.npz", "Heat", "-n", 20)
+    heading, *rows = result.stdout.splitlines()
+    assert heading.split() == ["score", "item", "title"]
+    model = me.load(folder / "model.npz")
+    expected = model.similar(100, n=20)
+    assert [row.split(maxsplit=2)[2] for row in rows] == expected["title"].str.rstrip().tolist()
+    assert [int(row.split()[1]) for row in rows] == expected["item"].tolist()
+    assert any(LONG in row for row in rows)
+    assert len({row.index(row.split(maxsplit=2)[2]) for row in rows}) == 1
+
+
+def test_similar_of_several_has_a_heading_each_and_each_once(folder):
+    result = run("similar", folder / "model.npz", "Heat", "101", "heat (1995)", "-n", 2)
+    blocks = result.stdout.split("\n\n")
+    assert [block.splitlines()[0] for block in blocks] == ["Heat (1995)", "[REC] (2007)"]
+    assert [len(block.splitlines()) for block in blocks] == [4, 4]
+
+
+@pytest.mark.parametrize("method", ["cosine", "dot", "precision"])
+def test_similar_as_json(folder, method):
+    document = json.loads(
+        run("similar", folder / "model.npz", "102", "-n", 3, "--method", method, "--json").stdout
+    )
+    (query,) = document["queries"]
+    assert (query["item"], query["title"]) == (102, "Léon (1994)")
+    expected = me.load(folder / "model.npz").similar(102, n=3, method=method)
+    assert query["neighbors"] == expected.to_dict("records")

@@ -1,0 +1,45 @@
+"""The estimate of the distance to the optimum, from the costs so far."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from movieembed.solvers.stopping import estimate_gap
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("window", [1, 2, 5])
+def test_gap_of_a_geometric_sequence_is_exact(rate, window):
+    costs = [10 + 3 * rate**k for k in range(2 * window + 1)]
+    assert estimate_gap(costs, window, 0.0) == pytest.approx(costs[-1] - 10, rel=1e-9)
+
+
+def test_gap_needs_two_windows():
+    costs = [1.0, 0.5, 0.25, 0.125, 0.0625]
+    assert estimate_gap(costs[:4], 2, 0.0) == np.inf
+    assert estimate_gap(costs, 2, 0.0) < np.inf
+    assert estimate_gap([], 2, 0.0) == np.inf
+
+
+def test_gap_looks_at_the_end_alone():
+    costs = [1e9, 3.0, 1e5] + [10 + 0.5**k for k in range(5)]
+    assert estimate_gap(costs, 2, 0.0) == pytest.approx(0.5**4, rel=1e-9)
+
+
+def test_gap_on_a_plateau_is_the_noise():
+    assert estimate_gap([5.0] * 7, 3, 1e-3) == 1e-3
+    assert estimate_gap([5.0, 5.0, 5.0004, 5.0, 5.0, 4.9997, 5.0], 3, 1e-3) == 1e-3
+
+
+@pytest.mark.parametrize(
+    "costs",
+    [
+        [3.0, 2.0, 1.0],  # no slowing down: nothing to extrapolate
+        [3.0, 2.5, 1.0],  # speeding up
+        [3.0, 1.0, 2.0],  # rising
+        [1.0, 2.0, 3.0],
+    ],
+)
+def test_gap_of_what_does_not_settle_is_infinite(costs):
+    assert estimate_gap(costs, 1, 1e-9) == np.inf
