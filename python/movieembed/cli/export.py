@@ -12,6 +12,7 @@ from movieembed.cli.options import Jobs, Json, Model, choice, one_of
 
 if TYPE_CHECKING:
     from movieembed.model.embedding import Embedding
+    from movieembed.model.neighbors import embedded
 
 FORMATS = (
     *("word2vec", "word2vec-binary", "projector", "parquet", "arrow", "safetensors", "numpy"),
@@ -89,7 +90,7 @@ def export(
         "model": str(model),
         "format": form,
         "items": len(fitted.items_),
-        "embedded_items": int(fitted.embedding_.any(axis=1).sum()),
+        "embedded_items": int(embedded(fitted.embedding_).sum()),
         "components": fitted.n_components,
         "out": str(out),
     }
