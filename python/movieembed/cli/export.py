@@ -12,7 +12,6 @@ from movieembed.cli.options import Jobs, Json, Model, choice, one_of
 
 if TYPE_CHECKING:
     from movieembed.model.embedding import Embedding
-    from movieembed.model.neighbors import embedded
 
 FORMATS = (
     *("word2vec", "word2vec-binary", "projector", "parquet", "arrow", "safetensors", "numpy"),
@@ -72,6 +71,7 @@ def export(
     $ movieembed export kept.npz --out X.npz --format cooccurrence
     """
     from movieembed.model.embedding import Embedding
+    from movieembed.model.neighbors import embedded
 
     form = chosen_format(out, form)
     if keys is not None and not form.startswith("word2vec"):
