@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from movieembed.cli import app
 
@@ -13,13 +14,14 @@ LONG = "A Title That Is Far Too Long For Any Terminal " * 5 + "(1999)"
 TITLES = ["Heat (1995)", "[REC] (2007)", "Léon (1994)", LONG, *(f"Film {i}" for i in range(8))]
 
 
-def run(*arguments, status=0):
+def run(*arguments: Any, status: int = 0) -> Result:
+    """A command that ends with this status."""
     result = CliRunner().invoke(app, [str(a) for a in arguments])
     assert result.exit_code == status, result.output
     return result
 
 
-def error(*arguments):
+def error(*arguments: Any) -> str:
     """The one line of error of a command that fails."""
     result = run(*arguments, status=2)
     assert result.stdout == ""

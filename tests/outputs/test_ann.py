@@ -66,9 +66,7 @@ def through_joblib(index: Any) -> Any:
 
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("way", ["pickle", "deepcopy", "joblib", "cloudpickle"])
-def test_an_index_is_copied_and_sent(
-    model: Any, small_likes: Likes, library: Any, way: str
-) -> None:
+def test_an_index_is_copied_and_sent(model: Any, demo_likes: Likes, library: Any, way: str) -> None:
     """Before and after a search, by what its library writes of it."""
     again = {
         "pickle": lambda index: pickle.loads(pickle.dumps(index)),
@@ -77,7 +75,7 @@ def test_an_index_is_copied_and_sent(
         "cloudpickle": lambda index: pickle.loads(pytest.importorskip("cloudpickle").dumps(index)),
     }[way]
     index = me.AnnIndex(model, library=library, expansion=40, connectivity=8)
-    queries = model.query_vectors(small_likes.matrix[:50])
+    queries = model.query_vectors(demo_likes.matrix[:50])
     before = again(index)
     wanted = index.search(queries, 10)
     for copied in (before, again(index), again(before)):

@@ -71,6 +71,7 @@ def export(
     $ movieembed export kept.npz --out X.npz --format cooccurrence
     """
     from movieembed.model.embedding import Embedding
+    from movieembed.model.neighbors import embedded
 
     form = chosen_format(out, form)
     if keys is not None and not form.startswith("word2vec"):
@@ -89,7 +90,7 @@ def export(
         "model": str(model),
         "format": form,
         "items": len(fitted.items_),
-        "embedded_items": int(fitted.embedding_.any(axis=1).sum()),
+        "embedded_items": int(embedded(fitted.embedding_).sum()),
         "components": fitted.n_components,
         "out": str(out),
     }

@@ -49,7 +49,7 @@ CONSTRAINTS: dict[str, Sequence[Constraint]] = {
 class Parameters:
     """The parameters, as they were given; see `Embedding` on each."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a parameter for each choice of the estimator
         self,
         n_components: int = 50,
         *,
