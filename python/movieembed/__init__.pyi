@@ -1,4 +1,3 @@
-from ._version import __version__ as __version__
 from .data.distributed.likes import DistributedLikes
 from .data.items import ItemIndex
 from .data.likes import Likes
@@ -68,3 +67,5 @@ __all__ = [
     "synthetic_movielens",
     "write_report",
 ]
+
+__version__: str

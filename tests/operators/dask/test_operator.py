@@ -14,7 +14,7 @@ from helpers import dask_client, dense_cooccurrence, random_likes, to_dense
 from movieembed._base.threads import serial_blas
 from movieembed.data.distributed.likes import part_bounds
 from movieembed.data.likes import Likes
-from movieembed.evaluation.distributed import in_a_task
+from movieembed.model.users import in_a_task
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.dask import part
 from movieembed.operators.dask.operator import DaskOperator
@@ -193,4 +193,4 @@ def test_a_task_has_the_threads_of_its_worker() -> None:
     model = me.MovieEmbedding(1, n_jobs=1, random_state=0).fit(likes_of_two())
     with dask_client(1, threads=4) as client:
         assert client.submit(part.threads).result() == 4
-        assert client.submit(lambda sent: in_a_task(sent).n_jobs, model).result() == 4
+        assert client.submit(lambda sent: in_a_task(sent).n_jobs, model._fitted).result() == 4
