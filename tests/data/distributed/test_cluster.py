@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +15,7 @@ import pandas as pd
 import pytest
 
 import movieembed as me
+from cluster_ratings import die
 from helpers import dask_client
 from movieembed import evaluation
 from movieembed.data.distributed.cluster import Cluster, add, tree
@@ -271,11 +270,6 @@ def test_a_scheduler_that_was_started_again(client: Any) -> None:
 
 
 # Workers that die.
-
-
-def die(frame: pd.DataFrame) -> pd.DataFrame:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return frame
 
 
 def test_a_task_that_kills_its_workers(tmp_path: Path) -> None:
