@@ -51,8 +51,8 @@ def transcripts():
 def check(commands, workplace):
     """In order, for later commands use the files of earlier ones.
 
-    Durations may differ, and the estimated gap by a tenth: it is as small as rounding, which differs
-    between processors.
+    Durations may differ, and the estimated gap by a tenth: it is of the size of rounding, which
+    differs between processors.
     """
     environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
     for command, expected in commands:
