@@ -22,8 +22,8 @@ def test_cost_never_rises(name, solver):
     costs = model.history_["cost"].to_numpy()
     allowed = np.full(len(costs) - 1, 1e-13 * size_of(X))
     if solver == "eigen":
-        # A new direction may overlap its float32 basis by 1e3 eps, which moves V by as much, and the
-        # cost by the gradient times that. Whether it does depends on the BLAS.
+        # A new direction may overlap its float32 basis by 1e3 eps, which moves V by as much, and
+        # the cost by the gradient times that. Whether it does depends on the BLAS.
         moved = 1e3 * np.finfo(np.float32).eps * np.linalg.norm(model.embedding_)
         allowed += moved * model.history_["gradient_norm"].to_numpy()[:-1]
     assert (np.diff(costs) <= allowed).all()
