@@ -32,13 +32,8 @@ def import_cupy(wanted_by: str | Parameter) -> Any:
     try:
         return import_module("cupy")
     except ImportError as error:
-        raise ImportError(
-            Message(
-                wanted_by,
-                " needs CuPy (pip install 'movieembed[cuda]'), which does not load: ",
-                first_line(error),
-            )
-        ) from error
+        what = "{wanted_by} needs CuPy (pip install 'movieembed[cuda]'), which does not load: {why}"
+        raise ImportError(Message(what, wanted_by=wanted_by, why=first_line(error))) from error
 
 
 def first_line(error: BaseException) -> str:

@@ -111,9 +111,8 @@ def arranged(
         raise ParameterError(f"method must be one of {METHODS}, not {method!r}", "method")
     installed = find_spec("openTSNE") is not None
     if method == "tsne" and not installed:
-        tsne, pca = Parameter("method", "tsne"), Parameter("method", "pca")
-        needed = " needs openTSNE: pip install 'movieembed[map]'; or take "
-        raise ImportError(Message(tsne, needed, pca))
+        what = "{method=} needs openTSNE: pip install 'movieembed[map]'; or take {other}"
+        raise ImportError(Message(what, method=method, other=Parameter("method", "pca")))
     start = _principal(U)
     if method == "pca" or not installed or len(U) < FEWEST_FOR_TSNE:
         return start
