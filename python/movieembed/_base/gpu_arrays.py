@@ -7,8 +7,6 @@ from typing import Any
 
 from movieembed._base.message import Message, Parameter
 
-__all__ = ["first_line", "import_cupy", "is_on_gpu", "on_host"]
-
 
 def is_on_gpu(x: Any) -> bool:
     """Whether x is an array or sparse matrix of CuPy, or has ``__cuda_array_interface__``.

@@ -23,16 +23,6 @@ from movieembed.exceptions import ParameterError
 if TYPE_CHECKING:
     import narwhals.stable.v1 as nw
 
-__all__ = [
-    "Table",
-    "as_table",
-    "complete_columns",
-    "find_column",
-    "find_rating_columns",
-    "item_labels",
-    "numbers",
-]
-
 USER_ALIASES = frozenset({"userid", "user", "uid", "customerid", "memberid"})
 ITEM_ALIASES = frozenset({"movieid", "itemid", "movie", "item", "iid", "filmid", "film"})
 RATING_ALIASES = frozenset({"rating", "ratings", "score", "stars", "liked", "like", "value"})

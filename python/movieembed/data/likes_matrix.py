@@ -18,8 +18,6 @@ from movieembed._base.warn import warn_caller
 from movieembed.data.canonical_csr import blocks
 from movieembed.data.ratings import Codes, Duplicates, Rows
 
-__all__ = ["default_threshold", "matrix_of_rows", "one_each", "reaching", "zeros_and_ones"]
-
 
 def matrix_of_rows(
     rows: Rows, duplicates: Duplicates, is_like: Callable[[NDArray[Any]], NDArray[np.bool_]]

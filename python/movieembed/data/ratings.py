@@ -18,18 +18,6 @@ from movieembed.data.canonical_csr import blocks, check_finite, check_matrix
 from movieembed.data.ids import ACCEPTED, in_order, unify
 from movieembed.exceptions import ParameterError
 
-__all__ = [
-    "Duplicates",
-    "RaiseOrDrop",
-    "Rows",
-    "check_rated",
-    "check_reading",
-    "encode",
-    "match_items",
-    "rows_of_matrix",
-    "rows_of_table",
-]
-
 Duplicates = Literal["last", "first", "max", "error"]
 RaiseOrDrop = Literal["raise", "drop"]
 Codes = NDArray[np.signedinteger[Any]]
@@ -69,6 +57,10 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    def __sizeof__(self) -> int:
+        """Bytes, by which Dask decides what to move."""
+        return sum(int(array.nbytes) for array in vars(self).values() if array is not None)
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Keep the rows that mask marks."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import movieembed._core as _core
 from movieembed._base.message import Message, Parameter
-from movieembed._base.progress import tqdm
+from movieembed._base.progress import progress_bar
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_integer
 from movieembed.exceptions import ParameterError
@@ -156,7 +156,7 @@ def _tsne(
     rows, cosines = nearest(U, k, n_jobs)
     distances = np.sqrt(np.maximum(2 - 2 * cosines, 0))
     pairs = Uniform(None, k_neighbors=k, knn_index=PrecomputedNeighbors(rows, distances))
-    bar = tqdm(total=750, desc="t-SNE", leave=False, disable=None)
+    bar = progress_bar(750, "t-SNE", "it", None)
     solver = TSNE(
         early_exaggeration_iter=250,
         n_iter=500,
