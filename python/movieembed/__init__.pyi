@@ -1,7 +1,8 @@
+from .data.delimited_text import read_table
 from .data.distributed.likes import DistributedLikes
 from .data.items import ItemIndex
 from .data.likes import Likes
-from .data.movielens import load_movielens, read_table
+from .data.movielens import load_movielens
 from .data.synthetic import synthetic_movielens
 from .evaluation.distributed import DistributedSplit
 from .exceptions import (

@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from command_line import error
-from movieembed._base.message import Message, Parameter
+from movieembed._base.message import Message
 from movieembed.cli import app
 from movieembed.cli.errors import describe
 from movieembed.exceptions import ParameterError
@@ -81,18 +81,16 @@ def test_out_is_checked_before_the_data_is_read(tmp_path):
 
 def test_messages_in_the_words_of_the_command_line():
     options = typer.main.get_command(app).options_of("fit")
-    message = Message(
-        *("Raise ", Parameter("max_iter"), ", or use ", Parameter("solver", "eigen"), "; "),
-        *(Parameter("n_components", 5), " is an item."),
-    )
+    what = "Raise {max_iter}, or use {solver=}; {n_components=} is an item."
+    message = Message(what, solver="eigen", n_components=5)
     assert message == "Raise max_iter, or use solver='eigen'; n_components=5 is an item."
     said = describe(ValueError(message), options)
     assert said == "Raise --max-iter, or use --solver eigen; --components 5 is an item."
-    message = Message("say it with ", Parameter("user", ...), " or ", Parameter("title", ...))
+    message = Message("say it with {user=} or {title=}", user=..., title=...)
     assert message == "say it with user=... or title=..."
     said = describe(UserWarning(message), options)
     assert said == "say it with --user-col COLUMN or --title-col COLUMN"
-    message = Message("fit it with ", Parameter("keep_likes", True))
+    message = Message("fit it with {keep_likes=}", keep_likes=True)
     assert describe(ValueError(message), options) == "fit it with --keep-likes"
     assert describe(OSError(28, "No space left", "m.npz"), {}) == "m.npz: No space left"
     assert describe(MemoryError("Unable to allocate 9 GiB"), {}).startswith("not enough")
@@ -102,8 +100,7 @@ def test_messages_in_the_words_of_the_command_line():
 
 def test_advice_that_no_option_follows_is_left_out():
     options = typer.main.get_command(app).options_of("fit")
-    advice = ("; pass ", Parameter("missing", "drop"), " to leave them out")
-    message = Message("values are missing", advice)
+    message = Message("values are missing|; pass {missing=} to leave them out", missing="drop")
     assert message == "values are missing; pass missing='drop' to leave them out"
     assert describe(ValueError(message), options) == "values are missing"
 
@@ -118,6 +115,6 @@ def test_the_parameter_of_an_error_becomes_its_option():
     error = ParameterError("title must be text", "title")
     assert describe(error, options) == "--title-col must be text"
     assert describe(error, group.options_of("map")) == "--title must be text"
-    message = Message("ratings has several users; say which with ", Parameter("user", "my user"))
+    message = Message("ratings has several users; say which with {user=}", user="my user")
     said = describe(ParameterError(message, "user"), options)
     assert said == "ratings has several users; say which with --user-col 'my user'"

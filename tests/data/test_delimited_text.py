@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from movieembed.data.delimited_text import read_table
 from movieembed.data.likes import Likes
-from movieembed.data.movielens import read_table
 from movielens_files import CSV, RATINGS, pack
 
 

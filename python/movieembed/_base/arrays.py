@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["holds_ones", "index_dtype"]
-
 
 def holds_ones(values: Any) -> bool:
     """Whether every value is 1, as in a matrix of likes without weights; of CuPy's arrays too."""

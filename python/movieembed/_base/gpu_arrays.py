@@ -7,8 +7,6 @@ from typing import Any
 
 from movieembed._base.message import Message, Parameter
 
-__all__ = ["first_line", "import_cupy", "is_on_gpu", "on_host"]
-
 
 def is_on_gpu(x: Any) -> bool:
     """Whether x is an array or sparse matrix of CuPy, or has ``__cuda_array_interface__``.
@@ -32,13 +30,8 @@ def import_cupy(wanted_by: str | Parameter) -> Any:
     try:
         return import_module("cupy")
     except ImportError as error:
-        raise ImportError(
-            Message(
-                wanted_by,
-                " needs CuPy (pip install 'movieembed[cuda]'), which does not load: ",
-                first_line(error),
-            )
-        ) from error
+        what = "{wanted_by} needs CuPy (pip install 'movieembed[cuda]'), which does not load: {why}"
+        raise ImportError(Message(what, wanted_by=wanted_by, why=first_line(error))) from error
 
 
 def first_line(error: BaseException) -> str:

@@ -6,7 +6,8 @@ The library spells a parameter as Python does, ``solver='eigen'``; the command l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from string import Formatter
 from typing import Any, NamedTuple
 
 
@@ -25,59 +26,79 @@ class Parameter(NamedTuple):
 
 
 Part = str | Parameter
-Clause = tuple[Part, ...]
 
 
 class Message(str):
-    """Text made of strings and parameters, for any exception or warning.
+    """Text that names parameters, for any exception or warning.
 
     Parameters
     ----------
-    *parts : str, Parameter or tuple of them
-        What stands one after the other. A tuple is a clause that can be left out where one of its
-        parameters cannot be given.
+    template : str
+        ``{name=}`` stands for a parameter with its value, ``{name}`` for the parameter alone where
+        `values` lacks it. Other fields are as in ``str.format``; their values may be a Parameter or
+        a Message themselves. What follows a ``|`` is left out where one of its parameters cannot be
+        given.
+    **values : object
+        What the fields stand for.
 
     Examples
     --------
-    >>> from movieembed._base.message import Message, Parameter
-    >>> message = Message(Parameter("keys", "title"), " needs titles")
+    >>> from movieembed._base.message import Message
+    >>> message = Message("{keys=} needs titles", keys="title")
     >>> message
     "keys='title' needs titles"
     >>> message.spelled(lambda parameter: f"--{parameter.name} {parameter.value}")
     '--keys title needs titles'
     """
 
-    parts: tuple[Part | Clause, ...]
+    clauses: list[list[Part]]
+    made_of: tuple[tuple[str], dict[str, Any]]
 
-    def __new__(cls, *parts: Part | Clause) -> Message:
-        """Join the parts, parameters spelled as in Python."""
-        flat = (part for entry in parts for part in _as_clause(entry))
-        message = super().__new__(cls, "".join(map(str, flat)))
-        message.parts = parts
+    def __new__(cls, template: str, /, **values: Any) -> Message:
+        """Fill the template, parameters spelled as in Python."""
+        clauses = [_parts(clause, values) for clause in template.split("|")]
+        message = super().__new__(cls, "".join(str(part) for parts in clauses for part in parts))
+        message.clauses = clauses
+        message.made_of = (template,), values
         return message
 
-    def __getnewargs__(self) -> tuple[Any, ...]:
-        """Give pickle and copy the parts."""
-        return self.parts
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        """Give pickle and copy what the message was made of."""
+        return self.made_of
 
     def spelled(self, spell: Callable[[Parameter], str | None]) -> str:
-        """Join the parts with the parameters spelled in another way.
+        """Fill the template with the parameters spelled in another way.
 
         Parameters
         ----------
         spell : callable
-            From a parameter to text; None leaves out its clause, or else spells it as in Python.
+            From a parameter to text; None leaves out a clause behind a ``|``, and before it spells
+            the parameter as in Python.
         """
         text = ""
-        for entry in self.parts:
-            if isinstance(entry, str | Parameter):
-                text += entry if isinstance(entry, str) else spell(entry) or str(entry)
-                continue
-            words = [part if isinstance(part, str) else spell(part) for part in entry]
-            if None not in words:
-                text += "".join(map(str, words))
+        for place, parts in enumerate(self.clauses):
+            words = [part if isinstance(part, str) else spell(part) for part in parts]
+            if place == 0 or None not in words:
+                text += "".join(word or str(part) for word, part in zip(words, parts, strict=True))
         return text
 
 
-def _as_clause(entry: Part | Clause) -> Clause:
-    return (entry,) if isinstance(entry, str | Parameter) else entry
+def _parts(clause: str, values: Mapping[str, Any]) -> list[Part]:
+    """Text and parameters of a clause in turn."""
+    parts: list[Part] = []
+    formatter = Formatter()
+    for text, field, spec, conversion in formatter.parse(clause):
+        parts.append(text)
+        if field is None:
+            continue
+        name = field.removesuffix("=")
+        value = (
+            Parameter(name, values[name]) if field != name else values.get(name, Parameter(name))
+        )
+        if isinstance(value, Message):
+            parts += [part for inner in value.clauses for part in inner]
+        elif isinstance(value, Parameter):
+            parts.append(value)
+        else:
+            parts.append(format(formatter.convert_field(value, conversion), spec or ""))
+    return parts

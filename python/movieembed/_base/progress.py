@@ -10,18 +10,10 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message="IProgress not found")
     from tqdm.auto import tqdm
 
-__all__ = ["progress_bar", "tqdm"]
-
 
 def progress_bar(
-    total: int, name: str, unit: str, progress: bool | None, *, initial: int = 0
+    total: int | None, name: str, unit: str, progress: bool | None, **options: Any
 ) -> Any:
     """A bar that goes when it is done: shown, not shown, or with None where there is a terminal."""
-    return tqdm(
-        total=total,
-        initial=initial,
-        desc=name,
-        unit=unit,
-        leave=False,
-        disable=None if progress is None else not progress,
-    )
+    hidden = None if progress is None else not progress
+    return tqdm(total=total, desc=name, unit=unit, disable=hidden, **{"leave": False, **options})

@@ -12,7 +12,8 @@ from typing import Any
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
 import movieembed._core as _core
-from movieembed.exceptions import ParameterError, ParameterTypeError
+from movieembed._base.validation import Interval, check_parameter
+from movieembed.exceptions import ParameterError
 
 
 def available_cores() -> int:
@@ -40,8 +41,7 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     """
     if n_jobs is None:
         return 0
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
-        raise ParameterTypeError(f"n_jobs must be an integer or None, not {n_jobs!r}", "n_jobs")
+    check_parameter(n_jobs, "n_jobs", Interval(Integral), None)
     if n_jobs == 0:
         raise ParameterError("n_jobs must not be 0; -1 stands for all cores", "n_jobs")
     if n_jobs < 0:

@@ -27,20 +27,6 @@ from numpy.typing import NDArray
 
 from movieembed.exceptions import ParameterError, ParameterTypeError
 
-__all__ = [
-    "InstanceOf",
-    "Interval",
-    "OneOf",
-    "as_generator",
-    "check_count",
-    "check_embedding",
-    "check_integer",
-    "check_parameter",
-    "check_parameters",
-    "check_real",
-    "check_threshold",
-]
-
 
 @dataclass(frozen=True)
 class Interval:

@@ -21,8 +21,8 @@ TABLES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".gz", ".bz2", ".xz
 
 def load_likes(source: str, threshold: float | None, own: OwnTable) -> tuple[int, Likes]:
     """Read the likes, and the number of ratings, of MovieLens data or of a table of one's own."""
+    from movieembed.data.delimited_text import read_table
     from movieembed.data.likes import Likes, movielens_likes
-    from movieembed.data.movielens import read_table
 
     path = Path(source).expanduser()
     if is_table(path):
@@ -57,8 +57,9 @@ def load_genres(
     source: Path, model: Embedding, item_id: str | None, genres: str | None
 ) -> list[Any]:
     """Read the genres of a model's items from MovieLens data or a table of items; else None."""
+    from movieembed.data.delimited_text import read_table
     from movieembed.data.frames import find_column, item_labels
-    from movieembed.data.movielens import load_movies, read_table
+    from movieembed.data.movielens import load_movies
 
     path = source.expanduser()
     if is_table(path):

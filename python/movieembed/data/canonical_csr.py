@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones, index_dtype
 
-__all__ = ["blocks", "canonical_csr", "check_finite", "check_length", "check_matrix"]
-
 _BLOCK = 1 << 17
 
 

@@ -18,14 +18,6 @@ from typing import IO, Any
 
 import pandas as pd
 
-__all__ = [
-    "Source",
-    "csv_records",
-    "lacks",
-    "lines",
-    "read_table",
-]
-
 _SAMPLE_BYTES = 1 << 16
 # Between equally good ones the first wins; a blank is tried only if nothing else separates.
 _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
@@ -76,7 +68,7 @@ def read_table(
     Examples
     --------
     >>> import os, tempfile
-    >>> from movieembed.data.movielens import read_table
+    >>> from movieembed.data.delimited_text import read_table
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "ratings.txt")
     ...     with open(path, "w") as file:

@@ -26,115 +26,105 @@ RATINGS_A_USER = (20, 400)
 N_STYLES = 6  # traits of films, some liked and some not, that no genre names
 N_PEOPLE = 6  # of each genre; only they return
 
-# Of each genre: how common it is; words that describe; people; things; endings. A film of two
-# genres takes the person or thing from its first, the rest from its second: "Cosmic Sheriff".
-GENRES: dict[str, tuple[int, str, str, str, str]] = {
-    "Action": (
-        5,
-        "Armored Blazing Explosive Furious Reckless Relentless Supersonic Unstoppable",
-        "Bodyguard Commando Daredevil Stuntman Trucker Wrestler",
-        "Ambush Bulldozer Jailbreak Motorcade Roadblock Speedboat",
-        "at Full Throttle/Under Fire/Without Brakes",
-    ),
-    "Adventure": (
-        4,
-        "Faraway Forgotten Perilous Shipwrecked Sunken Tropical Uncharted Windswept",
-        "Castaway Explorer Mountaineer Navigator Stowaway Wayfarer",
-        "Caravan Compass Expedition Island Lagoon Voyage",
-        "Across the Ice/Beyond the Falls/of the Seven Capes",
-    ),
-    "Animation": (
-        3,
-        "Bouncing Fluffy Giggling Little Polka-Dot Sleepy Tiny Wooden",
-        "Beaver Hedgehog Otter Penguin Raccoon Snail",
-        "Balloon Gingerbread Kite Snowflake Teapot Toadstool",
-        "and Friends/Goes to Town/in the Puddle",
-    ),
-    "Comedy": (
-        7,
-        "Accidental Awkward Clumsy Hopeless Overpaid Part-Time Ridiculous Unlikely",
-        "Babysitter Butler Dentist Intern Landlord Roommate",
-        "Barbecue Diet Holiday Lawnmower Mustache Sandwich",
-        "by Mistake/in Pajamas/Out to Lunch",
-    ),
-    "Crime": (
-        4,
-        "Bribed Counterfeit Crooked Laundered Ruthless Shady Stolen Wanted",
-        "Bootlegger Forger Pickpocket Racketeer Safecracker Smuggler",
-        "Alibi Heist Loot Payroll Ransom Verdict",
-        "on Dock Street/on Parole/on the Take",
-    ),
-    "Drama": (
-        8,
-        "Distant Fading Fragile Patient Quiet Restless Unspoken Wintry",
-        "Daughter Fisherman Beekeeper Organist Schoolteacher Widow",
-        "Farewell Farmhouse Harbor Inheritance Orchard Reunion",
-        "at Summer's End/by the Lake/of Our Fathers",
-    ),
-    "Fantasy": (
-        3,
-        "Bewitched Crystal Enchanted Fabled Moonlit Runic Spellbound Winged",
-        "Alchemist Dragon Enchantress Griffin Sorcerer Unicorn",
-        "Amulet Cauldron Goblet Kingdom Oracle Prophecy",
-        "of the Silver Forest/of the Three Moons/Under the Mountain",
-    ),
-    "Horror": (
-        4,
-        "Bloodless Cursed Decaying Ghastly Haunted Shrieking Unburied Unholy",
-        "Ghoul Gravedigger Poltergeist Scarecrow Undertaker Werewolf",
-        "Attic Coffin Crypt Graveyard Mausoleum Seance",
-        "from the Swamp/That Never Sleeps/Under the Floorboards",
-    ),
-    "Musical": (
-        2,
-        "Harmonious Jazzy Melodious Singing Swinging Syncopated Tap-Dancing Tuneful",
-        "Bandleader Crooner Drummer Maestro Songbird Soprano",
-        "Ballroom Cabaret Encore Serenade Trombone Waltz",
-        "in Four Acts/in Three-Quarter Time/on Broad Street",
-    ),
-    "Mystery": (
-        3,
-        "Baffling Coded Locked Masked Missing Unexplained Unsolved Veiled",
-        "Archivist Codebreaker Detective Inspector Locksmith Sleuth",
-        "Cipher Clue Diary Heirloom Keyhole Manuscript",
-        "at Number Nine/Behind the Curtain/in the Library",
-    ),
-    "Romance": (
-        5,
-        "Affectionate Blushing Cherished Courting Heartfelt Lovesick Tender Wistful",
-        "Bridesmaid Fiancee Florist Matchmaker Suitor Sweetheart",
-        "Bouquet Courtship Elopement Engagement Kiss Valentine",
-        "in Springtime/in the Rain at Last/with All My Heart",
-    ),
-    "Sci-Fi": (
-        4,
-        "Atomic Cosmic Galactic Interstellar Martian Orbital Quantum Robotic",
-        "Android Astronomer Clone Cosmonaut Cyborg Starpilot",
-        "Asteroid Colony Nebula Satellite Starship Wormhole",
-        "Beyond Saturn/from Sector Nine/in Zero Gravity",
-    ),
-    "Thriller": (
-        5,
-        "Anonymous Blackmailed Cold-Blooded Hunted Lethal Sleepless Vanishing Wiretapped",
-        "Assassin Courier Hitchhiker Hostage Impostor Informant",
-        "Conspiracy Countdown Dossier Telegram Surveillance Tripwire",
-        "Before Midnight Strikes/in Cold Daylight/Without a Whisper",
-    ),
-    "War": (
-        2,
-        "Battle-Worn Besieged Camouflaged Decorated Entrenched Occupied Outnumbered Valiant",
-        "Bombardier Cadet Medic Paratrooper Sergeant Sniper",
-        "Airfield Armistice Bunker Convoy Regiment Trench",
-        "at Dawn's Command/Behind the Lines/on the Eastern Bank",
-    ),
-    "Western": (
-        2,
-        "Dusty Gunslinging Lonesome Prairie Saddle-Worn Sun-Scorched Untamed Whiskered",
-        "Cattleman Deputy Marshal Outlaw Prospector Sheriff",
-        "Corral Homestead Ranch Saloon Stagecoach Rodeo",
-        "at Coyote Creek/of Dry Gulch/Rides Alone",
-    ),
-}
+# Of each genre: its name and how common it is; words that describe; people; things; endings. A
+# film of two genres takes the person or thing from its first, the rest from its second: "Cosmic
+# Sheriff".
+_GENRES = """\
+Action 5
+Armored Blazing Explosive Furious Reckless Relentless Supersonic Unstoppable
+Bodyguard Commando Daredevil Stuntman Trucker Wrestler
+Ambush Bulldozer Jailbreak Motorcade Roadblock Speedboat
+at Full Throttle/Under Fire/Without Brakes
+
+Adventure 4
+Faraway Forgotten Perilous Shipwrecked Sunken Tropical Uncharted Windswept
+Castaway Explorer Mountaineer Navigator Stowaway Wayfarer
+Caravan Compass Expedition Island Lagoon Voyage
+Across the Ice/Beyond the Falls/of the Seven Capes
+
+Animation 3
+Bouncing Fluffy Giggling Little Polka-Dot Sleepy Tiny Wooden
+Beaver Hedgehog Otter Penguin Raccoon Snail
+Balloon Gingerbread Kite Snowflake Teapot Toadstool
+and Friends/Goes to Town/in the Puddle
+
+Comedy 7
+Accidental Awkward Clumsy Hopeless Overpaid Part-Time Ridiculous Unlikely
+Babysitter Butler Dentist Intern Landlord Roommate
+Barbecue Diet Holiday Lawnmower Mustache Sandwich
+by Mistake/in Pajamas/Out to Lunch
+
+Crime 4
+Bribed Counterfeit Crooked Laundered Ruthless Shady Stolen Wanted
+Bootlegger Forger Pickpocket Racketeer Safecracker Smuggler
+Alibi Heist Loot Payroll Ransom Verdict
+on Dock Street/on Parole/on the Take
+
+Drama 8
+Distant Fading Fragile Patient Quiet Restless Unspoken Wintry
+Daughter Fisherman Beekeeper Organist Schoolteacher Widow
+Farewell Farmhouse Harbor Inheritance Orchard Reunion
+at Summer's End/by the Lake/of Our Fathers
+
+Fantasy 3
+Bewitched Crystal Enchanted Fabled Moonlit Runic Spellbound Winged
+Alchemist Dragon Enchantress Griffin Sorcerer Unicorn
+Amulet Cauldron Goblet Kingdom Oracle Prophecy
+of the Silver Forest/of the Three Moons/Under the Mountain
+
+Horror 4
+Bloodless Cursed Decaying Ghastly Haunted Shrieking Unburied Unholy
+Ghoul Gravedigger Poltergeist Scarecrow Undertaker Werewolf
+Attic Coffin Crypt Graveyard Mausoleum Seance
+from the Swamp/That Never Sleeps/Under the Floorboards
+
+Musical 2
+Harmonious Jazzy Melodious Singing Swinging Syncopated Tap-Dancing Tuneful
+Bandleader Crooner Drummer Maestro Songbird Soprano
+Ballroom Cabaret Encore Serenade Trombone Waltz
+in Four Acts/in Three-Quarter Time/on Broad Street
+
+Mystery 3
+Baffling Coded Locked Masked Missing Unexplained Unsolved Veiled
+Archivist Codebreaker Detective Inspector Locksmith Sleuth
+Cipher Clue Diary Heirloom Keyhole Manuscript
+at Number Nine/Behind the Curtain/in the Library
+
+Romance 5
+Affectionate Blushing Cherished Courting Heartfelt Lovesick Tender Wistful
+Bridesmaid Fiancee Florist Matchmaker Suitor Sweetheart
+Bouquet Courtship Elopement Engagement Kiss Valentine
+in Springtime/in the Rain at Last/with All My Heart
+
+Sci-Fi 4
+Atomic Cosmic Galactic Interstellar Martian Orbital Quantum Robotic
+Android Astronomer Clone Cosmonaut Cyborg Starpilot
+Asteroid Colony Nebula Satellite Starship Wormhole
+Beyond Saturn/from Sector Nine/in Zero Gravity
+
+Thriller 5
+Anonymous Blackmailed Cold-Blooded Hunted Lethal Sleepless Vanishing Wiretapped
+Assassin Courier Hitchhiker Hostage Impostor Informant
+Conspiracy Countdown Dossier Telegram Surveillance Tripwire
+Before Midnight Strikes/in Cold Daylight/Without a Whisper
+
+War 2
+Battle-Worn Besieged Camouflaged Decorated Entrenched Occupied Outnumbered Valiant
+Bombardier Cadet Medic Paratrooper Sergeant Sniper
+Airfield Armistice Bunker Convoy Regiment Trench
+at Dawn's Command/Behind the Lines/on the Eastern Bank
+
+Western 2
+Dusty Gunslinging Lonesome Prairie Saddle-Worn Sun-Scorched Untamed Whiskered
+Cattleman Deputy Marshal Outlaw Prospector Sheriff
+Corral Homestead Ranch Saloon Stagecoach Rodeo
+at Coyote Creek/of Dry Gulch/Rides Alone
+"""
+GENRES: dict[str, tuple[int, str, str, str, str]] = {}
+for _paragraph in _GENRES.strip().split("\n\n"):
+    _head, _adjectives, _people, _things, _endings = _paragraph.split("\n")
+    _name, _commonness = _head.split()
+    GENRES[_name] = int(_commonness), _adjectives, _people, _things, _endings
 
 
 def is_demo(source: str | os.PathLike[str]) -> bool:

@@ -10,8 +10,6 @@ from pathlib import Path
 from movieembed.data import demo
 from movieembed.exceptions import DownloadError
 
-__all__ = ["CHECKSUMS", "MOVIELENS_URL", "download"]
-
 MOVIELENS_URL = "https://files.grouplens.org/datasets/movielens/"
 
 # None: the site's own NAME.zip.md5 is asked, since the file is new or changes now and then.

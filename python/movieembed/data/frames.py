@@ -23,16 +23,6 @@ from movieembed.exceptions import ParameterError
 if TYPE_CHECKING:
     import narwhals.stable.v1 as nw
 
-__all__ = [
-    "Table",
-    "as_table",
-    "complete_columns",
-    "find_column",
-    "find_rating_columns",
-    "item_labels",
-    "numbers",
-]
-
 USER_ALIASES = frozenset({"userid", "user", "uid", "customerid", "memberid"})
 ITEM_ALIASES = frozenset({"movieid", "itemid", "movie", "item", "iid", "filmid", "film"})
 RATING_ALIASES = frozenset({"rating", "ratings", "score", "stars", "liked", "like", "value"})
@@ -149,8 +139,9 @@ def find_column(
     if given is not None:
         if given in columns:
             return given
-        what = f" is not a column of {argument}; it has: {listed}"
-        raise ParameterError(Message(Parameter(role, given), what), role)
+        what = "{given} is not a column of {argument}; it has: {listed}"
+        given = Parameter(role, given)
+        raise ParameterError(Message(what, given=given, argument=argument, listed=listed), role)
     wanted = set(aliases)
     found = [label for label in columns if label not in taken and _squeeze(label) in wanted]
     if len(found) == 1:
@@ -158,11 +149,11 @@ def find_column(
     if found:
         either = " and ".join(repr(label) for label in found)
         what = f"{argument} has several columns that could be the {role}: {either}; say which with "
-        raise ParameterError(Message(what, Parameter(role, found[0])), role)
+        raise ParameterError(Message("{what}{one}", what=what, one=Parameter(role, found[0])), role)
     if required:
         what = f"{argument} has no column that looks like the {role}; it has: {listed}. "
         what += "Say which one it is with "
-        raise ParameterError(Message(what, Parameter(role, ...)), role)
+        raise ParameterError(Message("{what}{one}", what=what, one=Parameter(role, ...)), role)
     return None
 
 
@@ -230,12 +221,10 @@ def complete_columns(
         listed = ", ".join(
             f"{count} in column {labels[role]!r}" for role, count in counts.items() if count
         )
+        what = f"{argument} has missing values in {int(incomplete.sum())} of {len(table)} rows "
+        what += f"({listed}), first in row {first}, counting from 0"
         raise ValueError(
-            Message(
-                f"{argument} has missing values in {int(incomplete.sum())} of {len(table)} rows "
-                f"({listed}), first in row {first}, counting from 0",
-                ("; pass ", Parameter("missing", "drop"), " to leave them out"),
-            )
+            Message("{what}|; pass {missing=} to leave them out", what=what, missing="drop")
         )
     complete = ~incomplete
     return {role: column.filter(complete) for role, column in columns.items()}
@@ -253,7 +242,7 @@ def _warn_of_other_numbers(table: Table, used: Iterable[Hashable]) -> None:
     if others:
         either = " or ".join(repr(label) for label in others)
         what = "no column looks like the rating, so every row counts as a like; if the rating is "
-        warn_caller(Message(f"{what}{either}, pass ", Parameter("rating", others[0])))
+        warn_caller(Message("{what}, pass {rating=}", what=what + either, rating=others[0]))
 
 
 def numbers(column: nw.Series[Any], argument: str) -> NDArray[Any]:

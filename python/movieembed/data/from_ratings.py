@@ -28,8 +28,6 @@ from movieembed.data.ratings import (
     rows_of_table,
 )
 
-__all__ = ["read_movielens", "read_ratings"]
-
 
 def read_ratings(
     ratings: object,

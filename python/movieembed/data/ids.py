@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["ACCEPTED", "as_ids", "as_titles", "in_order", "object_array", "unify"]
-
 ACCEPTED = (
     "a pandas, polars, PyArrow or other narwhals-supported data frame, or an object with the "
     "Arrow C stream interface"

@@ -13,8 +13,6 @@ from movieembed.data.ids import object_array
 from movieembed.data.title_keys import RULES, plain, spellings
 from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError
 
-__all__ = ["ItemIndex"]
-
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _N_SUGGESTIONS = 5
 _N_LISTED = 10

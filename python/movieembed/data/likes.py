@@ -24,8 +24,6 @@ from movieembed.data.items import ItemIndex
 from movieembed.data.notebook import likes_html
 from movieembed.data.ratings import Duplicates, RaiseOrDrop
 
-__all__ = ["Likes"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Likes:

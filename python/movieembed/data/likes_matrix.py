@@ -13,12 +13,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import index_dtype
-from movieembed._base.message import Message, Parameter
+from movieembed._base.message import Message
 from movieembed._base.warn import warn_caller
 from movieembed.data.canonical_csr import blocks
 from movieembed.data.ratings import Codes, Duplicates, Rows
-
-__all__ = ["default_threshold", "matrix_of_rows", "one_each", "reaching", "zeros_and_ones"]
 
 
 def matrix_of_rows(
@@ -87,13 +85,10 @@ def one_each(rows: Rows, duplicates: Duplicates) -> tuple[Codes, Codes, NDArray[
     if len(starts) < len(order) and duplicates == "error":
         first = int(np.argmin(new))
         user, item = rows.user_ids[users[first]], rows.item_ids[items[first]]
-        raise ValueError(
-            Message(
-                f"{len(order) - len(starts)} ratings repeat a user and an item, such as user "
-                f"{user!s} and item {item!s}",
-                ("; choose with ", Parameter("duplicates", "last"), ", 'first' or 'max'"),
-            )
-        )
+        what = "{n} ratings repeat a user and an item, such as user {user!s} and item {item!s}"
+        what += "|; choose with {duplicates=}, 'first' or 'max'"
+        n = len(order) - len(starts)
+        raise ValueError(Message(what, n=n, user=user, item=item, duplicates="last"))
     users, items = users[starts], items[starts]
     if ratings is None:
         return users, items, None

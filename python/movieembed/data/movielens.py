@@ -6,7 +6,7 @@ import contextlib
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -17,10 +17,7 @@ from numpy.typing import NDArray
 from movieembed.data import delimited_text as textfiles
 from movieembed.data import demo
 from movieembed.data import number_file as numberfiles
-from movieembed.data.delimited_text import read_table
 from movieembed.data.download import CHECKSUMS, MOVIELENS_URL, download
-
-__all__ = ["load_movielens", "read_table"]
 
 # In the order of the flags of u.item.
 GENRES_100K = (
@@ -109,13 +106,7 @@ def load_movielens(
     if demo.is_demo(source):
         return demo.draw_demo()
     with _opened(source, cache_dir, base_url, progress) as (layout, ratings, movies):
-        table = numberfiles.read_numbers(
-            ratings,
-            RATING_TYPES,
-            separator=layout.separator,
-            header=layout.header,
-            progress=progress,
-        )
+        table = numberfiles.read_numbers(ratings, RATING_TYPES, **layout.form, progress=progress)
         return table, layout.read_movies(movies)
 
 
@@ -133,12 +124,7 @@ def load_compact(
         return {name: table[name].to_numpy(copy=True) for name in names}, catalogue
     with _opened(source, cache_dir, base_url, progress) as (layout, ratings, movies):
         columns = numberfiles.read_columns(
-            ratings,
-            RATING_TYPES,
-            names,
-            separator=layout.separator,
-            header=layout.header,
-            progress=progress,
+            ratings, RATING_TYPES, names, **layout.form, progress=progress
         )
         return columns, layout.read_movies(movies)
 
@@ -169,7 +155,10 @@ def _opened(
             )
         path = download(name, cache_dir, base_url, progress)
     if path.is_dir():
-        yield _find(_folder(path))
+        inside = [entry for pattern in ("*", "*/*") for entry in path.glob(pattern)]
+        names = [entry.relative_to(path).as_posix() for entry in inside]
+        opened, size_of = (lambda n: (path / n).open("rb")), (lambda n: (path / n).stat().st_size)
+        yield _find(str(path), names, opened, size_of)
         return
     if path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
         raise ValueError(
@@ -177,83 +166,55 @@ def _opened(
         )
     try:
         with zipfile.ZipFile(path) as archive:
-            yield _find(_archive(path, archive))
+            names = [name for name in archive.namelist() if "__MACOSX" not in name.split("/")]
+            yield _find(str(path), names, archive.open, lambda n: archive.getinfo(n).file_size)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path} is not a whole .zip file: {error}") from error
     except RuntimeError as error:  # what zipfile raises for both
         raise ValueError(f"{path} is encrypted or compressed in an unknown way: {error}") from error
 
 
-@dataclass(frozen=True)
-class _Files:
-    """A data set's files, wherever they lie: folder name -> file names, and how to open one."""
-
-    where: str
-    folders: dict[str, set[str]]
-    open: Callable[[str], IO[bytes]]
-    size: Callable[[str], int]
-
-
-def _folder(path: Path) -> _Files:
-    folders = {"": {entry.name for entry in path.iterdir()}}
-    for inner in path.iterdir():
-        if inner.is_dir():
-            folders[inner.name] = {entry.name for entry in inner.iterdir()}
-    return _Files(
-        str(path),
-        folders,
-        lambda name: (path / name).open("rb"),
-        lambda name: (path / name).stat().st_size,
-    )
-
-
-def _archive(path: Path, archive: zipfile.ZipFile) -> _Files:
-    folders: dict[str, set[str]] = {}
-    for member in archive.namelist():
-        name = PurePosixPath(member)
-        if "__MACOSX" not in name.parts:
-            parent = str(name.parent) if name.parent.parts else ""
-            folders.setdefault(parent, set()).add(name.name)
-    return _Files(str(path), folders, archive.open, lambda name: archive.getinfo(name).file_size)
-
-
-def _find(files: _Files) -> tuple[_Layout, textfiles.Source, textfiles.Source]:
+def _find(
+    where: str,
+    names: Collection[str],
+    opened: Callable[[str], IO[bytes]],
+    size_of: Callable[[str], int],
+) -> tuple[_Layout, textfiles.Source, textfiles.Source]:
     """Return the layout, ratings and movies of the one data set among the files."""
-    found = {
-        folder: layout
-        for folder, names in files.folders.items()
-        for layout in _LAYOUTS[::-1]
-        if layout.ratings in names
-    }
-    # The outermost folder with ratings is the data set; a copy further in does not count.
-    depth = min((len(PurePosixPath(folder).parts) for folder in found), default=0)
-    at_depth = [folder for folder in found if len(PurePosixPath(folder).parts) == depth]
+    found: dict[str, _Layout] = {}
+    for layout in _LAYOUTS[::-1]:
+        for name in names:
+            folder, _, file = name.rpartition("/")
+            if file == layout.ratings:
+                found[folder] = layout
     if not found:
         wanted = ", ".join(layout.ratings for layout in _LAYOUTS)
-        raise FileNotFoundError(f"{files.where} has no ratings file; looked for {wanted}")
-    if len(at_depth) > 1:
-        listed = ", ".join(sorted(at_depth))
-        raise ValueError(f"{files.where} has several data sets, in {listed}; name one folder")
-    folder = at_depth[0]
-    layout = found[folder]
-    prefix = f"{folder}/" if folder else ""
-    if layout.movies not in files.folders[folder]:
+        raise FileNotFoundError(f"{where} has no ratings file; looked for {wanted}")
+    # The outermost folder with ratings is the data set; a copy further in does not count.
+    depths = {folder: len(PurePosixPath(folder).parts) for folder in found}
+    outermost = [folder for folder, depth in depths.items() if depth == min(depths.values())]
+    if len(outermost) > 1:
+        listed = ", ".join(sorted(outermost))
+        raise ValueError(f"{where} has several data sets, in {listed}; name one folder")
+    layout = found[outermost[0]]
+    prefix = f"{outermost[0]}/".lstrip("/")
+    if prefix + layout.movies not in names:
         raise FileNotFoundError(
-            f"{files.where} has {prefix}{layout.ratings} but no {prefix}{layout.movies}"
+            f"{where} has {prefix}{layout.ratings} but no {prefix}{layout.movies}"
         )
 
-    def found_file(name: str) -> textfiles.Source:
-        return textfiles.Source(
-            f"{files.where}{os.sep}{prefix}{name}",
-            lambda: files.open(prefix + name),
-            files.size(prefix + name),
-        )
+    def source(name: str) -> textfiles.Source:
+        shown = f"{where}{os.sep}{prefix}{name}"
+        return textfiles.Source(shown, lambda: opened(prefix + name), size_of(prefix + name))
 
-    return layout, found_file(layout.ratings), found_file(layout.movies)
+    return layout, source(layout.ratings), source(layout.movies)
 
 
-def _movies_csv(source: textfiles.Source) -> pd.DataFrame:
-    rows = []
+# A movie as it is read: the number of its line, movieId, title and genres.
+_Movie = tuple[int, str, str, str]
+
+
+def _movies_csv(source: textfiles.Source) -> Iterator[_Movie]:
     places: list[int] | None = None
     for number, fields in textfiles.csv_records(source):
         if places is None:
@@ -267,26 +228,22 @@ def _movies_csv(source: textfiles.Source) -> pd.DataFrame:
                 f"{source.name}, line {number}: expected {width} fields, got {len(fields)}"
             )
         id_, title, genres = (fields[place] for place in places)
-        rows.append((_movie_id(id_, source, number), title, genres))
+        yield number, id_, title, genres
     if places is None:
         raise ValueError(f"{source.name} is empty")
-    return _movies(rows)
 
 
-def _movies_dat(source: textfiles.Source) -> pd.DataFrame:
-    rows = []
+def _movies_dat(source: textfiles.Source) -> Iterator[_Movie]:
     for number, line in textfiles.lines(source):
         # A title may itself hold "::", an id or a genre not.
         id_, _, rest = line.partition("::")
         title, separator, genres = rest.rpartition("::")
         if not separator:
             raise ValueError(f"{source.name}, line {number}: expected id::title::genres, {line!r}")
-        rows.append((_movie_id(id_, source, number), title, genres))
-    return _movies(rows)
+        yield number, id_, title, genres
 
 
-def _movies_100k(source: textfiles.Source) -> pd.DataFrame:
-    rows = []
+def _movies_100k(source: textfiles.Source) -> Iterator[_Movie]:
     for number, line in textfiles.lines(source):
         fields = line.split("|")
         flags = fields[5:]
@@ -296,24 +253,7 @@ def _movies_100k(source: textfiles.Source) -> pd.DataFrame:
                 f"genre flags between |, got {line!r}"
             )
         genres = [name for name, flag in zip(GENRES_100K, flags, strict=True) if flag == "1"]
-        rows.append(
-            (_movie_id(fields[0], source, number), fields[1], "|".join(genres) or NO_GENRES)
-        )
-    return _movies(rows)
-
-
-def _movie_id(text: str, source: textfiles.Source, number: int) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise ValueError(
-            f"{source.name}, line {number}: movieId is {text!r}, not an integer"
-        ) from error
-
-
-def _movies(rows: list[tuple[int, str, str]]) -> pd.DataFrame:
-    movies = pd.DataFrame(rows, columns=list(MOVIE_COLUMNS))
-    return movies.astype(_MOVIE_TYPES)
+        yield number, fields[0], fields[1], "|".join(genres) or NO_GENRES
 
 
 @dataclass(frozen=True)
@@ -321,14 +261,25 @@ class _Layout:
     """How a data set is published: the names of its files and how they are read."""
 
     ratings: str
-    separator: str
-    header: bool
+    form: dict[str, Any]  # the separator, and whether there is a header
     movies: str
-    read_movies: Callable[[textfiles.Source], pd.DataFrame]
+    movies_of: Callable[[textfiles.Source], Iterator[_Movie]]
+
+    def read_movies(self, source: textfiles.Source) -> pd.DataFrame:
+        """Return the table of movies."""
+        rows = []
+        for number, id_, title, genres in self.movies_of(source):
+            try:
+                rows.append((int(id_), title, genres))
+            except ValueError as error:
+                raise ValueError(
+                    f"{source.name}, line {number}: movieId is {id_!r}, not an integer"
+                ) from error
+        return pd.DataFrame(rows, columns=list(MOVIE_COLUMNS)).astype(_MOVIE_TYPES)
 
 
 _LAYOUTS = (
-    _Layout("ratings.csv", ",", True, "movies.csv", _movies_csv),
-    _Layout("ratings.dat", "::", False, "movies.dat", _movies_dat),
-    _Layout("u.data", "\t", False, "u.item", _movies_100k),
+    _Layout("ratings.csv", {"separator": ",", "header": True}, "movies.csv", _movies_csv),
+    _Layout("ratings.dat", {"separator": "::", "header": False}, "movies.dat", _movies_dat),
+    _Layout("u.data", {"separator": "\t", "header": False}, "u.item", _movies_100k),
 )

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones
 
-__all__ = ["html_table", "likes_html", "most_liked"]
-
 MOST_LIKED = 5
 
 

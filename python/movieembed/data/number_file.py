@@ -26,8 +26,6 @@ from movieembed._base.threads import available_cores
 from movieembed.data import delimited_text as textfiles
 from movieembed.data.delimited_text import Source
 
-__all__ = ["read_columns", "read_numbers"]
-
 Number = type[int] | type[float]
 Columns = dict[str, NDArray[Any]]
 
@@ -241,53 +239,57 @@ def _bar(source: Source, progress: bool | None) -> Iterator[Callable[[int], Any]
     if not progress:
         yield lambda done: None
         return
-    from movieembed._base.progress import tqdm
+    from movieembed._base.progress import progress_bar
 
     name = source.name.replace("\\", "/").rpartition("/")[2]
-    with tqdm(total=source.size, desc=name, unit="B", unit_scale=True, leave=False) as bar:
+    with progress_bar(source.size, name, "B", True, unit_scale=True) as bar:
         yield bar.update
 
 
 def _read_carefully(
     source: Source, types: Mapping[str, Number], separator: str, header: bool
 ) -> pd.DataFrame:
-    with np.errstate(invalid="ignore"):  # of infinity among integers, which is then refused
-        if separator == "::":
-            return _read_double_colon(source, types)
-        return _read_one_character(source, types, separator, header)
+    try:
+        with np.errstate(invalid="ignore"):  # of infinity among integers, which is then refused
+            if separator == "::":
+                frame = _read_double_colon(source, types)
+            else:
+                frame = _read_one_character(source, types, separator, header)
+        for name, column in frame.items():
+            if column.dtype.kind == "f" and not np.isfinite(column.to_numpy()).all():
+                raise ValueError(f"{source.name}: {name} has values that are not finite numbers")
+    except (ValueError, OverflowError) as error:
+        found = _first_bad_line(source, types, separator, header)
+        text = str(error).strip()
+        named = text if text.startswith(source.name) else f"{source.name}: {text}"
+        raise ValueError(found or named) from error
+    return frame
 
 
 def _read_one_character(
     source: Source, types: Mapping[str, Number], separator: str, header: bool
 ) -> pd.DataFrame:
-    dtypes = {name: "int64" if kind is int else "float64" for name, kind in types.items()}
-    try:
-        # pandas would take fields beyond the columns of the first row for an index.
-        with source.open() as file:
-            start = [line for line in itertools.islice(file, 10) if line.strip()]
-        widths = [line.count(separator.encode()) + 1 for line in start[:2]]
-        if widths and widths[-1 if header else 0] > (widths[0] if header else len(types)):
-            raise ValueError("the first row has too many fields")
-        with source.open() as file:
-            frame = pd.read_csv(
-                file,
-                sep=separator,
-                header=0 if header else None,
-                names=None if header else list(types),
-                dtype=dtypes,
-                engine="c",
-            )
-        absent = [name for name in types if name not in frame.columns]
-        if absent:
-            raise ValueError(textfiles.lacks(source, absent[0], list(frame.columns)))
-        if frame.empty and not header:
-            raise ValueError(f"{source.name} is empty")
-        frame = frame[list(types)]
-        _check_finite(source, frame)
-    except (ValueError, OverflowError) as error:
-        found = _first_bad_line(source, types, separator, header)
-        raise ValueError(found or _named(source, error)) from error
-    return frame
+    # pandas would take fields beyond the columns of the first row for an index.
+    with source.open() as file:
+        start = [line for line in itertools.islice(file, 10) if line.strip()]
+    widths = [line.count(separator.encode()) + 1 for line in start[:2]]
+    if widths and widths[-1 if header else 0] > (widths[0] if header else len(types)):
+        raise ValueError("the first row has too many fields")
+    with source.open() as file:
+        frame = pd.read_csv(
+            file,
+            sep=separator,
+            header=0 if header else None,
+            names=None if header else list(types),
+            dtype={name: "int64" if kind is int else "float64" for name, kind in types.items()},
+            engine="c",
+        )
+    absent = [name for name in types if name not in frame.columns]
+    if absent:
+        raise ValueError(textfiles.lacks(source, absent[0], list(frame.columns)))
+    if frame.empty and not header:
+        raise ValueError(f"{source.name} is empty")
+    return frame[list(types)]
 
 
 def _read_double_colon(source: Source, types: Mapping[str, Number]) -> pd.DataFrame:
@@ -305,32 +307,11 @@ def _read_double_colon(source: Source, types: Mapping[str, Number]) -> pd.DataFr
         if found:
             raise ValueError(found)
     dtypes = {2 * i: "int64" if kind is int else "float64" for i, kind in enumerate(types.values())}
-    try:
-        frame = pd.read_csv(
-            io.BytesIO(content),
-            sep=":",
-            header=None,
-            usecols=list(dtypes),
-            dtype=dtypes,
-            engine="c",
-        )
-        frame.columns = pd.Index(list(types))
-        _check_finite(source, frame)
-    except (ValueError, OverflowError) as error:
-        found = _first_bad_line(source, types, "::", False)
-        raise ValueError(found or _named(source, error)) from error
+    frame = pd.read_csv(
+        io.BytesIO(content), sep=":", header=None, usecols=list(dtypes), dtype=dtypes, engine="c"
+    )
+    frame.columns = pd.Index(list(types))
     return frame
-
-
-def _check_finite(source: Source, frame: pd.DataFrame) -> None:
-    for name, column in frame.items():
-        if column.dtype.kind == "f" and not np.isfinite(column.to_numpy()).all():
-            raise ValueError(f"{source.name}: {name} has values that are not finite numbers")
-
-
-def _named(source: Source, error: Exception) -> str:
-    text = str(error).strip()
-    return text if text.startswith(source.name) else f"{source.name}: {text}"
 
 
 def _first_bad_line(

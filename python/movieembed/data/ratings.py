@@ -11,24 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import index_dtype
-from movieembed._base.message import Message, Parameter
+from movieembed._base.message import Message
 from movieembed._base.validation import OneOf, check_parameter, check_threshold
 from movieembed.data import frames as tables
 from movieembed.data.canonical_csr import blocks, check_finite, check_matrix
 from movieembed.data.ids import ACCEPTED, in_order, unify
 from movieembed.exceptions import ParameterError
-
-__all__ = [
-    "Duplicates",
-    "RaiseOrDrop",
-    "Rows",
-    "check_rated",
-    "check_reading",
-    "encode",
-    "match_items",
-    "rows_of_matrix",
-    "rows_of_table",
-]
 
 Duplicates = Literal["last", "first", "max", "error"]
 RaiseOrDrop = Literal["raise", "drop"]
@@ -51,8 +39,9 @@ def check_reading(
 def check_rated(threshold: float | None, rated: bool) -> None:
     """Raise ParameterError if a threshold is given for ratings that have no rating column."""
     if threshold is not None and not rated:
-        what = " needs ratings, but no column looks like the rating; say which one it is with "
-        message = Message(Parameter("threshold", threshold), what, Parameter("rating", ...))
+        what = "{threshold=} needs ratings, but no column looks like the rating; "
+        what += "say which one it is with {rating=}"
+        message = Message(what, threshold=threshold, rating=...)
         raise ParameterError(message, "rating")
 
 
@@ -68,6 +57,10 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    def __sizeof__(self) -> int:
+        """Bytes, by which Dask decides what to move."""
+        return sum(int(array.nbytes) for array in vars(self).values() if array is not None)
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Keep the rows that mask marks."""
@@ -110,12 +103,8 @@ def rows_of_matrix(ratings: Any, missing: RaiseOrDrop) -> Rows:
     absent = np.isnan(values)
     if absent.any():
         if missing == "raise":
-            raise ValueError(
-                Message(
-                    f"ratings stores {absent.sum()} NaN",
-                    ("; pass ", Parameter("missing", "drop"), " to leave them out"),
-                )
-            )
+            what = "ratings stores {n} NaN|; pass {missing=} to leave them out"
+            raise ValueError(Message(what, n=absent.sum(), missing="drop"))
         rows.keep(~absent)
     check_finite(rows.ratings, "ratings")
     return rows
@@ -168,16 +157,12 @@ def match_items(rows: Rows, ids: NDArray[Any], unknown: RaiseOrDrop) -> None:
     )
     strangers = rows.item_ids[place_of < 0].tolist()
     if strangers and unknown == "raise":
-        hint = ""
+        what = f"ratings name {len(strangers)} items that items lacks, such as "
+        what += ", ".join(map(repr, strangers[:5]))
         if len(strangers) == len(rows.item_ids) and len(ids):
-            hint = f" (ratings hold {strangers[0]!r} where items hold {ids.tolist()[0]!r})"
+            what += f" (ratings hold {strangers[0]!r} where items hold {ids.tolist()[0]!r})"
         raise ValueError(
-            Message(
-                f"ratings name {len(strangers)} items that items lacks, such as "
-                + ", ".join(repr(id_) for id_ in strangers[:5])
-                + hint,
-                ("; pass ", Parameter("unknown", "drop"), " to leave them out"),
-            )
+            Message("{what}|; pass {unknown=} to leave them out", what=what, unknown="drop")
         )
     rows.items, rows.item_ids = _looked_up(place_of, rows.items), ids
     if strangers:

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from movieembed._base.validation import check_count
 
-__all__ = ["synthetic_movielens"]
-
 # Of MovieLens 32M.
 N_USERS, N_ITEMS, N_RATINGS = 200_948, 87_585, 32_000_204
 MIN_RATINGS = 20  # a user; MovieLens leaves others out

@@ -6,8 +6,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
-__all__ = ["RULES", "plain", "spellings"]
-
 _YEAR = re.compile(r"\s*\(\d{4}(?:[-\u2013]\d{0,4})?\)\s*$")
 _BRACKETS = re.compile(r"\s*\(([^()]*)\)")
 _ARTICLES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.validation import check_count, check_integer
-from movieembed.data.distributed import blocks
 from movieembed.data.distributed.blocks import UserRows
 from movieembed.data.distributed.cluster import new_key
 from movieembed.data.distributed.likes import DistributedLikes
@@ -165,8 +165,8 @@ def split_parts(likes: DistributedLikes, share: float, random_state: Any) -> Dis
     tasks: dict[Any, Any] = {}
     for p, part in enumerate(likes.parts):
         tasks[key, p] = (halved, part, share, [seed, p])
-        tasks[given, p] = (blocks.first_of, (key, p))
-        tasks[held, p] = (blocks.second_of, (key, p))
+        tasks[given, p] = (getitem, (key, p), 0)
+        tasks[held, p] = (getitem, (key, p), 1)
     range_of_parts = range(len(likes.parts))
     parts = cluster.submit(tasks, [(kind, p) for kind in (given, held) for p in range_of_parts])
     train = DistributedLikes(

@@ -161,13 +161,11 @@ class FittedItems:
             message = f"method must be one of {METHODS}, not {method!r}"
             raise ParameterError(message, "method")
         if method == "precision" and self.item_squares is None:
-            entries = Parameter("entry_weighting", self.weighting.entries)
-            raise ValueError(
-                Message(
-                    *(Parameter("method", "precision"), " needs a Gram matrix, which ", entries),
-                    *(" does not leave; use ", Parameter("method", "cosine")),
-                )
+            what = (
+                "{method=} needs a Gram matrix, which {entry_weighting=} does not leave; use {use}"
             )
+            cosine, entries = Parameter("method", "cosine"), self.weighting.entries
+            raise ValueError(Message(what, method=method, entry_weighting=entries, use=cosine))
         chosen: Method = method
         return chosen
 
@@ -179,15 +177,11 @@ class FittedItems:
             return 1 if self.refine == "auto" else int(self.refine)
         steps = check_integer(refine, "refine")
         if steps and method != "precision":
-            wanted = Parameter("method", "precision")
-            raise ValueError(
-                Message(Parameter("refine"), " goes with ", wanted, f", not {method!r}")
-            )
+            what = "{refine} goes with {method=}, not {given!r}"
+            raise ValueError(Message(what, method="precision", given=method))
         if steps and self.likes is None:
-            what = " needs the likes, which this model did not keep: fit it with "
-            raise ValueError(
-                Message(Parameter("refine", refine), what, Parameter("keep_likes", True))
-            )
+            what = "{refine=} needs the likes, which this model did not keep: fit it with "
+            raise ValueError(Message(what + "{keep_likes=}", refine=refine, keep_likes=True))
         return steps
 
     def check_lambda(self, regularization: Any) -> float:

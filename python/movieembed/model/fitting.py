@@ -143,19 +143,15 @@ def warn_of_the_end(solution: Solution, cost: float, solver: str) -> None:
         return
     from sklearn.exceptions import ConvergenceWarning
 
-    message = Message(
-        f"interrupted after {solution.n_iter} iterations; the best embedding so far is kept "
-        f"(cost {cost:.8g})"
-    )
+    what = f"interrupted after {solution.n_iter} iterations; the best embedding so far is kept "
+    what += f"(cost {cost:.8g})"
     if solution.reason == "max_iter":
         gap = "unknown" if np.isinf(solution.gap) else f"about {solution.gap:.1e} of it"
-        other = () if solver == "eigen" else (", or use ", Parameter("solver", "eigen"))
-        where = f" iterations at cost {cost:.8g}; the distance to the optimum is {gap}. Raise "
-        message = Message(
-            *(f"{solver} stopped after ", Parameter("max_iter", solution.n_iter), where),
-            *(Parameter("max_iter"), *other, "."),
-        )
-    warn_caller(message, ConvergenceWarning)
+        what = f"{solver} stopped after {{reached}} iterations at cost {cost:.8g}; the distance to "
+        what += f"the optimum is {gap}. Raise {{max_iter}}"
+        what += "." if solver == "eigen" else ", or use {solver=}."
+    reached = Parameter("max_iter", solution.n_iter)
+    warn_caller(Message(what, reached=reached, solver="eigen"), ConvergenceWarning)
 
 
 def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | DistributedLikes:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from movieembed._base.message import Message, Parameter
+from movieembed._base.message import Message
 from movieembed._base.validation import (
     Constraint,
     InstanceOf,
@@ -98,12 +98,11 @@ class Parameters:
         """Raise unless every parameter is one of what it may be, and they go together."""
         check_parameters(CONSTRAINTS, vars(self))
         if not isinstance(self.learning_rate, str) and not SOLVERS[self.solver].uses_learning_rate:
-            solver, exact = Parameter("solver", self.solver), Parameter("learning_rate", "exact")
-            message = Message(solver, " takes no learning rate; leave ", exact)
+            what = "{solver=} takes no learning rate; leave {learning_rate=}"
+            message = Message(what, solver=self.solver, learning_rate="exact")
             raise ParameterError(message, "learning_rate")
         if self.refine not in ("auto", 0) and not self.keep_likes:
-            wanted = Parameter("keep_likes", True)
-            message = Message(Parameter("refine", self.refine), " needs ", wanted)
+            message = Message("{refine=} needs {keep_likes=}", refine=self.refine, keep_likes=True)
             raise ParameterError(message, "refine")
 
     def _parameters(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
-from movieembed._base.progress import tqdm
+from movieembed._base.progress import progress_bar
 from movieembed._base.threads import serial_blas
 from movieembed.model.neighbors import Found, none_found, positions_among
 from movieembed.model.precision import PrecisionForm, Preconditioner, refine
@@ -122,7 +122,7 @@ class Refinement:
         )
         with (
             serial_blas(),
-            tqdm(total=op.n_items, desc="diagonal", unit="item", leave=False, disable=None) as bar,
+            progress_bar(op.n_items, "diagonal", "item", None) as bar,
         ):
             for start, stop, Y in self._products(unit, steps):
                 own = np.arange(start, stop)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones
 from movieembed._base.gpu_arrays import is_on_gpu
-from movieembed._base.message import Message, Parameter
+from movieembed._base.message import Message
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
 from movieembed.operators.cpu import CpuOperator
@@ -105,8 +105,8 @@ def on_dask(
 def refuse_entries(weighting: Weighting) -> None:
     """Raise ValueError if the entries of X are to be weighted, which needs X itself."""
     if weighting.entries is not None:
-        entries, cpu = Parameter("entry_weighting", weighting.entries), Parameter("backend", "cpu")
-        raise ValueError(Message(entries, " needs ", cpu, ": it forms X, entry by entry"))
+        what = "{entry_weighting=} needs {backend=}: it forms X, entry by entry"
+        raise ValueError(Message(what, entry_weighting=weighting.entries, backend="cpu"))
 
 
 def scaled(

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed._base.message import Message, Parameter
+from movieembed._base.message import Message
 from movieembed._base.validation import check_real
 from movieembed.operators.cooccurrence_matrix import cooccurrence_within
 
@@ -61,10 +61,8 @@ class Weighting:
         if entries is not None and entries not in ENTRIES:
             raise ValueError(f"entry_weighting must be None, 'log1p' or 'ppmi', not {entries!r}")
         if entries is not None and any(powers):
-            entry, *rest = map(Parameter, ("entry_weighting", "item_scaling", "user_weighting"))
-            raise ValueError(
-                Message(entry, " and ", rest[0], " or ", rest[1], " exclude each other")
-            )
+            what = "{entry_weighting} and {item_scaling} or {user_weighting} exclude each other"
+            raise ValueError(Message(what))
         return cls(powers[0], powers[1], entries)
 
     def user_roots(self, matrix: sp.csr_array) -> NDArray[np.float64] | None:

@@ -20,7 +20,7 @@ from typing import Literal
 
 import numpy as np
 
-from movieembed._base.message import Parameter
+from movieembed._base.message import Message, Parameter
 from movieembed.operators.protocol import Operator, Tall
 from movieembed.solvers.adam import adam
 from movieembed.solvers.als import als
@@ -117,7 +117,7 @@ def solve(
     info = SOLVERS[solver]
     if V0 is None:
         n_components = min(n_components, op.n_items)  # the rank of X + diag(delta) is no more
-    hint: tuple[str | Parameter, ...] = ()
+    hint = ""
     steps: Iterator[Step]
     if V0 is not None and (learning_rate == "exact" or not info.uses_learning_rate):
         V0 = in_reach(op, V0)
@@ -130,11 +130,11 @@ def solve(
             steps = als(op, V0)
         else:
             if learning_rate != "exact":
-                hint = (
-                    f" The learning rate {learning_rate} is too large for this start; try a tenth "
-                    "of it, or ",
-                    Parameter("learning_rate", "exact", 'learning_rate="exact"'),
-                    ", which cannot diverge.",
+                hint = Message(
+                    " The learning rate {rate} is too large for this start; try a tenth of it, or "
+                    "{exact}, which cannot diverge.",
+                    rate=learning_rate,
+                    exact=Parameter("learning_rate", "exact", 'learning_rate="exact"'),
                 )
             options = {"decay": decay} if solver == "momentum" else {}
             steps = DESCENT[solver](op, V0, learning_rate, **options)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from movieembed._base.message import Message, Parameter
+from movieembed._base.message import Message
 from movieembed._base.progress import progress_bar
 from movieembed.exceptions import DivergenceError
 from movieembed.operators.protocol import Operator, Tall
@@ -86,7 +86,7 @@ def run(
     callback: Callback | None = None,
     progress: bool | None = None,
     name: str = "fit",
-    hint: tuple[str | Parameter, ...] = (),
+    hint: str = "",
     checkpoint: Keeper | None = None,
 ) -> Solution:
     """Drive a solver to its tolerance, its last iteration, the callback's word or Ctrl-C.
@@ -163,17 +163,10 @@ def run(
     )
 
 
-def check_divergence(
-    history: list[HistoryEntry], scale: float, name: str, hint: tuple[str | Parameter, ...]
-) -> None:
+def check_divergence(history: list[HistoryEntry], scale: float, name: str, hint: str) -> None:
     """Raise DivergenceError when the last cost is no number, or beyond all bounds."""
     first, last = history[0].cost, history[-1].cost
     if not np.isfinite(last) or last > 1e12 * max(first, scale):
-        raise DivergenceError(
-            Message(
-                f"{name} diverged: the cost is {last:.3g} after {history[-1].iteration} "
-                f"iterations, from {first:.3g} at the start.",
-                *hint,
-            ),
-            history,
-        )
+        what = f"{name} diverged: the cost is {last:.3g} after {history[-1].iteration} iterations, "
+        what += f"from {first:.3g} at the start."
+        raise DivergenceError(Message(what + "{hint}", hint=hint), history)

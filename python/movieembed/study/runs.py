@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from movieembed._base.progress import tqdm
+from movieembed._base.progress import progress_bar
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import as_generator, check_count
 from movieembed.data.likes import Likes
@@ -163,15 +163,9 @@ def run_all(
     progress: bool | None,
 ) -> list[Comparison]:
     """Run every setting of the plan, each d from a start of its own, with a bar over the runs."""
-    bar = tqdm(
-        total=sum(len(part.settings) for part, _ in plan),
-        desc="study",
-        unit="run",
-        miniters=0,
-        disable=None if progress is None else not progress,
-    )
+    n_runs = sum(len(part.settings) for part, _ in plan)
     comparisons = []
-    with bar:
+    with progress_bar(n_runs, "study", "run", progress, miniters=0, leave=True) as bar:
         for part, rng in plan:
             comparison = Comparison(likes, op, films, part.d, part.wide, rng)
             for setting in part.settings:

@@ -284,7 +284,7 @@ def test_ranges_apart_need_no_exchange(tmp_path: Path, client: Any) -> None:
             blocks.read_block(str(i), frame, labels, "raise", None, None, "raise")
             for i, frame in enumerate(frames)
         ]
-        return reading.planned([block.summary for block in read], n_parts, exact)
+        return reading.planned([summary for _, summary in read], n_parts, exact)
 
     table = ratings()
     sorted_ = apart(table, 6)

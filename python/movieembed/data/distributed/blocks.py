@@ -52,17 +52,6 @@ class Summary:
 
 
 @dataclass
-class Block:
-    """Ratings of one source, items numbered among themselves, and what is known of them."""
-
-    rows: Rows
-    summary: Summary
-
-    def __sizeof__(self) -> int:
-        return size_of_rows(self.rows)
-
-
-@dataclass
 class UserRows:
     """The likes of some users, who are in no other part.
 
@@ -84,22 +73,6 @@ class UserRows:
     def __sizeof__(self) -> int:
         m = self.matrix
         return int(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes + self.users.nbytes)
-
-
-@dataclass
-class Piece:
-    """Some rows of a block by their users, items numbered among all."""
-
-    rows: Rows
-
-    def __sizeof__(self) -> int:
-        return size_of_rows(self.rows)
-
-
-def size_of_rows(rows: Rows) -> int:
-    """Return the bytes of rows, by which Dask decides what to move."""
-    arrays = (rows.users, rows.items, rows.ratings, rows.user_ids, rows.item_ids)
-    return sum(int(a.nbytes) for a in arrays if a is not None)
 
 
 @contextmanager
@@ -129,7 +102,7 @@ def read_block(
     threshold: float | None,
     ids: NDArray[Any] | None,
     unknown: RaiseOrDrop,
-) -> Block:
+) -> tuple[Rows, Summary]:
     """Read a Parquet file, or take a data frame, by the labels of user, item and perhaps rating.
 
     With a threshold the ratings become whether they reach it, in one byte each. With `ids` the
@@ -146,7 +119,7 @@ def read_block(
         rows = rows_of_table(frame, labels[0], labels[1], rating, missing)
         if ids is not None:
             match_items(rows, ids, unknown)
-    return Block(*summed_up(rows, threshold))
+    return summed_up(rows, threshold)
 
 
 def check_no_rating(names: Sequence[str], labels: tuple[Hashable, ...]) -> None:
@@ -186,30 +159,24 @@ def spread_of(ratings: NDArray[Any] | None) -> tuple[bool, float]:
     return zeros_and_ones(ratings), float(ratings.max())
 
 
-def summary_of(block: Block) -> Summary:
-    """Return what the process that plans is sent of a block."""
-    return block.summary
-
-
-def items_of(block: Block) -> NDArray[Any]:
+def items_of(block: tuple[Rows, Summary]) -> NDArray[Any]:
     """Return a block's item ids by first appearance, which counts where ids have no order."""
-    rows = block.rows
+    rows, _ = block
     first = np.full(len(rows.item_ids), len(rows), dtype=np.int64)
     first[rows.items[::-1]] = np.arange(len(rows))[::-1]
     found: NDArray[Any] = rows.item_ids[np.argsort(first, kind="stable")]
     return found
 
 
-def renumbered(block: Block, ids: NDArray[Any], known: bool) -> Piece:
+def renumbered(block: tuple[Rows, Summary], ids: NDArray[Any], known: bool) -> Rows:
     """Return all rows of a block, items numbered among all; `known` if they are already."""
-    rows = block.rows
+    rows, _ = block
     items = rows.items if known else places_in(ids, rows.item_ids)[rows.items]
-    return Piece(Rows(rows.users, items, rows.ratings, rows.user_ids, ids[:0]))
+    return Rows(rows.users, items, rows.ratings, rows.user_ids, ids[:0])
 
 
-def parted(piece: Piece, dtype: np.dtype[Any], n_parts: int) -> list[Piece]:
-    """Return a piece for each part, its users those whose ids, as `dtype`, hash to it."""
-    rows = piece.rows
+def parted(rows: Rows, dtype: np.dtype[Any], n_parts: int) -> list[Rows]:
+    """Return the rows of each part, its users those whose ids, as `dtype`, hash to it."""
     part_of = (hashes(rows.user_ids.astype(dtype)) % np.uint64(n_parts)).astype(np.int64)
     place = np.empty(len(part_of), dtype=rows.users.dtype)
     of_row = part_of[rows.users]
@@ -218,27 +185,14 @@ def parted(piece: Piece, dtype: np.dtype[Any], n_parts: int) -> list[Piece]:
         own = np.flatnonzero(part_of == part)
         place[own] = np.arange(len(own))
         here = np.flatnonzero(of_row == part)
-        pieces.append(
-            Piece(
-                Rows(
-                    place[rows.users[here]],
-                    rows.items[here],
-                    None if rows.ratings is None else rows.ratings[here],
-                    rows.user_ids[own],
-                    rows.item_ids,
-                )
-            )
-        )
+        ratings = None if rows.ratings is None else rows.ratings[here]
+        users, items = place[rows.users[here]], rows.items[here]
+        pieces.append(Rows(users, items, ratings, rows.user_ids[own], rows.item_ids))
     return pieces
 
 
-def pick(pieces: list[Piece], part: int) -> Piece:
-    """Return the piece of one part, so that no worker is sent the others."""
-    return pieces[part]
-
-
 def gathered(
-    pieces: Sequence[Piece],
+    pieces: Sequence[Rows],
     ids: NDArray[Any],
     dtype: np.dtype[Any],
     threshold: float,
@@ -248,7 +202,7 @@ def gathered(
 
     The pieces are in the order of their blocks.
     """
-    each = [piece.rows for piece in pieces if len(piece.rows.user_ids)]
+    each = [rows for rows in pieces if len(rows.user_ids)]
     users = np.empty(0, dtype=dtype)
     if each:
         users = ordered(union(*(rows.user_ids.astype(dtype) for rows in each)))
@@ -295,36 +249,7 @@ def usable(x: NDArray[Any]) -> NDArray[Any]:
     return np.require(x, requirements=["C", "A"])
 
 
-def first_of(pair: tuple[Any, Any]) -> Any:
-    """Return the first of two results, which then has a key of its own."""
-    return pair[0]
-
-
-def second_of(pair: tuple[Any, Any]) -> Any:
-    """Return the second of two results, which then has a key of its own."""
-    return pair[1]
-
-
-@dataclass
-class Counts:
-    """How many users a part has, the likes of each item, and whether all values are 1."""
-
-    n_users: int
-    items: NDArray[np.int64]
-    binary: bool
-
-
-def counted(rows: UserRows) -> Counts:
-    """Count the users and likes of a part."""
+def counted(rows: UserRows) -> tuple[tuple[int, bool], NDArray[np.int64]]:
+    """Return the number of users and whether all values are 1, and the likes of each item."""
     counts = np.bincount(rows.matrix.indices, minlength=rows.matrix.shape[1])
-    return Counts(rows.matrix.shape[0], counts, holds_ones(rows.matrix.data))
-
-
-def sizes(counts: Counts) -> tuple[int, bool]:
-    """Return the number of users, and whether all values are 1."""
-    return counts.n_users, counts.binary
-
-
-def item_counts(counts: Counts) -> NDArray[np.int64]:
-    """Return the likes of each item."""
-    return counts.items
+    return (rows.matrix.shape[0], holds_ones(rows.matrix.data)), counts

@@ -10,11 +10,9 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, TypeVar
 
-from movieembed._base.progress import tqdm
+from movieembed._base.progress import progress_bar
 from movieembed._base.warn import warn_caller
 from movieembed.exceptions import ClusterError
-
-__all__ = ["Cluster"]
 
 Result = TypeVar("Result")
 
@@ -161,14 +159,7 @@ class Cluster:
 
     def follow(self, futures: Sequence[Any], name: str, progress: bool | None) -> None:
         """Wait for futures behind a bar; the first that fails raises its error here."""
-        bar = tqdm(
-            total=len(futures),
-            desc=name,
-            unit="part",
-            leave=False,
-            disable=None if progress is None else not progress,
-        )
-        with bar, self.translated():
+        with progress_bar(len(futures), name, "part", progress) as bar, self.translated():
             for future in self.distributed.as_completed(futures, loop=self.client.loop):
                 if future.status in ("error", "cancelled"):
                     future.result()  # of the others it would bring here what they hold

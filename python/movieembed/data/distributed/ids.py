@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from movieembed._base.arrays import index_dtype
 from movieembed.data.ids import in_order, object_array, unify
 
-__all__ = ["hashes", "is_sorted_kind", "ordered", "places_in", "union"]
-
 
 def union(*several: NDArray[Any]) -> NDArray[Any]:
     """Return the distinct ids of all arrays, by first appearance."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Sequence
+from operator import getitem
 from typing import Any, Self
 
 import numpy as np
@@ -17,8 +18,6 @@ from movieembed.data.frames import item_labels
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
 from movieembed.data.ratings import Duplicates, RaiseOrDrop, check_rated, check_reading
-
-__all__ = ["DistributedLikes"]
 
 
 class DistributedLikes:
@@ -75,10 +74,10 @@ class DistributedLikes:
         self.parts = parts
         self.items, self.titles, self.item_table = items, titles, item_table
         counts = cluster.each("count", blocks.counted, parts)
-        sizes = cluster.result(cluster.each("count", blocks.sizes, counts))
+        sizes = cluster.result(cluster.each("count", getitem, counts, 0))
         self.users_of_part = [int(n) for n, _ in sizes]
         self.is_binary = all(binary for _, binary in sizes)
-        total = cluster.total("count", blocks.item_counts, counts)
+        total = cluster.total("count", getitem, counts, 1)
         self.item_counts: NDArray[np.int64] = np.array(cluster.result(total), dtype=np.int64)
         self._index: ItemIndex | None = None
 

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,6 @@ from movieembed.data.distributed.cluster import Cluster, new_key
 from movieembed.data.distributed.ids import ordered, union
 from movieembed.data.likes_matrix import default_threshold
 from movieembed.data.ratings import Duplicates, RaiseOrDrop
-
-__all__ = ["Options", "Sources", "find_sources", "read_parts"]
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def read_parts(
     }
     held = cluster.submit(sources.graph | tasks, list(tasks))
     cluster.follow(held, "ratings", progress)
-    summaries = cluster.result(cluster.each("summary", blocks.summary_of, held))
+    summaries = cluster.result(cluster.each("summary", getitem, held, 1))
     item_ids = given
     if ids is None:
         item_ids = ordered(
@@ -248,13 +247,13 @@ def gather(
         for p in range(plan):
             chosen.append([(pick, b, p) for b in range(len(held))])
             for b in range(len(held)):
-                tasks[pick, b, p] = (blocks.pick, (split, b), p)
+                tasks[pick, b, p] = (getitem, (split, b), p)
     else:
         chosen = [[(whole, b) for b in run] for run in plan]
     for p, pieces in enumerate(chosen):
         tasks[both, p] = (blocks.gathered, pieces, ids, dtype, threshold, options.duplicates)
-        tasks[part, p] = (blocks.first_of, (both, p))
-        tasks[spread, p] = (blocks.second_of, (both, p))
+        tasks[part, p] = (getitem, (both, p), 0)
+        tasks[spread, p] = (getitem, (both, p), 1)
     each = range(len(chosen))
     futures = cluster.submit(tasks, [(kind, p) for kind in (part, spread) for p in each])
     return futures[: len(chosen)], futures[len(chosen) :]

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed._base.message import Message, Parameter
+from movieembed._base.message import Message
 from movieembed.data.likes import Likes
 from movieembed.model.embedding import Embedding
 from movieembed.objective.cooccurrence import cooccurrence
@@ -205,8 +205,8 @@ def _as_likes(likes: Any) -> Likes:
         return Likes.from_matrix(likes)
     likes._check_fitted()
     if likes.likes_ is None:
-        wanted = Parameter("keep_likes", True)
-        raise ValueError(Message("this model did not keep its likes: fit it with ", wanted))
+        what = "this model did not keep its likes: fit it with {keep_likes=}"
+        raise ValueError(Message(what, keep_likes=True))
     return Likes.from_matrix(likes.likes_, items=likes.items_, titles=likes.titles_)
 
 

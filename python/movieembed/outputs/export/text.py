@@ -80,8 +80,8 @@ def export_word2vec(
     if keys == "item":
         check_distinct(words, "items", "word")
     elif chosen.titles is None:
-        title, item = Parameter("keys", "title"), Parameter("keys", "item")
-        raise ValueError(Message(title, " needs titles, and this model has none; use ", item))
+        what = "{keys=} needs titles, and this model has none; use {other}"
+        raise ValueError(Message(what, keys="title", other=Parameter("keys", "item")))
     else:
         words = _title_words(chosen.titles, words)
     n, d = chosen.vectors.shape

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import movieembed._core as _core
 from movieembed._base.message import Message, Parameter
-from movieembed._base.progress import tqdm
+from movieembed._base.progress import progress_bar
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_integer
 from movieembed.exceptions import ParameterError
@@ -111,9 +111,8 @@ def arranged(
         raise ParameterError(f"method must be one of {METHODS}, not {method!r}", "method")
     installed = find_spec("openTSNE") is not None
     if method == "tsne" and not installed:
-        tsne, pca = Parameter("method", "tsne"), Parameter("method", "pca")
-        needed = " needs openTSNE: pip install 'movieembed[map]'; or take "
-        raise ImportError(Message(tsne, needed, pca))
+        what = "{method=} needs openTSNE: pip install 'movieembed[map]'; or take {other}"
+        raise ImportError(Message(what, method=method, other=Parameter("method", "pca")))
     start = _principal(U)
     if method == "pca" or not installed or len(U) < FEWEST_FOR_TSNE:
         return start
@@ -157,7 +156,7 @@ def _tsne(
     rows, cosines = nearest(U, k, n_jobs)
     distances = np.sqrt(np.maximum(2 - 2 * cosines, 0))
     pairs = Uniform(None, k_neighbors=k, knn_index=PrecomputedNeighbors(rows, distances))
-    bar = tqdm(total=750, desc="t-SNE", leave=False, disable=None)
+    bar = progress_bar(750, "t-SNE", "it", None)
     solver = TSNE(
         early_exaggeration_iter=250,
         n_iter=500,
