@@ -15,8 +15,6 @@ from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed.data.likes import Likes
 from movieembed.model.neighbors import positions_among
 
-__all__ = ["Recommend", "als", "ease", "item_cosine", "movieembed", "popularity"]
-
 Recommend = Callable[[sp.csr_array, int], NDArray[np.int64]]
 """From what users like, (n_users, n_items), and n to their lists, (n_users, n): columns or -1."""
 

@@ -14,8 +14,6 @@ from movieembed.evaluation.baselines import Recommend
 from movieembed.evaluation.metrics import list_metrics, ranking_metrics
 from movieembed.evaluation.splits import Split
 
-__all__ = ["evaluate"]
-
 
 def evaluate(
     recommenders: Mapping[str, Callable[[Likes], Recommend]],

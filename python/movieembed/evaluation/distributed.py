@@ -22,8 +22,6 @@ from movieembed.model.fitted_items import FittedItems
 from movieembed.model.scoring import recommend
 from movieembed.model.users import check_same_items, in_a_task
 
-__all__ = ["DistributedSplit"]
-
 
 @dataclass(frozen=True)
 class DistributedSplit:

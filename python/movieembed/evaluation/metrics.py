@@ -9,8 +9,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-__all__ = ["franchises", "hubness", "ranking_metrics", "sequels_among_neighbors"]
-
 
 def ranking_metrics(
     columns: NDArray[np.int64], held: sp.csr_array, *, ks: tuple[int, ...] = (20,)

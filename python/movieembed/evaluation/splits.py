@@ -16,8 +16,6 @@ from movieembed.data.likes import Likes
 from movieembed.evaluation.distributed import DistributedSplit, split_parts
 from movieembed.evaluation.holdout import drawn, first_of_rows, held_at_random, rows_of, selected
 
-__all__ = ["Split", "split_last", "split_random", "split_users"]
-
 
 @dataclass(frozen=True)
 class Split:

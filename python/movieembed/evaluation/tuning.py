@@ -17,8 +17,6 @@ from movieembed.evaluation.metrics import ranking_metrics
 from movieembed.evaluation.splits import Split, split_random
 from movieembed.model.embedding import Embedding
 
-__all__ = ["Tuned", "tune"]
-
 
 @dataclass(frozen=True)
 class Tuned:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from movieembed.operators.weighting import Weighting
     from movieembed.solvers.step import Step
 
-__all__ = ["Checkpoint"]
-
 CHECKPOINT = npz.Kind(
     "movieembed-checkpoint",
     1,

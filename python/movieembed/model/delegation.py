@@ -11,8 +11,6 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from movieembed.model.fitted_items import FittedItems
 
-__all__ = ["Fitted", "question", "successor"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 M = TypeVar("M", bound=Any)

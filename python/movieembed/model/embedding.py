@@ -29,8 +29,6 @@ from movieembed.model.parameters import Parameters
 from movieembed.operators.build import backend_of, prepare
 from movieembed.solvers import HistoryEntry
 
-__all__ = ["Embedding"]
-
 
 class Embedding(Parameters):
     """Item embeddings at the optimum of the masked co-occurrence objective.

@@ -14,8 +14,6 @@ from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
 from movieembed.model.embedding import Embedding
 
-__all__ = ["MovieEmbedding", "load"]
-
 
 class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
     __doc__ = Embedding.__doc__

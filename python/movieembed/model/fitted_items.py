@@ -25,8 +25,6 @@ from movieembed.model.refinement import Refinement
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.weighting import Weighting
 
-__all__ = ["METHODS", "FittedItems", "Method"]
-
 Method = Literal["precision", "cosine", "dot"]
 METHODS: tuple[Method, ...] = ("precision", "cosine", "dot")
 

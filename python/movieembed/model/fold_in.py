@@ -15,8 +15,6 @@ from movieembed.data.likes import Likes
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.taste import as_taste
 
-__all__ = ["extend", "fold_in"]
-
 
 def fold_in(fitted: FittedItems, new: Any, known: Any = None) -> NDArray[Any]:
     """Vectors of new items, from who liked them, without a fit.

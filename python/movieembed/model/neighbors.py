@@ -12,8 +12,6 @@ import movieembed._core as _core
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_count
 
-__all__ = ["embedded", "top_k_neighbors", "unit_rows"]
-
 Found = tuple[NDArray[np.int64], NDArray[Any]]
 """Positions and scores, (n_queries, k) each, best first; -1 and -inf where there are no more."""
 

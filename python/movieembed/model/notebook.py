@@ -12,8 +12,6 @@ from movieembed.model.neighbors import embedded
 if TYPE_CHECKING:
     from movieembed.model.embedding import Embedding
 
-__all__ = ["model_html"]
-
 
 def model_html(model: Embedding) -> str:
     """How a fit ended, and the items that most people like."""

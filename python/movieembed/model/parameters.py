@@ -24,8 +24,6 @@ from movieembed.operators.build import BACKENDS
 from movieembed.operators.weighting import Weighting
 from movieembed.solvers import SOLVERS, HistoryEntry
 
-__all__ = ["Parameters"]
-
 POSITIVE = Interval(Real, 0, closed="neither")
 # The others are checked where they are read: `init` against the likes, `random_state` and `n_jobs`
 # by what makes generators and threads of them, the weights of X by `Weighting.of`.

@@ -16,8 +16,6 @@ import movieembed._core as _core
 from movieembed._base.threads import serial_blas
 from movieembed.operators.protocol import Operator, Tall
 
-__all__ = ["PrecisionForm", "refine"]
-
 
 class PrecisionForm:
     """P, the inverse of VV' + D with D = diag(c - n) + lambda I, n_i = |v_i|^2.

@@ -20,8 +20,6 @@ from movieembed.model.neighbors import Found, none_found, positions_among
 from movieembed.model.precision import PrecisionForm, Preconditioner, refine
 from movieembed.operators.cpu import CpuOperator
 
-__all__ = ["Refinement"]
-
 # Of the arrays of one block of users while their scores are refined.
 REFINE_BYTES = 256 << 20
 REFINE_ARRAYS = 6

@@ -24,8 +24,6 @@ from movieembed.model.fitted_items import FittedItems, Method
 from movieembed.model.neighbors import Found, embedded, top_k_neighbors, unit_rows
 from movieembed.model.taste import as_table, as_taste, is_single, why_unembedded
 
-__all__ = ["explain", "item_vectors", "query_vectors", "recommend"]
-
 
 def recommend(
     fitted: FittedItems,

@@ -15,8 +15,6 @@ from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
 
-__all__ = ["Taste", "as_table", "as_taste", "is_single", "why_unembedded"]
-
 
 @dataclass
 class Taste:

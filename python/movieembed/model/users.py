@@ -20,8 +20,6 @@ from movieembed.model.fitted_items import FittedItems
 from movieembed.model.scoring import recommend
 from movieembed.operators.dask.part import threads
 
-__all__ = ["check_same_items", "in_a_task", "recommend_users"]
-
 
 def recommend_users(
     fitted: FittedItems,
