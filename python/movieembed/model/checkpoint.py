@@ -168,6 +168,5 @@ class Checkpoint:
 
 def digest(array: NDArray[Any]) -> str:
     """A hash of the values of an array."""
-    if array.dtype.kind == "O":
-        return hashlib.sha256(repr(array.tolist()).encode()).hexdigest()
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+    raw = repr(array.tolist()).encode() if array.dtype.kind == "O" else array.tobytes()
+    return hashlib.sha256(raw).hexdigest()

@@ -203,7 +203,7 @@ def _as_likes(likes: Any) -> Likes:
         return likes
     if not isinstance(likes, Embedding):
         return Likes.from_matrix(likes)
-    likes._check_fitted()
+    likes._fitted_items()
     if likes.likes_ is None:
         wanted = Parameter("keep_likes", True)
         raise ValueError(Message("this model did not keep its likes: fit it with ", wanted))
