@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -165,8 +165,7 @@ class FittedItems:
                     *(" does not leave; use ", Parameter("method", "cosine")),
                 )
             )
-        chosen: Method = method
-        return chosen
+        return cast(Method, method)
 
     def check_steps(self, refine: Any, method: Method) -> int:
         """Steps of refinement, by default those of the model."""

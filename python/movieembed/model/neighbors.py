@@ -140,8 +140,7 @@ def _check(
 
 def embedded(V: NDArray[Any]) -> NDArray[np.bool_]:
     """Which rows are vectors, that is not zero."""
-    there: NDArray[np.bool_] = np.asarray(V.any(axis=1), dtype=bool)
-    return there
+    return np.asarray(V.any(axis=1), dtype=bool)
 
 
 def none_found(n_queries: int, k: int, dtype: Any) -> Found:

@@ -12,13 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movieembed._base.message import Message, Parameter
-from movieembed._base.validation import (
-    Constraint,
-    InstanceOf,
-    Interval,
-    OneOf,
-    check_parameters,
-)
+from movieembed._base.validation import Constraint, InstanceOf, Interval, OneOf, check_parameters
 from movieembed.exceptions import ParameterError
 from movieembed.operators.build import BACKENDS
 from movieembed.operators.weighting import Weighting

@@ -78,8 +78,7 @@ class PrecisionForm:
 
     def item_vectors(self) -> NDArray[np.float64]:
         """F with x W K F' the scores of a user's row x: F_j = W_j / P_jj."""
-        vectors: NDArray[np.float64] = self.W / self.diagonal[:, None]
-        return vectors
+        return self.W / self.diagonal[:, None]
 
     def queries(self, rows: Any) -> NDArray[np.float64]:
         """X W K for rows X of likes, sparse or dense: what the item vectors are multiplied with."""

@@ -121,12 +121,7 @@ def recommend(
         vectors, users = _scorer(fitted, method, regularization)
         vectors = vectors * (factor * candidates)[:, None].astype(vectors.dtype)
         found, scores = top_k_neighbors(
-            users(taste.rows),
-            vectors,
-            n,
-            metric="dot",
-            exclude=taste.rows,
-            n_jobs=fitted.n_jobs,
+            users(taste.rows), vectors, n, metric="dot", exclude=taste.rows, n_jobs=fitted.n_jobs
         )
     else:
         refinement = fitted.refinement(fitted.check_lambda(regularization))
@@ -328,8 +323,7 @@ def _candidates(fitted: FittedItems, filter_items: Any, allowed_items: Any) -> N
 def _popularity_factor(fitted: FittedItems, discount: Any) -> NDArray[np.float64]:
     """What scores are multiplied with to discount popular items."""
     power = check_real(discount, "popularity_discount", low=0.0, high=2.0)
-    factor: NDArray[np.float64] = np.maximum(fitted.item_counts, 1.0) ** -power
-    return factor
+    return np.asarray(np.maximum(fitted.item_counts, 1.0) ** -power)
 
 
 def _warn_of_unembedded(fitted: FittedItems, rows: sp.csr_array) -> None:

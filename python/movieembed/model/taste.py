@@ -33,10 +33,7 @@ class Taste:
 
 
 def as_taste(
-    index: ItemIndex,
-    items: Any,
-    weights: Iterable[float] | None = None,
-    dislikes: Any = None,
+    index: ItemIndex, items: Any, weights: Iterable[float] | None = None, dislikes: Any = None
 ) -> Taste:
     """What `recommend` was given: a list of ids or titles, or one row a user.
 
@@ -93,8 +90,7 @@ def _by_id(index: ItemIndex, likes: Likes) -> sp.csr_array:
     place = index.resolve_many(likes.items.tolist())
     matrix = likes.matrix
     return sp.csr_array(
-        (matrix.data, place[matrix.indices], matrix.indptr),
-        shape=(matrix.shape[0], len(index)),
+        (matrix.data, place[matrix.indices], matrix.indptr), shape=(matrix.shape[0], len(index))
     )
 
 
