@@ -40,6 +40,7 @@ def question(
 ) -> Callable[Concatenate[Any, P], T]:
     """Turn a function of fitted items into a method of the model that holds them."""
 
+    @functools.wraps(function, assigned=("__name__", "__doc__"))
     def method(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return function(self._fitted_items(), *args, **kwargs)
 
@@ -51,6 +52,7 @@ def successor(
 ) -> Callable[Concatenate[M, P], M]:
     """Turn a function from fitted items to others into a method that gives a model of those."""
 
+    @functools.wraps(function, assigned=("__name__", "__doc__"))
     def method(self: M, /, *args: P.args, **kwargs: P.kwargs) -> M:
         model = copy.copy(self)
         model._fitted = function(self._fitted_items(), *args, **kwargs)
@@ -61,8 +63,7 @@ def successor(
 
 
 def _as_method(method: T, function: Callable[..., Any]) -> T:
-    """Show a method with the name, the words and the parameters of the function that it calls."""
-    functools.update_wrapper(method, function, assigned=("__name__", "__doc__"))  # type: ignore[arg-type]
+    """Show a method with the parameters of the function that it calls."""
     signature = inspect.signature(function)
     _, *rest = signature.parameters.values()
     this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
