@@ -8,7 +8,7 @@ import typer
 from command_line import error
 from movieembed._base.message import Message
 from movieembed.cli import app
-from movieembed.cli.errors import describe
+from movieembed.cli.group import describe
 from movieembed.exceptions import ParameterError
 
 

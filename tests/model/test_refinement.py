@@ -53,7 +53,7 @@ def test_a_step_is_a_step_of_conjugate_gradients(model: Any, likes: sp.csr_array
 
 def test_blocks_of_users(model: Any, likes: sp.csr_array, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = model.recommend(likes, 8, refine=2)
-    monkeypatch.setattr("movieembed.model.refinement.REFINE_BYTES", 1)
+    monkeypatch.setattr("movieembed.model.precision.REFINE_BYTES", 1)
     blocks = model.recommend(likes, 8, refine=2)
     np.testing.assert_array_equal(whole[0], blocks[0])
     np.testing.assert_allclose(whole[1], blocks[1], atol=1e-12)

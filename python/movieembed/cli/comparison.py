@@ -5,7 +5,7 @@ What ``movieembed evaluate`` does once its options are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,22 +14,15 @@ import pandas as pd
 from movieembed.data.likes import Likes
 from movieembed.data.movielens import load_movielens
 from movieembed.evaluation import baselines
-from movieembed.evaluation.compare import evaluate
+from movieembed.evaluation.compare import evaluate, tune
 from movieembed.evaluation.metrics import ranking_metrics
 from movieembed.evaluation.splits import Split, split_last, split_random, split_users
-from movieembed.evaluation.tuning import tune
 
 EASE_GRID = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 
 
 def compare(
-    source: str,
-    likes: Likes,
-    widths: list[int],
-    kind: str,
-    k: int,
-    names: list[str],
-    seed: int,
+    source: str, likes: Likes, widths: list[int], kind: str, k: int, names: list[str], seed: int
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table of recommenders, and what was chosen for ours."""
     if "als" in names:
@@ -39,19 +32,18 @@ def compare(
     chosen = tune(split.train, n_components=widths, k=k, split=inner, random_state=seed)
     ours = partial(baselines.movieembed, random_state=seed, **chosen.parameters())
     recommenders: dict[str, Callable[[Likes], baselines.Recommend]] = {"movieembed": ours}
+    simple: dict[str, Callable[[Likes], baselines.Recommend]] = {
+        "popularity": baselines.popularity,
+        "item-cosine": baselines.item_cosine,
+        "als": partial(baselines.als, random_state=seed),
+    }
     for name in names:
         if name == "ease":
-            value = best_of(
-                {v: partial(baselines.ease, regularization=v) for v in EASE_GRID}, inner, k
-            )
-            recommenders[f"ease, lambda {value:g}"] = partial(baselines.ease, regularization=value)
+            tried = {value: partial(baselines.ease, regularization=value) for value in EASE_GRID}
+            best = best_of(tried, inner, k)
+            recommenders[f"ease, lambda {best:g}"] = tried[best]
         else:
-            function: Any = {
-                "popularity": baselines.popularity,
-                "item-cosine": baselines.item_cosine,
-                "als": partial(baselines.als, random_state=seed),
-            }[name]
-            recommenders[name] = function
+            recommenders[name] = simple[name]
     table = evaluate(recommenders, split, ks=(k,))
     facts = chosen.parameters()
     facts.pop("keep_likes")
@@ -69,7 +61,7 @@ def make_split(source: str, likes: Likes, kind: str, seed: int) -> Split:
 
 
 def best_of(
-    recommenders: dict[float, Callable[[Likes], baselines.Recommend]], split: Split, k: int
+    recommenders: Mapping[float, Callable[[Likes], baselines.Recommend]], split: Split, k: int
 ) -> float:
     """Return the value whose recommender has the highest sum of recall and NDCG."""
     scores = {}

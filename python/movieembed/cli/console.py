@@ -58,15 +58,22 @@ def print_lines(lines: Sequence[str]) -> None:
         print(line.encode(encoding, "replace").decode(encoding))
 
 
+def print_answer(as_json: bool, document: Any, lines: Sequence[str]) -> None:
+    """Print an answer, as one JSON document or as lines of text."""
+    if as_json:
+        print_json(document)
+    else:
+        print_lines(lines)
+
+
 def print_columns(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print aligned columns, two blanks between; the last, which may be long, is not padded."""
     table = [[_CONTROL.sub(" ", cell) for cell in row] for row in (heading, *rows)]
     if sys.stdout.isatty():
-        return _print_rich(table)
+        _print_rich(table)
+        return
     widths = [max(len(row[k]) for row in table) for k in range(len(heading) - 1)]
-    return print_lines(
-        ["  ".join([*map(str.ljust, row[:-1], widths), row[-1]]).rstrip() for row in table]
-    )
+    print_lines(["  ".join([*map(str.ljust, row[:-1], widths), row[-1]]).rstrip() for row in table])
 
 
 def print_markdown(text: str) -> None:

@@ -116,11 +116,9 @@ def data_facts(source: str, n_ratings: int, likes: Likes) -> dict[str, Any]:
 
 def model_facts(model: Embedding) -> dict[str, Any]:
     """Say what a model is and how it was found."""
-    from movieembed.model.neighbors import embedded
-
     return {
         "items": len(model.items_),
-        "embedded_items": int(embedded(model.embedding_).sum()),
+        "embedded_items": int(model._fitted_items().embedded.sum()),
         "components": model.n_components,
         "dtype": str(model.embedding_.dtype),
         "item_scaling": model.item_scaling,

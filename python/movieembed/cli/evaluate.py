@@ -6,18 +6,9 @@ from typing import Annotated
 
 import typer
 
-from movieembed.cli import console
+from movieembed.cli import console, options
 from movieembed.cli.data import load_likes
-from movieembed.cli.options import (
-    Data,
-    Json,
-    OwnTable,
-    Seed,
-    Threshold,
-    as_components,
-    choice,
-    one_of,
-)
+from movieembed.cli.options import Data, Json, OwnTable, Seed, Threshold
 
 SPLITS = ("random", "users", "last")
 BASELINES = ("popularity", "item-cosine", "ease", "als")
@@ -30,7 +21,7 @@ Components = Annotated[
 ]
 Split = Annotated[
     str,
-    choice(
+    options.choice(
         SPLITS,
         help="random: a fifth of each user's likes; users: a tenth of the users, of whose likes a "
         "fifth; last: each user's last like, for MovieLens.",
@@ -64,13 +55,13 @@ def evaluate(
     """
     from movieembed.cli.comparison import compare
 
-    widths = as_components(n_components)
+    widths = options.as_components(n_components)
     if "M" in widths:
         raise ValueError("--components must be numbers between commas")
-    one_of(split, SPLITS, "--split")
+    options.one_of(split, SPLITS, "--split")
     names = [name.strip() for name in baselines.split(",") if name.strip()]
     for name in names:
-        one_of(name, BASELINES, "--baselines")
+        options.one_of(name, BASELINES, "--baselines")
     _, likes = load_likes(data, threshold, table)
     found, chosen = compare(data, likes, [int(d) for d in widths], split, k, names, random_state)
     if as_json:

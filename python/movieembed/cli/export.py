@@ -71,7 +71,6 @@ def export(
     $ movieembed export kept.npz --out X.npz --format cooccurrence
     """
     from movieembed.model.embedding import Embedding
-    from movieembed.model.neighbors import embedded
 
     form = chosen_format(out, form)
     if keys is not None and not form.startswith("word2vec"):
@@ -90,15 +89,12 @@ def export(
         "model": str(model),
         "format": form,
         "items": len(fitted.items_),
-        "embedded_items": int(embedded(fitted.embedding_).sum()),
+        "embedded_items": int(fitted._fitted_items().embedded.sum()),
         "components": fitted.n_components,
         "out": str(out),
     }
-    if as_json:
-        console.print_json(facts)
-        return
     items = f"items {facts['items']:,} ({facts['embedded_items']:,} with a vector)"
-    console.print_lines([items, f"format {form}", f"saved {out}"])
+    console.print_answer(as_json, facts, [items, f"format {form}", f"saved {out}"])
 
 
 def chosen_format(out: Path, form: str | None) -> str:

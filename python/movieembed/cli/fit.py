@@ -50,8 +50,7 @@ Tolerance = Annotated[
 ]
 MaxIter = Annotated[int | None, typer.Option(help="Most iterations.", **DESCENT)]
 Precision = Annotated[
-    str,
-    choice(("float64", "float32"), help="float64, or float32 for half the memory.", **DESCENT),
+    str, choice(("float64", "float32"), help="float64, or float32 for half the memory.", **DESCENT)
 ]
 Backend = Annotated[str, choice(BACKENDS, help="cpu, or cuda for an NVIDIA GPU.", **DESCENT)]
 Checkpoint = Annotated[
@@ -147,12 +146,9 @@ def fit(
     seconds = time.perf_counter() - start
     model.save(out)
     of_data, of_model = data_facts(data, n_ratings, likes), model_facts(model)
-    if as_json:
-        facts = {"data": of_data} | of_model | {"seconds": seconds, "out": str(out)}
-        console.print_json(facts)
-    else:
-        ends = [f"seconds {seconds:.2f}", f"saved {out}"]
-        console.print_lines(in_words(of_data, of_model) + ends)
+    facts = {"data": of_data} | of_model | {"seconds": seconds, "out": str(out)}
+    lines = [*in_words(of_data, of_model), f"seconds {seconds:.2f}", f"saved {out}"]
+    console.print_answer(as_json, facts, lines)
     if model.stop_reason_ == "interrupted":
         raise typer.Exit(INTERRUPTED)
 

@@ -6,14 +6,15 @@ import functools
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping
+from shlex import quote
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from movieembed._base.message import Message, Parameter
 from movieembed.cli.console import complain, one_line
-from movieembed.cli.errors import describe
 from movieembed.exceptions import MovieEmbedError
 
 # Recent Typers carry click's classes in themselves, older ones import click: this finds either.
@@ -45,27 +46,17 @@ class Command(_Examples, TyperCommand):
 class Group(_Examples, TyperGroup):
     """A group of commands in which everything foreseeable ends in one line and a status."""
 
-    def main(
-        self,
-        args: Sequence[str] | None = None,
-        prog_name: str | None = None,
-        complete_var: str | None = None,
-        standalone_mode: bool = True,
-        windows_expand_args: bool = True,
-        **extra: Any,
-    ) -> Any:
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run a command, and exit with 0, 2 for an error, 130 for Ctrl-C or 141 for a closed pipe.
 
         Parameters
         ----------
-        args, prog_name, complete_var, windows_expand_args, **extra
+        *args, **extra
             As Typer's.
         standalone_mode : bool, default=True
             False raises usage errors and returns the status instead.
         """
-        run = functools.partial(
-            super().main, args, prog_name, complete_var, False, windows_expand_args, **extra
-        )
+        run = functools.partial(super().main, *args, **extra | {"standalone_mode": False})
         if not standalone_mode:
             return run()
         try:
@@ -116,3 +107,37 @@ class Group(_Examples, TyperGroup):
         if running is not None:
             commands.append(self.commands[running])
         return {p.name: max(p.opts, key=len) for command in commands for p in command.params}
+
+
+def describe(error: BaseException, options: Mapping[str, str]) -> str:
+    """Say in one line what went wrong.
+
+    Parameters
+    ----------
+    error : BaseException
+        An error, or a warning.
+    options : mapping of str to str
+        The option for each of the library's parameters.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        name = "" if error.filename is None else f"{error.filename}: "
+        return one_line(f"{name}{error.strerror}")
+    message = error.args[0] if error.args else ""
+    if isinstance(message, Message):
+        text = message.spelled(lambda parameter: spelled(parameter, options))
+    else:
+        text = str(error)
+        parameter = getattr(error, "parameter", "")
+        if parameter in options and text.startswith(f"{parameter} "):
+            text = options[parameter] + text.removeprefix(parameter)
+    if isinstance(error, MemoryError):
+        text = f"not enough memory. {text}".rstrip(". ")
+    return one_line(text) or type(error).__name__
+
+
+def spelled(parameter: Parameter, options: Mapping[str, str]) -> str | None:
+    """Spell a parameter as one would type it; None if there is no option for it."""
+    option = options.get(parameter.name)
+    if option is None or parameter.value is None or parameter.value is True:  # True: a flag
+        return option
+    return f"{option} {'COLUMN' if parameter.value is ... else quote(str(parameter.value))}"

@@ -48,10 +48,8 @@ def info(
             "shared_likes": float(totals.sum()),
             "cost_of_zero": float(squares.sum()),
         }
-    if as_json:
-        console.print_json(facts)
-    else:
-        console.print_lines([f"{k.replace('_', ' ')} {in_words(v)}" for k, v in facts.items()])
+    lines = [f"{name.replace('_', ' ')} {in_words(value)}" for name, value in facts.items()]
+    console.print_answer(as_json, facts, lines)
 
 
 def in_words(value: Any) -> str:

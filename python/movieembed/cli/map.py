@@ -95,9 +95,6 @@ def map_(
     else:
         map_html(fitted, out, n_neighbors=n_neighbors, **common)
     seconds, size = time.perf_counter() - start, out.stat().st_size
-    if as_json:
-        console.print_json(
-            {"model": str(model), "seconds": seconds, "bytes": size, "out": str(out)}
-        )
-    else:
-        console.print_lines([f"seconds {seconds:.2f}", f"saved {out}, {size / 1e6:.2f} MB"])
+    facts = {"model": str(model), "seconds": seconds, "bytes": size, "out": str(out)}
+    lines = [f"seconds {seconds:.2f}", f"saved {out}, {size / 1e6:.2f} MB"]
+    console.print_answer(as_json, facts, lines)

@@ -119,14 +119,6 @@ def with_options_of_table(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def as_rates(text: str, option: str) -> list[float]:
-    """Read numbers between commas; none for an empty text."""
-    try:
-        return [float(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        raise ValueError(f"{option} must be numbers between commas, not {text!r}") from None
-
-
 def as_components(text: str) -> list[int | str]:
     """Read numbers of components between commas, of which "M" stands for all items."""
     numbers: list[int | str] = []

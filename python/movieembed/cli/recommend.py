@@ -58,16 +58,13 @@ def recommend(
     $ movieembed recommend small.npz "Toy Story" --dislike Heat --explain
     $ movieembed recommend small.npz 150 586 -n 20 --method cosine --json
     """
-    from movieembed.data.items import ItemIndex
     from movieembed.model.embedding import Embedding
 
     fitted = Embedding.load(model)
     taste: dict[str, Any] = {"dislikes": dislikes or None, "regularization": regularization}
-    how: Any = method
-    table = fitted.recommend(
-        items, n, method=how, refine=refine, popularity_discount=popularity_discount, **taste
-    )
-    index = ItemIndex(fitted.items_, fitted.titles_)
+    how: dict[str, Any] = {"method": method, "popularity_discount": popularity_discount}
+    table = fitted.recommend(items, n, refine=refine, **how, **taste)
+    index = fitted._fitted_items().index
     reasons: list[str] = []
     if explain and len(table):
         shares = fitted.explain(items, table["item"].tolist(), **taste)

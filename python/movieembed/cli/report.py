@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The page to write, .html.")]
 Fitted = Annotated[
-    str | None,
-    typer.Option(metavar="DATA", help="What it was fitted on, for users' activity."),
+    str | None, typer.Option(metavar="DATA", help="What it was fitted on, for users' activity.")
 ]
 Evaluation = Annotated[
     Path | None, typer.Option(metavar="FILE", help="What evaluate --json printed.")

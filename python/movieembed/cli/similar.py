@@ -36,18 +36,14 @@ def similar(
     $ movieembed similar small.npz "Toy Story (1995)"
     $ movieembed similar small.npz 1 "apollo 13" -n 5 --method dot --json
     """
-    from movieembed.data.items import ItemIndex
     from movieembed.model.embedding import Embedding
 
     fitted = Embedding.load(model)
-    index = ItemIndex(fitted.items_, fitted.titles_)
+    index = fitted._fitted_items().index
     columns = list(dict.fromkeys(index.resolve(item) for item in items))
     ids = fitted.items_.tolist()
-    how: Any = method
-    found = {
-        c: fitted.similar([ids[c]], n, method=how, min_likes=min_likes, refine=refine)
-        for c in columns
-    }
+    options: dict[str, Any] = {"method": method, "min_likes": min_likes, "refine": refine}
+    found = {c: fitted.similar([ids[c]], n, **options) for c in columns}
     if as_json:
         queries = [
             {**console.named(fitted, column), "neighbors": console.records(table)}

@@ -9,16 +9,7 @@ import typer
 
 from movieembed.cli import console
 from movieembed.cli.data import load_likes
-from movieembed.cli.options import (
-    Data,
-    Jobs,
-    Json,
-    OwnTable,
-    Seed,
-    Threshold,
-    as_components,
-    as_rates,
-)
+from movieembed.cli.options import Data, Jobs, Json, OwnTable, Seed, Threshold, as_components
 
 Out = Annotated[
     Path, typer.Option("-o", "--out", metavar="FOLDER", help="Where to write; made if need be.")
@@ -34,8 +25,7 @@ WideIterations = Annotated[
     int, typer.Option(help="The same at d = M. 20 is what the published notebook did.")
 ]
 MomentumRates = Annotated[
-    str | None,
-    typer.Option(metavar="RATE,...", help="Four by default, from the data's curvature."),
+    str | None, typer.Option(metavar="RATE,...", help="Four by default, from the data's curvature.")
 ]
 AdamRates = Annotated[str, typer.Option(metavar="RATE,...")]
 Films = Annotated[
@@ -96,19 +86,20 @@ def study(
     files = save_study(result, out)
     answer = study_answer(result)
     if as_json:
-        tables = ("films", "optima", "costs", "overlap")
-        console.print_json(
-            {
-                "out": str(out),
-                "files": [str(file) for file in files],
-                "facts": result.facts,
-                "notes": list(result.notes),
-                **{name: console.records(getattr(result, name)) for name in tables},
-                "answer": answer,
-            }
-        )
+        names = ("films", "optima", "costs", "overlap")
+        tables = {name: console.records(getattr(result, name)) for name in names}
+        about = {"out": str(out), "files": files, "facts": result.facts, "notes": result.notes}
+        console.print_json(about | tables | {"answer": answer})
         return
     for note in result.notes:
         console.complain("note", note)
     console.print_markdown(answer)
     console.print_lines(["", f"saved {', '.join(file.name for file in files)} in {out}"])
+
+
+def as_rates(text: str, option: str) -> list[float]:
+    """Read numbers between commas; none for an empty text."""
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise ValueError(f"{option} must be numbers between commas, not {text!r}") from None

@@ -13,9 +13,8 @@ from scipy.linalg import lapack
 import movieembed._core as _core
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed.data.likes import Likes
+from movieembed.model.embedding import Embedding
 from movieembed.model.neighbors import positions_among
-
-__all__ = ["Recommend", "als", "ease", "item_cosine", "movieembed", "popularity"]
 
 Recommend = Callable[[sp.csr_array, int], NDArray[np.int64]]
 """From what users like, (n_users, n_items), and n to their lists, (n_users, n): columns or -1."""
@@ -45,11 +44,7 @@ def popularity(likes: Likes) -> Recommend:
     [[2], [1], [2]]
     """
     counts = likes.item_counts.astype(np.float32)
-
-    def recommend(given: sp.csr_array, n: int) -> NDArray[np.int64]:
-        return _best_of_blocks(given, n, lambda some: np.tile(counts[:, None], some.shape[0]))
-
-    return recommend
+    return _best_by(lambda some: np.tile(counts[:, None], some.shape[0]))
 
 
 def item_cosine(likes: Likes) -> Recommend:
@@ -79,15 +74,12 @@ def item_cosine(likes: Likes) -> Recommend:
     unit = L @ sp.diags_array(scale.astype(np.float32))
     transposed = sp.csr_array(unit.T)
 
-    def recommend(given: sp.csr_array, n: int) -> NDArray[np.int64]:
-        def scores(some: sp.csr_array) -> NDArray[Any]:
-            # Their own cosines, 1, come along for the given items alone, which are left out.
-            wanted = some.astype(np.float32).toarray().T
-            return np.asarray(transposed @ (unit @ wanted), dtype=np.float32)
+    def scores(some: sp.csr_array) -> NDArray[Any]:
+        # Their own cosines, 1, come along for the given items alone, which are left out.
+        wanted = some.astype(np.float32).toarray().T
+        return np.asarray(transposed @ (unit @ wanted), dtype=np.float32)
 
-        return _best_of_blocks(given, n, scores)
-
-    return recommend
+    return _best_by(scores)
 
 
 def ease(likes: Likes, regularization: float = 100.0) -> Recommend:
@@ -133,15 +125,12 @@ def ease(likes: Likes, regularization: float = 100.0) -> Recommend:
     np.fill_diagonal(B, 0)
     B = B.astype(np.float32)
 
-    def recommend(given: sp.csr_array, n: int) -> NDArray[np.int64]:
-        def scores(some: sp.csr_array) -> NDArray[Any]:
-            out = np.full((some.shape[1], some.shape[0]), -np.inf, dtype=np.float32)
-            out[used] = (some[:, used].astype(np.float32) @ B).T
-            return out
+    def scores(some: sp.csr_array) -> NDArray[Any]:
+        out = np.full((some.shape[1], some.shape[0]), -np.inf, dtype=np.float32)
+        out[used] = (some[:, used].astype(np.float32) @ B).T
+        return out
 
-        return _best_of_blocks(given, n, scores)
-
-    return recommend
+    return _best_by(scores)
 
 
 def als(
@@ -235,29 +224,28 @@ def movieembed(likes: Likes, **parameters: Any) -> Recommend:
     >>> evaluation.movieembed(likes, n_components=2)(new.matrix, 1).tolist()
     [[1]]
     """
-    from movieembed.model.embedding import Embedding
-
     given = {"random_state": 0, "keep_likes": True, **parameters}
     model = Embedding(**given).fit(likes)
     return lambda given, n: model.recommend(given, n)[0]
 
 
-def _best_of_blocks(
-    given: sp.csr_array, n: int, scores: Callable[[sp.csr_array], NDArray[Any]]
-) -> NDArray[np.int64]:
-    """The n best a user, what is given left out, from blocks of scores (n_items, users)."""
-    n_users, n_items = given.shape
-    found = np.full((n_users, n), -1, dtype=np.int64)
-    inner = min(n, n_items)
-    size = max(16, BLOCK_BYTES // max(1, 4 * n_items))
-    every_item = np.arange(n_items)
-    for start in range(0, n_users, size):
-        some = given[start : start + size]
-        columns, values = _core.top_k_columns(
-            np.ascontiguousarray(scores(some)),
-            inner,
-            *positions_among(every_item, some),
-            n_threads=resolve_n_jobs(None),
-        )
-        found[start : start + size, :inner] = np.where(np.isfinite(values), columns, -1)
-    return found
+def _best_by(scores: Callable[[sp.csr_array], NDArray[Any]]) -> Recommend:
+    """Recommend the best, what is given left out, by scores (n_items, users) of blocks of users."""
+
+    def recommend(given: sp.csr_array, n: int) -> NDArray[np.int64]:
+        n_users, n_items = given.shape
+        found = np.full((n_users, n), -1, dtype=np.int64)
+        inner = min(n, n_items)
+        size = max(16, BLOCK_BYTES // max(1, 4 * n_items))
+        for start in range(0, n_users, size):
+            some = given[start : start + size]
+            columns, values = _core.top_k_columns(
+                np.ascontiguousarray(scores(some)),
+                inner,
+                *positions_among(np.arange(n_items), some),
+                n_threads=resolve_n_jobs(None),
+            )
+            found[start : start + size, :inner] = np.where(np.isfinite(values), columns, -1)
+        return found
+
+    return recommend

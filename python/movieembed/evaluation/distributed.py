@@ -22,8 +22,6 @@ from movieembed.model.fitted_items import FittedItems
 from movieembed.model.scoring import recommend
 from movieembed.model.users import check_same_items, in_a_task
 
-__all__ = ["DistributedSplit"]
-
 
 @dataclass(frozen=True)
 class DistributedSplit:
@@ -167,14 +165,12 @@ def split_parts(likes: DistributedLikes, share: float, random_state: Any) -> Dis
         tasks[key, p] = (halved, part, share, [seed, p])
         tasks[given, p] = (getitem, (key, p), 0)
         tasks[held, p] = (getitem, (key, p), 1)
-    range_of_parts = range(len(likes.parts))
-    parts = cluster.submit(tasks, [(kind, p) for kind in (given, held) for p in range_of_parts])
-    train = DistributedLikes(
-        cluster, parts[: len(likes.parts)], likes.items, likes.titles, likes.item_table
-    )
+    n_parts = len(likes.parts)
+    parts = cluster.submit(tasks, [(kind, p) for kind in (given, held) for p in range(n_parts)])
+    train = DistributedLikes(cluster, parts[:n_parts], likes.items, likes.titles, likes.item_table)
     if train.n_likes == likes.n_likes:
         raise ValueError("nothing is held out: users have too few likes for this split")
-    return DistributedSplit(train, parts[len(likes.parts) :])
+    return DistributedSplit(train, parts[n_parts:])
 
 
 def halved(rows: UserRows, share: float, seed: list[int]) -> tuple[UserRows, sp.csr_array]:

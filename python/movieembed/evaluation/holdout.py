@@ -28,11 +28,7 @@ def selected(matrix: sp.csr_array, kept: NDArray[np.bool_]) -> sp.csr_array:
     """The entries that are marked, in a matrix of the same shape."""
     upto = np.concatenate([[0], np.cumsum(kept)])
     return sp.csr_array(
-        (
-            matrix.data[kept],
-            matrix.indices[kept],
-            upto[matrix.indptr].astype(matrix.indptr.dtype),
-        ),
+        (matrix.data[kept], matrix.indices[kept], upto[matrix.indptr].astype(matrix.indptr.dtype)),
         shape=matrix.shape,
     )
 

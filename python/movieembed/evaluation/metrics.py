@@ -9,8 +9,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-__all__ = ["franchises", "hubness", "ranking_metrics", "sequels_among_neighbors"]
-
 
 def ranking_metrics(
     columns: NDArray[np.int64], held: sp.csr_array, *, ks: tuple[int, ...] = (20,)
@@ -169,9 +167,7 @@ def franchises(titles: Any, counts: Any = None, min_likes: int = 5) -> list[NDAr
         if counts is not None and counts[place] < min_likes:
             continue
         bare = re.sub(r"\s*\([^)]*\)", "", _YEAR.sub("", str(title))).casefold().strip()
-        stem = bare
-        if ":" in bare:
-            stem = bare.split(":")[0].strip()
+        stem = bare.split(":")[0].strip()
         if match := _NUMBER.match(stem):
             stem = match["stem"].strip(" ,")
         if len(stem) >= 3:

@@ -16,8 +16,6 @@ from movieembed.data.likes import Likes
 from movieembed.evaluation.distributed import DistributedSplit, split_parts
 from movieembed.evaluation.holdout import drawn, first_of_rows, held_at_random, rows_of, selected
 
-__all__ = ["Split", "split_last", "split_random", "split_users"]
-
 
 @dataclass(frozen=True)
 class Split:
@@ -96,8 +94,7 @@ def split_random(
     if isinstance(likes, DistributedLikes):
         return split_parts(likes, share, random_state)
     train, held = held_at_random(likes.matrix, share, np.random.default_rng(random_state))
-    parts = _with_something_held(train, held)
-    return Split(_likes_of(likes, train, likes.users), *parts)
+    return _within_users(likes, train, held)
 
 
 def split_last(
@@ -167,7 +164,8 @@ def split_last(
     counts = np.where(lengths > n, n, 0)
     # The latest first; of several at once the later column.
     order = np.lexsort((-matrix.indices.astype(np.int64), -when, rows_of(matrix)))
-    return _within_users(likes, first_of_rows(matrix, order, counts))
+    held = first_of_rows(matrix, order, counts)
+    return _within_users(likes, selected(matrix, ~held), selected(matrix, held))
 
 
 def split_users(
@@ -242,9 +240,8 @@ def _likes_of(likes: Likes, matrix: sp.csr_array, users: NDArray[Any]) -> Likes:
     return Likes.from_matrix(matrix, users=users, items=likes.items, titles=likes.titles)
 
 
-def _within_users(likes: Likes, held: NDArray[np.bool_]) -> Split:
-    train = selected(likes.matrix, ~held)
-    parts = _with_something_held(train, selected(likes.matrix, held))
+def _within_users(likes: Likes, train: sp.csr_array, held: sp.csr_array) -> Split:
+    parts = _with_something_held(train, held)
     return Split(_likes_of(likes, train, likes.users), *parts)
 
 

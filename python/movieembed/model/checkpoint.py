@@ -8,22 +8,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed.data.distributed.likes import DistributedLikes
+from movieembed.data.likes import Likes
 from movieembed.model import npz
+from movieembed.operators.protocol import Operator
+from movieembed.operators.weighting import Weighting
 from movieembed.solvers.driver import HistoryEntry, Solution
-
-if TYPE_CHECKING:
-    from movieembed.data.distributed.likes import DistributedLikes
-    from movieembed.data.likes import Likes
-    from movieembed.operators.protocol import Operator
-    from movieembed.operators.weighting import Weighting
-    from movieembed.solvers.step import Step
-
-__all__ = ["Checkpoint"]
+from movieembed.solvers.step import Step
 
 CHECKPOINT = npz.Kind(
     "movieembed-checkpoint",
@@ -142,14 +138,13 @@ class Checkpoint:
 
     def start(self, n_active: int) -> NDArray[Any] | None:
         """The V to start from, for an operator with so many items."""
-        largest = (n_active, self.of["n_components"])
-        V = self.V
+        V, largest = self.V, (n_active, self.of["n_components"])
         if V is not None and (V.shape[0] != largest[0] or V.shape[1] > largest[1]):
             raise ValueError(
                 f"{self.path} has an embedding of shape {V.shape}, which is none of a fit whose "
                 f"likes and n_components are {largest}: remove it, or name another checkpoint"
             )
-        return self.V
+        return V
 
     def _read(self) -> None:
         """Take the embedding and the history of a file, if it is of the same fit."""
@@ -170,6 +165,5 @@ class Checkpoint:
 
 def digest(array: NDArray[Any]) -> str:
     """A hash of the values of an array."""
-    if array.dtype.kind == "O":
-        return hashlib.sha256(repr(array.tolist()).encode()).hexdigest()
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+    raw = repr(array.tolist()).encode() if array.dtype.kind == "O" else array.tobytes()
+    return hashlib.sha256(raw).hexdigest()

@@ -11,8 +11,6 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from movieembed.model.fitted_items import FittedItems
 
-__all__ = ["Fitted", "question", "successor"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 M = TypeVar("M", bound=Any)
@@ -56,10 +54,9 @@ def successor(
 
     @functools.wraps(function, assigned=("__name__", "__doc__"))
     def method(self: M, /, *args: P.args, **kwargs: P.kwargs) -> M:
-        fitted = function(self._fitted_items(), *args, **kwargs)
         model = copy.copy(self)
-        model._fitted = fitted
-        model._forget_columns(len(fitted))
+        model._fitted = function(self._fitted_items(), *args, **kwargs)
+        model._forget_columns(len(model._fitted))
         return model
 
     return _as_method(method, function)

@@ -29,8 +29,6 @@ from movieembed.model.parameters import Parameters
 from movieembed.operators.build import backend_of, prepare
 from movieembed.solvers import HistoryEntry
 
-__all__ = ["Embedding"]
-
 
 class Embedding(Parameters):
     """Item embeddings at the optimum of the masked co-occurrence objective.
@@ -369,16 +367,12 @@ class Embedding(Parameters):
             vars(model).update(file.outcome(contents, fitted))
         return model
 
-    def _check_fitted(self) -> None:
+    def _fitted_items(self) -> FittedItems:
+        """What answers, with the `refine` and `n_jobs` that the model has now."""
         if self._fitted is None:
             from sklearn.exceptions import NotFittedError
 
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit first")
-
-    def _fitted_items(self) -> FittedItems:
-        """What answers, with the `refine` and `n_jobs` that the model has now."""
-        self._check_fitted()
-        assert self._fitted is not None
         if (self._fitted.refine, self._fitted.n_jobs) != (self.refine, self.n_jobs):
             self._fitted = replace(self._fitted, refine=self.refine, n_jobs=self.n_jobs)
         return self._fitted

@@ -12,9 +12,8 @@ from sklearn.utils.validation import validate_data
 
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
+from movieembed.data.notebook import html_table, most_liked
 from movieembed.model.embedding import Embedding
-
-__all__ = ["MovieEmbedding", "load"]
 
 
 class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
@@ -41,9 +40,19 @@ class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
         return str(super()._repr_html_inner()) + self._fit_html()
 
     def _fit_html(self) -> str:
-        from movieembed.model.notebook import model_html
-
-        return model_html(self) if self.__sklearn_is_fitted__() else ""
+        """How the fit ended, and the items that most people like."""
+        if self._fitted is None:
+            return ""
+        gap = f"{self.gap_:.0e} of the cost, estimated" if np.isfinite(self.gap_) else "unknown"
+        facts = {
+            "items": f"{len(self.items_):,} ({self._fitted.embedded.sum():,} with a vector)",
+            "components": f"{self.n_components:,}",
+            "cost": f"{self.cost_:,.8g}",
+            "distance to the optimum": gap,
+            "iterations": f"{self.n_iter_:,} of {self.solver}, {self.stop_reason_}",
+            "seconds": f"{self.history_['seconds'].max():.2f}",
+        }
+        return html_table("Fit", facts | most_liked(self.items_, self.titles_, self.item_counts_))
 
     def _as_likes(self, X: Any) -> Likes | DistributedLikes:
         if isinstance(X, Likes | DistributedLikes):

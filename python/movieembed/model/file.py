@@ -18,8 +18,6 @@ from movieembed.model import npz
 from movieembed.model.fitted_items import FittedItems
 from movieembed.operators.weighting import Weighting
 
-__all__ = ["MODEL", "fitted_items", "outcome", "write"]
-
 MODEL = npz.Kind("movieembed-model", 1, "model file", "a movieembed model")
 HISTORY_COLUMNS = ("iteration", "cost", "gradient_norm", "seconds")
 PARAMETERS_NOT_KEPT = ("callback", "checkpoint", "init")

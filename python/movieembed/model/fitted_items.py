@@ -8,24 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.message import Message, Parameter
-from movieembed._base.threads import resolve_n_jobs, serial_blas
+from movieembed._base.threads import resolve_n_jobs
 from movieembed._base.validation import check_integer, check_real
 from movieembed.data.items import ItemIndex
 from movieembed.exceptions import ParameterError
 from movieembed.model.neighbors import embedded
-from movieembed.model.precision import PrecisionForm
-from movieembed.model.refinement import Refinement
+from movieembed.model.precision import PrecisionForm, Refinement
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.weighting import Weighting
-
-__all__ = ["METHODS", "FittedItems", "Method"]
 
 Method = Literal["precision", "cosine", "dot"]
 METHODS: tuple[Method, ...] = ("precision", "cosine", "dot")
@@ -124,25 +121,25 @@ class FittedItems:
 
     def precision(self, regularization: float) -> PrecisionForm:
         """The precision form at a lambda; the last one is kept."""
-        assert self.item_squares is not None
-        squares = self.item_squares
-
-        def make() -> PrecisionForm:
-            with serial_blas():
-                return PrecisionForm(self.embedding, squares, regularization)
-
-        return self._last("precision at", regularization, make)
+        return self._last(
+            "precision at",
+            regularization,
+            lambda: PrecisionForm(self.embedding, self._squares, regularization),
+        )
 
     def refinement(self, regularization: float) -> Refinement:
         """What leads from the precision form to the dense inverse; the last one is kept."""
-        assert self.item_squares is not None
-        squares = self.item_squares
         form = self.precision(regularization)
         return self._last(
             "refinement at",
             regularization,
-            lambda: Refinement(self.operator, form, squares, regularization),
+            lambda: Refinement(self.operator, form, self._squares, regularization),
         )
+
+    @property
+    def _squares(self) -> NDArray[np.float64]:
+        assert self.item_squares is not None
+        return self.item_squares
 
     def _last(self, name: str, key: float, make: Callable[[], T]) -> T:
         """What was made last under a name, or a new one where its key was another."""
@@ -166,8 +163,7 @@ class FittedItems:
             )
             cosine, entries = Parameter("method", "cosine"), self.weighting.entries
             raise ValueError(Message(what, method=method, entry_weighting=entries, use=cosine))
-        chosen: Method = method
-        return chosen
+        return cast(Method, method)
 
     def check_steps(self, refine: Any, method: Method) -> int:
         """Steps of refinement, by default those of the model."""

@@ -52,10 +52,7 @@ def start_of(
 
 
 def solved(
-    op: Operator,
-    parameters: Parameters,
-    start: NDArray[Any] | None,
-    checkpoint: Checkpoint | None,
+    op: Operator, parameters: Parameters, start: NDArray[Any] | None, checkpoint: Checkpoint | None
 ) -> Solution:
     """Solve from a V, or from a random one."""
     if op.n_items == 0:  # the zero embedding is optimal where X is zero
@@ -173,8 +170,7 @@ def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | DistributedLi
         place.setdefault(item, len(place))
     columns = np.array([place[item] for item in given], dtype=np.int64)
     moved = sp.csr_array(
-        (matrix.data, columns[matrix.indices], matrix.indptr),
-        shape=(matrix.shape[0], len(place)),
+        (matrix.data, columns[matrix.indices], matrix.indptr), shape=(matrix.shape[0], len(place))
     )
     names = [titles.get(item, "") for item in place] if titles else None
     return Likes.from_matrix(moved, users=users, items=list(place), titles=names)

@@ -15,8 +15,6 @@ from movieembed.data.likes import Likes
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.taste import as_taste
 
-__all__ = ["extend", "fold_in"]
-
 
 def fold_in(fitted: FittedItems, new: Any, known: Any = None) -> NDArray[Any]:
     """Vectors of new items, from who liked them, without a fit.
@@ -60,12 +58,7 @@ def fold_in(fitted: FittedItems, new: Any, known: Any = None) -> NDArray[Any]:
 
 
 def extend(
-    fitted: FittedItems,
-    new: Any,
-    known: Any = None,
-    *,
-    items: Any = None,
-    titles: Any = None,
+    fitted: FittedItems, new: Any, known: Any = None, *, items: Any = None, titles: Any = None
 ) -> FittedItems:
     """A model with new items folded in; this one stays as it is.
 
@@ -149,7 +142,15 @@ def _least_squares(
     """
     weighting = fitted.weighting
     new = canonical_csr(new.matrix if isinstance(new, Likes) else new)
-    known = _known(fitted, known)
+    if known is not None:
+        known = as_taste(fitted.index, known).rows
+    elif fitted.likes is not None:
+        known = fitted.likes
+    else:
+        raise ValueError(
+            "this model kept no likes: pass what the users like of its items as `known`, "
+            "or fit it with keep_likes=True"
+        )
     if fitted.item_squares is None:
         raise ValueError(f"entry_weighting={weighting.entries!r} has no closed form for new items")
     if new.shape[0] != known.shape[0]:
@@ -167,15 +168,3 @@ def _least_squares(
         scaled.indices, weights=scaled.data**2, minlength=scaled.shape[1]
     )
     return new, (XV @ inverse).astype(fitted.embedding.dtype), squares, scale
-
-
-def _known(fitted: FittedItems, known: Any) -> sp.csr_array:
-    """What users like of the model's items, by default the likes that it keeps."""
-    if known is not None:
-        return as_taste(fitted.index, known).rows
-    if fitted.likes is None:
-        raise ValueError(
-            "this model kept no likes: pass what the users like of its items as `known`, "
-            "or fit it with keep_likes=True"
-        )
-    return fitted.likes

@@ -12,8 +12,6 @@ import movieembed._core as _core
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_count
 
-__all__ = ["embedded", "top_k_neighbors", "unit_rows"]
-
 Found = tuple[NDArray[np.int64], NDArray[Any]]
 """Positions and scores, (n_queries, k) each, best first; -1 and -inf where there are no more."""
 
@@ -142,8 +140,7 @@ def _check(
 
 def embedded(V: NDArray[Any]) -> NDArray[np.bool_]:
     """Which rows are vectors, that is not zero."""
-    there: NDArray[np.bool_] = np.asarray(V.any(axis=1), dtype=bool)
-    return there
+    return np.asarray(V.any(axis=1), dtype=bool)
 
 
 def none_found(n_queries: int, k: int, dtype: Any) -> Found:

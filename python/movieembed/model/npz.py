@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from movieembed._base.atomic_file import replacing
 from movieembed._version import __version__
 
-__all__ = ["Contents", "Kind", "reading", "write"]
-
 # What zipfile, NumPy's reader and a header of the wrong kind raise on damaged input.
 DAMAGE = (
     *(ValueError, TypeError, AttributeError, LookupError, OverflowError),

@@ -12,19 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movieembed._base.message import Message
-from movieembed._base.validation import (
-    Constraint,
-    InstanceOf,
-    Interval,
-    OneOf,
-    check_parameters,
-)
+from movieembed._base.validation import Constraint, InstanceOf, Interval, OneOf, check_parameters
 from movieembed.exceptions import ParameterError
 from movieembed.operators.build import BACKENDS
 from movieembed.operators.weighting import Weighting
 from movieembed.solvers import SOLVERS, HistoryEntry
-
-__all__ = ["Parameters"]
 
 POSITIVE = Interval(Real, 0, closed="neither")
 # The others are checked where they are read: `init` against the likes, `random_state` and `n_jobs`

@@ -2,21 +2,32 @@
 
 With L the (scaled) likes, L'L + lambda I is modelled by VV' + D, D diagonal. The inverse P of that
 has V's own size (Woodbury), and the best linear recommender, EASE (Steck, WWW 2019), is read off
-it. Conjugate gradients from there lead to the inverse of L'L + lambda I itself.
+it: the score of item j for a user's row x is -(P x)_j / P_jj. Each step of conjugate gradients from
+there brings P x nearer to what the inverse of L'L + lambda I itself gives.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
+from movieembed._base.progress import progress_bar
 from movieembed._base.threads import serial_blas
+from movieembed.model.neighbors import Found, none_found, positions_among
+from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.protocol import Operator, Tall
 
-__all__ = ["PrecisionForm", "refine"]
+# Of the arrays of one block of users while their scores are refined.
+REFINE_BYTES = 256 << 20
+REFINE_ARRAYS = 6
+# From this many steps on the diagonal of the inverse is refined as well: the scores' scale, one
+# number an item, which few steps can leave as the embedding has it.
+REFINED_DIAGONAL = 8
 
 
 class PrecisionForm:
@@ -45,32 +56,29 @@ class PrecisionForm:
     O(n_items n_components^2) to set up; a product with P costs 4 n_items n_components flops.
     """
 
+    @serial_blas()
     def __init__(
         self, V: NDArray[Any], squares: NDArray[np.float64], regularization: float
     ) -> None:
         V = np.ascontiguousarray(V, dtype=np.float64)
         self.D = np.maximum(squares - _core.row_dots(V, V), 0) + regularization
         self.W = V / self.D[:, None]
-        with serial_blas():
-            inner = _core.tall_gram(V, w=1 / self.D)
+        inner = _core.tall_gram(V, w=1 / self.D)
         inner[np.diag_indices_from(inner)] += 1
         # By eigenvectors: an inverse would mix rounding of the directions without likes, where K is
         # 1, into those with many, where it is small.
         values, axes = np.linalg.eigh((inner + inner.T) / 2)
         root = axes / np.sqrt(values)
         self.K = root @ root.T
-        self.diagonal: NDArray[np.float64]
         # 1 / D - w' K w, whose terms cancel where v explains nearly all: that loses eps D P_jj.
         turned = np.empty_like(self.W)
-        with serial_blas():
-            _core.tall_times_small(self.W, root, turned, False)
-        self.diagonal = 1 / self.D - _core.row_dots(turned, turned)
+        _core.tall_times_small(self.W, root, turned, False)
+        self.diagonal: NDArray[np.float64] = 1 / self.D - _core.row_dots(turned, turned)
         np.maximum(self.diagonal, np.finfo(np.float64).eps / self.D, out=self.diagonal)
 
     def item_vectors(self) -> NDArray[np.float64]:
         """F with x W K F' the scores of a user's row x: F_j = W_j / P_jj."""
-        vectors: NDArray[np.float64] = self.W / self.diagonal[:, None]
-        return vectors
+        return self.W / self.diagonal[:, None]
 
     def queries(self, rows: Any) -> NDArray[np.float64]:
         """X W K for rows X of likes, sparse or dense: what the item vectors are multiplied with."""
@@ -155,3 +163,112 @@ def refine(
         direction = op.scale_columns(direction, ratio)
         direction += Z
     return Y
+
+
+class Refinement:
+    """Products of rows of likes with P, refined.
+
+    Parameters
+    ----------
+    op : CpuOperator
+        Of the likes, weighted and scaled.
+    form : PrecisionForm
+    squares : ndarray, shape (n_items,)
+        The diagonal of L'L.
+    regularization : float
+        lambda.
+    """
+
+    def __init__(
+        self,
+        op: CpuOperator,
+        form: PrecisionForm,
+        squares: NDArray[np.float64],
+        regularization: float,
+    ) -> None:
+        self.op = op
+        self.form = form
+        self.squares = squares[op.active]
+        self.regularization = regularization
+        self._diagonals: dict[int, NDArray[np.float64]] = {}
+
+    def diagonal(self, steps: int) -> NDArray[np.float64]:
+        """That of P, or from REFINED_DIAGONAL steps on that of what the steps lead to."""
+        if steps < REFINED_DIAGONAL:
+            return self.form.diagonal
+        if steps not in self._diagonals:
+            self._diagonals[steps] = self._refined_diagonal(steps)
+        return self._diagonals[steps]
+
+    def best(
+        self,
+        rows: sp.csr_array,
+        n: int,
+        candidates: NDArray[np.bool_],
+        gain: NDArray[np.float64],
+        steps: int,
+    ) -> Found:
+        """The n best candidates a user, those of their row left out.
+
+        Parameters
+        ----------
+        rows : csr_array, shape (n_users, n_items)
+            Likes, scaled as those of the operator.
+        n : int
+        candidates : ndarray of bool, shape (n_items,)
+        gain : ndarray, shape (n_items,)
+            What P x is multiplied with to give scores.
+        steps : int
+        """
+        op = self.op
+        chosen = np.flatnonzero(candidates[op.active])
+        columns = op.active[chosen]
+        found, scores = none_found(rows.shape[0], n, op.dtype)
+        inner = min(n, len(columns))
+        if not inner:
+            return found, scores
+        with serial_blas():
+            for start, stop, Y in self._products(rows, steps):
+                Y = op.scale_rows(gain[op.active], Y)
+                if len(chosen) < op.n_items:
+                    Y = np.ascontiguousarray(Y[chosen])
+                own = positions_among(columns, rows[start:stop])
+                at, value = _core.top_k_columns(Y, inner, *own, n_threads=op.n_threads)
+                found[start:stop, :inner] = np.where(at >= 0, columns[at], -1)
+                scores[start:stop, :inner] = value
+        return found, scores
+
+    def _products(
+        self, rows: sp.csr_array, steps: int
+    ) -> Iterator[tuple[int, int, NDArray[np.float64]]]:
+        """Blocks of columns of P times rows: (start, stop, (n_active, stop - start))."""
+        op = self.op
+        P = Preconditioner(op, self.form, op.active)
+        for start, stop in blocks_of_users(rows.shape[0], op):
+            X = op.asarray(rows[start:stop][:, op.active].toarray().T)
+            yield start, stop, refine(op, P, self.squares, self.regularization, X, steps)
+
+    def _refined_diagonal(self, steps: int) -> NDArray[np.float64]:
+        op = self.op
+        diagonal = self.form.diagonal.copy()
+        ones = np.ones(op.n_items)
+        unit = sp.csr_array(
+            (ones, op.active, np.arange(op.n_items + 1)), shape=(op.n_items, len(diagonal))
+        )
+        with (
+            serial_blas(),
+            progress_bar(op.n_items, "diagonal", "item", None) as bar,
+        ):
+            for start, stop, Y in self._products(unit, steps):
+                own = np.arange(start, stop)
+                diagonal[op.active[own]] = Y[own, own - start]
+                bar.update(stop - start)
+        return diagonal
+
+
+def blocks_of_users(n_users: int, op: CpuOperator) -> Iterator[tuple[int, int]]:
+    """Ranges of users whose arrays fit REFINE_BYTES."""
+    column = REFINE_ARRAYS * op.n_items * op.dtype.itemsize
+    size = int(np.clip(REFINE_BYTES // max(1, column) // 16 * 16, 16, 256))
+    for start in range(0, n_users, size):
+        yield start, min(start + size, n_users)

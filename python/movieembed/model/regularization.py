@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from movieembed.model.precision import PrecisionForm, Preconditioner, refine
 from movieembed.operators.protocol import Operator, Tall
 
-__all__ = ["choose_regularization"]
-
 # On MovieLens small 32 users place the minimum where all 597 do, within a factor of two, over which
 # recall is flat.
 SAMPLE = 16

@@ -9,7 +9,6 @@ inverse of L'L + lambda I itself. docs/recommendations.md derives it.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,10 +20,8 @@ from movieembed._base.validation import check_count, check_real
 from movieembed._base.warn import warn_caller
 from movieembed.exceptions import ItemWithoutLikesError
 from movieembed.model.fitted_items import FittedItems, Method
-from movieembed.model.neighbors import Found, embedded, top_k_neighbors, unit_rows
+from movieembed.model.neighbors import embedded, top_k_neighbors, unit_rows
 from movieembed.model.taste import as_table, as_taste, is_single, why_unembedded
-
-__all__ = ["explain", "item_vectors", "query_vectors", "recommend"]
 
 
 def recommend(
@@ -121,15 +118,17 @@ def recommend(
     factor = _popularity_factor(fitted, popularity_discount)
     steps = fitted.check_steps(refine, method)
     if steps == 0:
-        scorer = _scorer(fitted, method, regularization)
-        found, scores = _best(scorer, taste.rows, n, candidates, factor, fitted.n_jobs)
+        vectors, users = _scorer(fitted, method, regularization)
+        vectors = vectors * (factor * candidates)[:, None].astype(vectors.dtype)
+        found, scores = top_k_neighbors(
+            users(taste.rows), vectors, n, metric="dot", exclude=taste.rows, n_jobs=fitted.n_jobs
+        )
     else:
         refinement = fitted.refinement(fitted.check_lambda(regularization))
         gain = -1 / refinement.diagonal(steps)
         if fitted.item_scale is not None:
             gain /= fitted.item_scale
-        if factor is not None:
-            gain *= factor
+        gain *= factor
         rows = _scaled_columns(taste.rows, fitted.item_scale)
         found, scores = refinement.best(rows, n, candidates, gain, steps)
     says_nothing = np.diff(taste.rows.indptr) == 0
@@ -234,7 +233,7 @@ def item_vectors(fitted: FittedItems, method: Method = "cosine") -> NDArray[Any]
     ... )
     True
     """
-    return _scorer(fitted, fitted.check_method(method)).items
+    return _scorer(fitted, fitted.check_method(method))[0]
 
 
 def query_vectors(fitted: FittedItems, items: Any, method: Method = "cosine") -> NDArray[Any]:
@@ -260,44 +259,33 @@ def query_vectors(fitted: FittedItems, items: Any, method: Method = "cosine") ->
     (1, 3)
     """
     taste = as_taste(fitted.index, items)
-    return _scorer(fitted, fitted.check_method(method)).users(taste.rows)
+    _, users = _scorer(fitted, fitted.check_method(method))
+    return users(taste.rows)
 
 
-@dataclass(frozen=True)
-class Scorer:
-    """Scores as inner products: of a vector a user and a vector an item.
+def _scorer(
+    fitted: FittedItems, method: Method, regularization: float | None = None
+) -> tuple[NDArray[Any], Callable[[sp.csr_array], NDArray[Any]]]:
+    """A vector an item, and what makes a vector of each row of likes: their products are scores.
 
-    Attributes
-    ----------
-    items : ndarray, shape (n_items, n_components)
-    of_rows : callable
-        From rows of likes to the users' vectors.
+    Those are mean cosines or inner products with the items given, by weight; or x B.
     """
+    V, scale = fitted.embedding, fitted.item_scale
+    if method == "precision":
+        form = fitted.precision(fitted.check_lambda(regularization))
+        vectors = form.item_vectors() if scale is None else form.item_vectors() / scale[:, None]
+        vectors = np.ascontiguousarray(vectors, dtype=V.dtype)
+    else:
+        vectors = unit_rows(V) if method == "cosine" else V
 
-    items: NDArray[Any]
-    of_rows: Callable[[sp.csr_array], NDArray[Any]]
+    def users(rows: sp.csr_array) -> NDArray[Any]:
+        if method == "precision":
+            found = form.queries(_scaled_columns(rows, scale))
+        else:
+            found = _means(rows, vectors)
+        return np.ascontiguousarray(found, dtype=V.dtype)
 
-    def users(self, rows: sp.csr_array) -> NDArray[Any]:
-        """Return a vector for each row of likes."""
-        return np.ascontiguousarray(self.of_rows(rows), dtype=self.items.dtype)
-
-
-def _scorer(fitted: FittedItems, method: Method, regularization: float | None = None) -> Scorer:
-    """Mean cosines or inner products with the items given, by weight; or x B in likes' units."""
-    V = fitted.embedding
-    if method == "cosine":
-        units = unit_rows(V)
-        return Scorer(units, lambda rows: _means(rows, units))
-    if method == "dot":
-        return Scorer(V, lambda rows: _means(rows, V))
-    form, scale = fitted.precision(fitted.check_lambda(regularization)), fitted.item_scale
-    vectors = form.item_vectors()
-    if scale is not None:
-        vectors /= scale[:, None]
-    return Scorer(
-        np.ascontiguousarray(vectors, dtype=V.dtype),
-        lambda rows: form.queries(_scaled_columns(rows, scale)),
-    )
+    return vectors, users
 
 
 def _scaled_columns(rows: sp.csr_array, scale: NDArray[np.float64] | None) -> sp.csr_array:
@@ -320,24 +308,6 @@ def _means(rows: sp.csr_array, V: NDArray[Any]) -> NDArray[Any]:
     return means
 
 
-def _best(
-    scorer: Scorer,
-    rows: sp.csr_array,
-    n: int,
-    candidates: NDArray[np.bool_],
-    factor: NDArray[np.float64] | None,
-    n_jobs: int | None,
-) -> Found:
-    """The n best candidates a user, those of their row left out."""
-    items = scorer.items
-    if factor is not None:
-        items = items * factor[:, None].astype(items.dtype)
-    if not candidates.all():
-        items = np.where(candidates[:, None], items, 0)
-    queries = scorer.users(rows)
-    return top_k_neighbors(queries, items, n, metric="dot", exclude=rows, n_jobs=n_jobs)
-
-
 def _candidates(fitted: FittedItems, filter_items: Any, allowed_items: Any) -> NDArray[np.bool_]:
     """Which items may be recommended."""
     candidates = fitted.embedded.copy()
@@ -350,13 +320,10 @@ def _candidates(fitted: FittedItems, filter_items: Any, allowed_items: Any) -> N
     return candidates
 
 
-def _popularity_factor(fitted: FittedItems, discount: Any) -> NDArray[np.float64] | None:
-    """What scores are multiplied with to discount popular items; None for nothing."""
+def _popularity_factor(fitted: FittedItems, discount: Any) -> NDArray[np.float64]:
+    """What scores are multiplied with to discount popular items."""
     power = check_real(discount, "popularity_discount", low=0.0, high=2.0)
-    if power == 0:
-        return None
-    factor: NDArray[np.float64] = np.maximum(fitted.item_counts, 1.0) ** -power
-    return factor
+    return np.asarray(np.maximum(fitted.item_counts, 1.0) ** -power)
 
 
 def _warn_of_unembedded(fitted: FittedItems, rows: sp.csr_array) -> None:

@@ -16,8 +16,6 @@ from movieembed.model.fitted_items import FittedItems
 from movieembed.model.neighbors import Found, top_k_neighbors, unit_rows
 from movieembed.model.taste import as_table, is_single, why_unembedded
 
-__all__ = ["neighbors", "similar"]
-
 
 def similar(
     fitted: FittedItems,

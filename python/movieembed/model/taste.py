@@ -15,8 +15,6 @@ from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
 
-__all__ = ["Taste", "as_table", "as_taste", "is_single", "why_unembedded"]
-
 
 @dataclass
 class Taste:
@@ -35,10 +33,7 @@ class Taste:
 
 
 def as_taste(
-    index: ItemIndex,
-    items: Any,
-    weights: Iterable[float] | None = None,
-    dislikes: Any = None,
+    index: ItemIndex, items: Any, weights: Iterable[float] | None = None, dislikes: Any = None
 ) -> Taste:
     """What `recommend` was given: a list of ids or titles, or one row a user.
 
@@ -95,8 +90,7 @@ def _by_id(index: ItemIndex, likes: Likes) -> sp.csr_array:
     place = index.resolve_many(likes.items.tolist())
     matrix = likes.matrix
     return sp.csr_array(
-        (matrix.data, place[matrix.indices], matrix.indptr),
-        shape=(matrix.shape[0], len(index)),
+        (matrix.data, place[matrix.indices], matrix.indptr), shape=(matrix.shape[0], len(index))
     )
 
 

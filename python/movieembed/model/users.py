@@ -13,14 +13,12 @@ import pandas as pd
 from movieembed._base.atomic_file import replacing
 from movieembed._base.validation import check_count
 from movieembed.data.distributed.blocks import UserRows
-from movieembed.data.distributed.cluster import Cluster, new_key
+from movieembed.data.distributed.cluster import new_key
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.scoring import recommend
 from movieembed.operators.dask.part import threads
-
-__all__ = ["check_same_items", "in_a_task", "recommend_users"]
 
 
 def recommend_users(
@@ -83,9 +81,10 @@ def recommend_users(
         for path in sorted(Path(where).glob("part-*.parquet")):
             if path.name not in ours:
                 raise ValueError(f"{path} is of likes in another number of parts: remove it first")
-    found: list[Any]
     if isinstance(likes, Likes):
-        found = [best_of(UserRows(likes.matrix, likes.users), fitted, n, options, where, 0)]
+        found: list[Any] = [
+            best_of(UserRows(likes.matrix, likes.users), fitted, n, options, where, 0)
+        ]
     else:
         found = on_workers(likes, fitted, n, options, where, progress)
     return list(found) if where is not None else pd.concat(found, ignore_index=True)
@@ -114,7 +113,7 @@ def on_workers(
     progress: bool | None,
 ) -> list[Any]:
     """What `best_of` gives for each part, on the worker that holds it."""
-    cluster: Cluster = likes.cluster
+    cluster = likes.cluster
     sent = cluster.here("model", fitted)
     key = new_key("recommend")
     tasks = {

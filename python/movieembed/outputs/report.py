@@ -95,7 +95,7 @@ def write_report(
     ...     "Neighbours" in page.read_text(encoding="utf-8")
     True
     """
-    model._check_fitted()
+    model._fitted_items()
     sections = [_data(model, likes), _fit(model), _neighbours(model, items)]
     if evaluation is not None:
         sections.append(_quality(model, evaluation))

@@ -203,7 +203,7 @@ def _as_likes(likes: Any) -> Likes:
         return likes
     if not isinstance(likes, Embedding):
         return Likes.from_matrix(likes)
-    likes._check_fitted()
+    likes._fitted_items()
     if likes.likes_ is None:
         what = "this model did not keep its likes: fit it with {keep_likes=}"
         raise ValueError(Message(what, keep_likes=True))

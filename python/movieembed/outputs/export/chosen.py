@@ -30,7 +30,7 @@ class Chosen:
 
 def choose(model: Embedding, only_embedded: bool) -> Chosen:
     """The items of a fitted model, or only those that are embedded."""
-    model._check_fitted()
+    model._fitted_items()
     titles = encodable(model.titles_)
     if not only_embedded:
         return Chosen(model.embedding_, model.items_, titles, model.item_counts_)

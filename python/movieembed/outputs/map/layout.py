@@ -93,7 +93,7 @@ def layout(
 
 def shown_items(model: Embedding, min_likes: int) -> NDArray[np.intp]:
     """Columns of the items on a map: embedded, and with at least `min_likes` likes."""
-    model._check_fitted()
+    model._fitted_items()
     enough = model.item_counts_ >= check_integer(min_likes, "min_likes")
     return np.flatnonzero(embedded(model.embedding_) & enough)
 
