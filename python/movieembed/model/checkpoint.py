@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from movieembed.data.likes import Likes
     from movieembed.operators.protocol import Operator
     from movieembed.operators.weighting import Weighting
-    from movieembed.solvers.step import Step
+    from movieembed.solvers.point import Step
 
 __all__ = ["Checkpoint"]
 

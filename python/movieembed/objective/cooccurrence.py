@@ -24,13 +24,6 @@ from movieembed.operators.dask import statistics
 if TYPE_CHECKING:
     from movieembed.operators.cuda.statistics import RowStatistics
 
-__all__ = [
-    "cooccurrence",
-    "cooccurrence_frame",
-    "cooccurrence_sums",
-    "cooccurrence_top_k",
-]
-
 
 def cooccurrence(
     likes: Likes | Any, *, n_jobs: int | None = None, progress: bool | None = None

@@ -18,8 +18,6 @@ from movieembed._base.message import Message, Parameter
 from movieembed._base.validation import check_real
 from movieembed.operators.cooccurrence_matrix import cooccurrence_within
 
-__all__ = ["Weighting"]
-
 ENTRIES = ("log1p", "ppmi")
 NAMED = {"cosine": 1.0, "inverse": 1.0}
 

@@ -17,7 +17,7 @@ from movieembed._base.message import Message, Parameter
 from movieembed._base.progress import progress_bar
 from movieembed.exceptions import DivergenceError
 from movieembed.operators.protocol import Operator, Tall
-from movieembed.solvers.step import Step
+from movieembed.solvers.point import Step
 from movieembed.solvers.stopping import Stopping
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from movieembed.operators.protocol import Operator
 from movieembed.solvers.certificate import missed_decrease
-from movieembed.solvers.step import Step
+from movieembed.solvers.point import Step
 
 
 def estimate_gap(costs: list[float], window: int, noise: float) -> float:

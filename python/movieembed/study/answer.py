@@ -12,8 +12,6 @@ from movieembed.outputs.style import optimizer_name
 from movieembed.study.comparison import LIST
 from movieembed.study.result import KEY, Study, of_run
 
-__all__ = ["study_answer"]
-
 # Relative distances to the optimum: "at it" below the first, "far" above the second.
 NEAR, FAR = 1e-3, 0.1
 # Films of ten by which lists are called the same, or different.

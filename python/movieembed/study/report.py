@@ -15,8 +15,6 @@ from movieembed.study.answer import number, records, study_answer
 from movieembed.study.comparison import LIST
 from movieembed.study.result import KEY, Study, of_run
 
-__all__ = ["save_study"]
-
 COLUMNS = (
     "d",
     "optimiser",

@@ -7,8 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["KEY", "Study", "of_run"]
-
 KEY = ["components", "optimizer", "learning_rate"]
 """The columns that name a run in every table."""
 

@@ -21,8 +21,6 @@ from movieembed.study.comparison import Columns, Comparison, Setting, stable_rat
 from movieembed.study.result import Study
 from movieembed.study.tables import film_name, tables
 
-__all__ = ["FILMS", "run_study"]
-
 FILMS = ("Apollo 13 (1995)", "Toy Story (1995)", "Home Alone (1990)")
 """The films whose neighbours the exercise asks for."""
 EXACT = ("gd", "momentum", "adam", "lbfgs", "als", "eigen")

@@ -13,8 +13,6 @@ from movieembed.solvers import HistoryEntry
 from movieembed.study.comparison import LIST, Columns, Comparison, Run
 from movieembed.study.result import KEY
 
-__all__ = ["film_name", "tables"]
-
 # Below this part of the cost of the zero embedding an optimum counts as 0, and distances are
 # relative to that cost instead.
 NOTHING = 1e-9

@@ -12,8 +12,6 @@ from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.kernels import Kernels
 from movieembed.operators.cuda.likes import Side
 
-__all__ = ["GramRows", "gram_rows"]
-
 
 class GramRows(NamedTuple):
     """Some rows of A'A, its diagonal included.
@@ -37,11 +35,7 @@ class GramRows(NamedTuple):
 
 
 def gram_rows(
-    xp: Any,
-    kernels: Kernels,
-    sides: list[tuple[Side, Side]],
-    width: int,
-    more_bytes: int = 0,
+    xp: Any, kernels: Kernels, sides: list[tuple[Side, Side]], width: int, more_bytes: int = 0
 ) -> Iterator[GramRows]:
     """All rows of A'A in blocks.
 

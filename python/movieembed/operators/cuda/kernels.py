@@ -135,14 +135,7 @@ class Kernels:
         self._launch(
             f"column_dots_{common(A, B)}",
             geometry.tiled(n_chunks, k),
-            (
-                *strided(A),
-                *strided(B),
-                np.int64(n_rows),
-                np.int64(k),
-                np.int64(height),
-                partial,
-            ),
+            (*strided(A), *strided(B), np.int64(n_rows), np.int64(k), np.int64(height), partial),
         )
         return partial.sum(axis=0)
 

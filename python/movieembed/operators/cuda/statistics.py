@@ -14,8 +14,6 @@ from movieembed.operators.cuda.gram import gram_rows
 from movieembed.operators.cuda.likes import DeviceLikes, plan_of
 from movieembed.operators.cuda.operator import Device
 
-__all__ = ["RowStatistics", "row_statistics"]
-
 
 class RowStatistics(NamedTuple):
     """Sums and largest entries of the rows of X, on the host.
