@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -226,6 +226,21 @@ class Kernels:
                 (contiguous(A), width, contiguous(diagonal), k, bits, padded, columns, values),
             )
         return columns[:, :k], values[:, :k]
+
+
+class Device(Protocol):
+    """An array module with its kernels."""
+
+    xp: Any
+    kernels: Kernels
+
+    def free_bytes(self) -> int:
+        """Bytes that can still be allocated."""
+        ...
+
+    def stager(self) -> Any:
+        """A :class:`movieembed.operators.cuda.likes.Stager`."""
+        ...
 
 
 def exact(argument: Any) -> Any:
