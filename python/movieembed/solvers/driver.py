@@ -129,9 +129,8 @@ def run(
     try:
         with bar, np.errstate(over="ignore", invalid="ignore"):
             for iteration, step in enumerate(steps, start=done):
-                entry = HistoryEntry(
-                    iteration, step.cost, step.gradient_norm, time.perf_counter() - start
-                )
+                seconds = time.perf_counter() - start
+                entry = HistoryEntry(iteration, step.cost, step.gradient_norm, seconds)
                 history.append(entry)
                 bar.update(int(iteration > done))
                 bar.set_postfix_str(f"cost {step.cost:.8g}", refresh=False)
@@ -153,14 +152,8 @@ def run(
             raise
         reason = "interrupted"
     assert best is not None
-    return Solution(
-        best.V,
-        best.cost,
-        stopping.relative_gap(best.cost),
-        reason in ("converged", "exact"),
-        reason,
-        history,
-    )
+    gap, converged = stopping.relative_gap(best.cost), reason in ("converged", "exact")
+    return Solution(best.V, best.cost, gap, converged, reason, history)
 
 
 def check_divergence(

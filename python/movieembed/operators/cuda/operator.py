@@ -130,8 +130,7 @@ class CudaOperator:
         return self.xp.empty((self.n_items, k), dtype=self.dtype)
 
     def apply(self, V: Any, out: Any = None) -> Any:
-        if out is None:
-            out = self.empty(V.shape[1])
+        out = self.empty(V.shape[1]) if out is None else out
         self._pass(self._rows(V), out, norm=False)
         return out
 
@@ -237,8 +236,7 @@ class CudaOperator:
         scale: float = 1.0,
         out: Any = None,
     ) -> Any:
-        if out is None:
-            out = self.empty(Q.shape[1])
+        out = self.empty(Q.shape[1]) if out is None else out
         self.kernels.residual(
             self._rows(Q), self._rows(XQ), self._vector(delta), self._vector(theta), scale, out
         )
