@@ -35,7 +35,7 @@ from bench.lib.harness import Contender, Question, available, load_likes, parser
 from movieembed._base.threads import serial_blas
 from movieembed.operators.cpu import CpuOperator, without_unembedded
 from movieembed.solvers import solve
-from movieembed.solvers.adam import adam
+from movieembed.solvers.descent import adam
 
 TARGET = 1e-6
 # Within that of the optimum, embeddings differ by about its square root.

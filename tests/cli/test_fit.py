@@ -13,7 +13,7 @@ import pytest
 import movieembed as me
 from command_line import process, run
 from movieembed import solvers
-from movieembed.solvers.gradient_descent import gradient_descent
+from movieembed.solvers.descent import gradient_descent
 
 
 def test_fit_says_what_it_found(folder, tmp_path):

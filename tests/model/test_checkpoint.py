@@ -21,7 +21,7 @@ from movieembed.model import checkpoint as checkpoints
 from movieembed.model import fitting, npz
 from movieembed.operators.weighting import Weighting
 from movieembed.solvers.driver import HistoryEntry
-from movieembed.solvers.step import Step
+from movieembed.solvers.point import Step
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 L = random_likes(200, 60, 0.2, seed=1)

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from helpers import dense_cost, dense_gradient
-from movieembed.solvers.adam import adam
-from movieembed.solvers.gradient_descent import gradient_descent
-from movieembed.solvers.momentum import momentum
+from movieembed.solvers.descent import adam, gradient_descent, momentum
 from solver_cases import fit, full_problem
 
 

@@ -13,12 +13,9 @@ from movieembed import cost
 from movieembed._base.threads import serial_blas
 from movieembed.operators.cpu import CpuOperator
 from movieembed.solvers import SOLVERS
-from movieembed.solvers.adam import adam
 from movieembed.solvers.als import als, least_squares_step
+from movieembed.solvers.descent import adam, gradient_descent, lbfgs, momentum
 from movieembed.solvers.eigen import eigen
-from movieembed.solvers.gradient_descent import gradient_descent
-from movieembed.solvers.lbfgs import lbfgs
-from movieembed.solvers.momentum import momentum
 from movieembed.solvers.point import Iterate
 from solver_cases import (
     PROBLEMS,

@@ -19,7 +19,7 @@ from movieembed.model import npz
 from movieembed.operators.protocol import Operator
 from movieembed.operators.weighting import Weighting
 from movieembed.solvers.driver import HistoryEntry, Solution
-from movieembed.solvers.step import Step
+from movieembed.solvers.point import Step
 
 CHECKPOINT = npz.Kind(
     "movieembed-checkpoint",

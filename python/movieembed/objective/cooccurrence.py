@@ -24,13 +24,6 @@ from movieembed.operators.dask import statistics
 if TYPE_CHECKING:
     from movieembed.operators.cuda.statistics import RowStatistics
 
-__all__ = [
-    "cooccurrence",
-    "cooccurrence_frame",
-    "cooccurrence_sums",
-    "cooccurrence_top_k",
-]
-
 
 def cooccurrence(
     likes: Likes | Any, *, n_jobs: int | None = None, progress: bool | None = None
@@ -121,12 +114,11 @@ def cooccurrence_sums(
     if holds_ones(matrix.data):
         return _panels(matrix, 0, threads, progress, "row sums").sums()
     L, Lt = core_pair(matrix)
-    squares, totals = [], []
+    squares, totals = np.zeros(matrix.shape[1]), np.zeros(matrix.shape[1])
     for first, last in row_blocks(matrix, progress, "row sums"):
-        s, t = _core.cooccurrence_row_sums(L, Lt, first, last, n_threads=threads)
-        squares.append(s)
-        totals.append(t)
-    return _joined(squares, np.float64), _joined(totals, np.float64)
+        sums = _core.cooccurrence_row_sums(L, Lt, first, last, n_threads=threads)
+        squares[first:last], totals[first:last] = sums
+    return squares, totals
 
 
 @overload
@@ -234,9 +226,8 @@ def cooccurrence_top_k(
     columns = np.full((n_items, k), -1, dtype=np.int64)
     values = np.zeros((n_items, k))
     for first, last in row_blocks(matrix, progress, "top k"):
-        j, x = _core.cooccurrence_top_k(L, Lt, first, last, inner, n_threads=threads)
-        columns[first:last, :inner] = j
-        values[first:last, :inner] = x
+        found = _core.cooccurrence_top_k(L, Lt, first, last, inner, n_threads=threads)
+        columns[first:last, :inner], values[first:last, :inner] = found
     if not return_sums:
         return columns, values
     return (columns, values, *cooccurrence_sums(matrix, n_jobs=n_jobs, progress=progress))
@@ -305,7 +296,3 @@ def _panels(
     for first, last in blocks_of_work(panels.work, matrix.shape[1], progress, name):
         panels.add(first, last, n_threads=threads)
     return panels
-
-
-def _joined(parts: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)

@@ -21,8 +21,6 @@ from movieembed.operators.protocol import Operator, Small
 if TYPE_CHECKING:
     from movieembed.data.likes import Likes
 
-__all__ = ["cost", "gradient"]
-
 # The identity subtracts numbers of about the size of its terms; below this part of them its result
 # has too few digits left.
 CANCELLED = 1e-6

@@ -19,8 +19,6 @@ from movieembed.operators.explicit import ExplicitOperator
 from movieembed.operators.protocol import Operator
 from movieembed.operators.weighting import Weighting
 
-__all__ = ["BACKENDS", "Prepared", "backend_of", "prepare"]
-
 
 class Prepared(NamedTuple):
     """An operator and what the fitted model keeps of the matrix behind it.

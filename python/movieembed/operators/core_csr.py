@@ -43,11 +43,7 @@ def core_pair(matrix: sp.csr_array, dtype: Any = None) -> tuple[_core.Csr, _core
     transpose.sort_indices()
     if transpose.indices.dtype != index or transpose.indptr.dtype != index:
         transpose = sp.csr_array(
-            (
-                transpose.data,
-                transpose.indices.astype(index),
-                transpose.indptr.astype(index),
-            ),
+            (transpose.data, transpose.indices.astype(index), transpose.indptr.astype(index)),
             shape=transpose.shape,
         )
     return L, core_csr(transpose, dtype)

@@ -51,13 +51,18 @@ class CpuOperator(HostArrays):
         n_threads: int = 0,
         keep_all: bool = False,
     ) -> None:
-        self.dtype = np.dtype(dtype)
-        self.n_threads = n_threads
         if matrix.indptr.dtype != matrix.indices.dtype:  # else the kernels would get copies
             matrix = sp.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
-        self.matrix, self.active = without_unembedded(matrix, keep_all)
-        self.n_users, self.n_items = self.matrix.shape
-        self._product = _core.Product(core_csr(self.matrix, self.dtype), self.dtype, n_threads)
+        self._hold(*without_unembedded(matrix, keep_all), dtype, n_threads)
+
+    def _hold(
+        self, matrix: sp.csr_array, active: NDArray[np.int64], dtype: Any, n_threads: int
+    ) -> None:
+        """Take a reduced matrix and the columns that it kept."""
+        self.matrix, self.active = matrix, active
+        self.dtype, self.n_threads = np.dtype(dtype), n_threads
+        self.n_users, self.n_items = matrix.shape
+        self._product = _core.Product(core_csr(matrix, self.dtype), self.dtype, n_threads)
         self._other: CpuOperator | None = None
 
     def in_precision(self, dtype: Any) -> CpuOperator:
@@ -88,8 +93,7 @@ class CpuOperator(HostArrays):
         return sum_of_squares(self.matrix, self.n_threads)
 
     def apply(self, V: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
-        if out is None:
-            out = self.empty(V.shape[1])
+        out = self.empty(V.shape[1]) if out is None else out
         self._product.apply(rows_contiguous(V), out, n_threads=self.n_threads)
         return out
 

@@ -9,8 +9,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-import movieembed._core as _core
-from movieembed.operators.core_csr import core_csr
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.host_arrays import rows_contiguous
 
@@ -28,15 +26,10 @@ class ExplicitOperator(CpuOperator):
     """
 
     def __init__(self, X: sp.csr_array, dtype: Any = np.float64, n_threads: int = 0) -> None:
-        self.active = np.flatnonzero(np.diff(X.indptr))
-        kept = X if len(self.active) == X.shape[0] else X[self.active][:, self.active].tocsr()
+        active = np.flatnonzero(np.diff(X.indptr))
+        kept = X if len(active) == X.shape[0] else X[active][:, active].tocsr()
         kept.sort_indices()
-        self.dtype = np.dtype(dtype)
-        self.n_threads = n_threads
-        self.matrix = kept
-        self.n_users = self.n_items = kept.shape[0]
-        self._product = _core.Product(core_csr(kept, self.dtype), self.dtype, n_threads)
-        self._other: CpuOperator | None = None
+        self._hold(kept, active, dtype, n_threads)
 
     @cached_property
     def _squares(self) -> NDArray[np.float64]:
@@ -48,8 +41,7 @@ class ExplicitOperator(CpuOperator):
         return float(data @ data)
 
     def apply(self, V: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
-        if out is None:
-            out = self.empty(V.shape[1])
+        out = self.empty(V.shape[1]) if out is None else out
         self._product.to_items(rows_contiguous(V), out, n_threads=self.n_threads)
         return out
 

@@ -69,8 +69,7 @@ class HostArrays:
         out: NDArray[Any] | None = None,
         add: bool = False,
     ) -> NDArray[Any]:
-        if out is None:
-            out = self.empty(C.shape[1])
+        out = self.empty(C.shape[1]) if out is None else out
         _core.tall_times_small(
             rows_contiguous(A),
             np.ascontiguousarray(C, dtype=self.dtype),
@@ -89,8 +88,7 @@ class HostArrays:
         scale: float = 1.0,
         out: NDArray[Any] | None = None,
     ) -> NDArray[Any]:
-        if out is None:
-            out = self.empty(Q.shape[1])
+        out = self.empty(Q.shape[1]) if out is None else out
         _core.eigen_residual(
             rows_contiguous(Q),
             rows_contiguous(XQ),

@@ -18,8 +18,6 @@ from movieembed._base.message import Message
 from movieembed._base.validation import check_real
 from movieembed.operators.cooccurrence_matrix import cooccurrence_within
 
-__all__ = ["Weighting"]
-
 ENTRIES = ("log1p", "ppmi")
 NAMED = {"cosine": 1.0, "inverse": 1.0}
 
@@ -69,8 +67,9 @@ class Weighting:
         """The diagonal of W^(1/2), or None where it is one."""
         if not self.user_weighting:
             return None
-        lengths = _row_sums_of_squares(matrix)
-        return _power(lengths, -self.user_weighting / 2)
+        upto = np.concatenate([[0.0], np.cumsum(matrix.data.astype(np.float64) ** 2)])
+        of_users = upto[matrix.indptr[1:]] - upto[matrix.indptr[:-1]]
+        return _power(of_users, -self.user_weighting / 2)
 
     def item_scale(
         self, matrix: sp.csr_array, roots: NDArray[np.float64] | None
@@ -120,7 +119,9 @@ class Weighting:
         MemoryError
             When X does not fit in half of this machine's memory, with its size.
         """
-        X = cooccurrence_within(matrix, threads, most_bytes=memory() // 2, why=f"{self.entries}")
+        X = cooccurrence_within(
+            matrix, threads, most_bytes=(memory() or 8 << 30) // 2, why=f"{self.entries}"
+        )
         data = X.data.astype(np.float64)
         if self.entries == "log1p":
             np.log1p(data, out=data)
@@ -134,18 +135,12 @@ class Weighting:
         return out
 
 
-def memory() -> int:
-    """Bytes of this machine's memory, where the system tells; else 8 GiB."""
+def memory() -> int | None:
+    """Bytes of this machine's memory, where the system tells."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return 8 << 30
-
-
-def _row_sums_of_squares(matrix: sp.csr_array) -> NDArray[np.float64]:
-    squares = np.concatenate([[0.0], np.cumsum(matrix.data.astype(np.float64) ** 2)])
-    sums: NDArray[np.float64] = squares[matrix.indptr[1:]] - squares[matrix.indptr[:-1]]
-    return sums
+        return None
 
 
 def _power(x: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:

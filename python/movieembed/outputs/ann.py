@@ -17,8 +17,6 @@ from movieembed.model.neighbors import embedded
 if TYPE_CHECKING:
     from movieembed.model.embedding import Embedding
 
-__all__ = ["AnnIndex"]
-
 LIBRARIES = ("usearch", "hnswlib", "faiss")
 PACKAGES = {"usearch": "usearch", "hnswlib": "hnswlib", "faiss": "faiss-cpu"}
 

@@ -152,9 +152,7 @@ def _mark_cost(ax: Axes, cost: float, name: str) -> None:
     )
 
 
-def run_styles(
-    runs: Sequence[tuple[str, str]],
-) -> dict[tuple[str, str], dict[str, Any]]:
+def run_styles(runs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
     """Line styles of runs: a colour an optimiser, a shade a learning rate.
 
     Parameters
@@ -287,9 +285,7 @@ def _panel(
 
 
 def _legends(
-    ax: Axes,
-    runs: Sequence[tuple[str, str]],
-    styles: Mapping[tuple[str, str], Mapping[str, Any]],
+    ax: Axes, runs: Sequence[tuple[str, str]], styles: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> None:
     """A legend for each group: an optimiser's given rates on the left, the others on the right."""
     groups: list[tuple[int, str, list[tuple[Any, str]]]] = []

@@ -29,8 +29,6 @@ from movieembed.outputs.loss_plots import plot_loss
 from movieembed.outputs.plots import plot_neighbors, plot_spectrum
 from movieembed.outputs.style import BLUE, FONTS, optimizer_name
 
-__all__ = ["write_report"]
-
 WELL_KNOWN = 6
 NEIGHBORS = 8
 STOPS = {

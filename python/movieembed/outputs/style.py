@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["BLUE", "FONTS", "new_axes", "not_a_formula", "optimizer_name"]
-
 BLUE = "#0072B2"
 FONTS: Any = {
     "font.size": 11,
@@ -23,12 +21,7 @@ FONTS: Any = {
     "axes.edgecolor": "#666666",
 }
 """Matplotlib's settings for figures with axes."""
-NAMES = {
-    "adam": "Adam",
-    "gd": "gradient descent",
-    "lbfgs": "L-BFGS",
-    "als": "ALS",
-}
+NAMES = {"adam": "Adam", "gd": "gradient descent", "lbfgs": "L-BFGS", "als": "ALS"}
 
 
 def optimizer_name(name: str) -> str:

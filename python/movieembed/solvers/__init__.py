@@ -1,14 +1,14 @@
-"""Solvers of the masked objective, one file each, all against the same operator.
+"""Solvers of the masked objective, all against the same operator.
 
 =========  =========================================  =======================================
 name       what it is                                 file
 =========  =========================================  =======================================
 eigen      block eigensolver, free diagonal updated   ``eigen.py`` (default)
 als        least squares a row, conjugate directions  ``als.py``
-gd         gradient descent                           ``gradient_descent.py``
-momentum   gradient descent with momentum             ``momentum.py``
-adam       Adam on the full gradient                  ``adam.py``
-lbfgs      limited-memory BFGS                        ``lbfgs.py``
+gd         gradient descent                           ``descent.py``
+momentum   gradient descent with momentum             ``descent.py``
+adam       Adam on the full gradient                  ``descent.py``
+lbfgs      limited-memory BFGS                        ``descent.py``
 =========  =========================================  =======================================
 """
 
@@ -22,21 +22,11 @@ import numpy as np
 
 from movieembed._base.message import Message, Parameter
 from movieembed.operators.protocol import Operator, Tall
-from movieembed.solvers.adam import adam
 from movieembed.solvers.als import als
-from movieembed.solvers.driver import (
-    Callback,
-    HistoryEntry,
-    Keeper,
-    Solution,
-    run,
-)
+from movieembed.solvers.descent import adam, gradient_descent, lbfgs, momentum
+from movieembed.solvers.driver import Callback, HistoryEntry, Keeper, Solution, run
 from movieembed.solvers.eigen import eigen
-from movieembed.solvers.gradient_descent import gradient_descent
-from movieembed.solvers.lbfgs import lbfgs
-from movieembed.solvers.momentum import momentum
-from movieembed.solvers.point import in_reach, random_start
-from movieembed.solvers.step import Step
+from movieembed.solvers.point import Step, in_reach, random_start
 
 __all__ = ["SOLVERS", "HistoryEntry", "Solution", "SolverInfo", "solve"]
 

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from movieembed.operators.protocol import Operator, Tall
-from movieembed.solvers.point import Iterate
-from movieembed.solvers.step import Step
+from movieembed.solvers.point import Iterate, Step
 
 # Of the ridge, in units of the square root of the rounding error and of G's mean eigenvalue.
 RIDGE = 1e-2

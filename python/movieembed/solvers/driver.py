@@ -17,7 +17,7 @@ from movieembed._base.message import Message
 from movieembed._base.progress import progress_bar
 from movieembed.exceptions import DivergenceError
 from movieembed.operators.protocol import Operator, Tall
-from movieembed.solvers.step import Step
+from movieembed.solvers.point import Step
 from movieembed.solvers.stopping import Stopping
 
 
@@ -129,9 +129,8 @@ def run(
     try:
         with bar, np.errstate(over="ignore", invalid="ignore"):
             for iteration, step in enumerate(steps, start=done):
-                entry = HistoryEntry(
-                    iteration, step.cost, step.gradient_norm, time.perf_counter() - start
-                )
+                seconds = time.perf_counter() - start
+                entry = HistoryEntry(iteration, step.cost, step.gradient_norm, seconds)
                 history.append(entry)
                 bar.update(int(iteration > done))
                 bar.set_postfix_str(f"cost {step.cost:.8g}", refresh=False)
@@ -153,14 +152,8 @@ def run(
             raise
         reason = "interrupted"
     assert best is not None
-    return Solution(
-        best.V,
-        best.cost,
-        stopping.relative_gap(best.cost),
-        reason in ("converged", "exact"),
-        reason,
-        history,
-    )
+    gap, converged = stopping.relative_gap(best.cost), reason in ("converged", "exact")
+    return Solution(best.V, best.cost, gap, converged, reason, history)
 
 
 def check_divergence(history: list[HistoryEntry], scale: float, name: str, hint: str) -> None:

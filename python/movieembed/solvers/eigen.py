@@ -25,8 +25,7 @@ import numpy as np
 
 from movieembed.operators.protocol import Operator, Small, Tall
 from movieembed.solvers.als import least_squares
-from movieembed.solvers.point import Iterate
-from movieembed.solvers.step import Step
+from movieembed.solvers.point import Iterate, Step
 
 # Ratio of decreases of the cost above which an iteration counts as slow. On MovieLens small it
 # stays below 0.17 at d = 10 and 50; at d = 300 and 450 this value halved the time that 0.5 took,

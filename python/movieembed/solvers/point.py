@@ -1,21 +1,37 @@
-"""One iterate: V with its cost and gradient, and the exact minimum along a line through it."""
+"""One iterate: V with its cost and gradient, and the exact minimum along a line through it.
+
+Solvers yield what others need of it, a step.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from movieembed.objective.cost import identity_cost
 from movieembed.operators.protocol import Operator, Small, Tall
 from movieembed.solvers.line_search import minimise_quartic, quartic
-from movieembed.solvers.step import Step
 
 # Steps after which XV is computed afresh: in between it is carried along, and rounding adds up.
 REFRESH = 50
 # Size of a start, in multiples of that for which |VV'| = |X|, from which it is scaled down first.
 OUT_OF_REACH = 100.0
+
+
+class Step(NamedTuple):
+    """An embedding that its solver will not write to again, and its cost.
+
+    `final` ends the run: the optimum is known to be reached. `missed` is a decrease of the cost
+    that the solver knows to be possible outside V's column space, None where it has not looked.
+    """
+
+    V: Tall
+    cost: float
+    gradient_norm: float
+    final: bool = False
+    missed: float | None = None
 
 
 @dataclass

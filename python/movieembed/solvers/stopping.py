@@ -11,7 +11,7 @@ import numpy as np
 
 from movieembed.operators.protocol import Operator
 from movieembed.solvers.certificate import missed_decrease
-from movieembed.solvers.step import Step
+from movieembed.solvers.point import Step
 
 
 def estimate_gap(costs: list[float], window: int, noise: float) -> float:
@@ -100,9 +100,9 @@ class Stopping:
             return "exact"
         if settled and iteration >= self._checked + self.window:
             self._checked = iteration
-            missed = missed_decrease(self.op, step.V) if step.missed is None else step.missed
-            self._missed = missed
-            if missed <= max(10 * self.tol * abs(step.cost), 10 * self._noise):
+            known = step.missed
+            self._missed = missed_decrease(self.op, step.V) if known is None else known
+            if self._missed <= max(10 * self.tol * abs(step.cost), 10 * self._noise):
                 return "converged"
         return None
 

@@ -6,7 +6,7 @@ films and what they share with the optimum's become tables, a picture and an ans
 
 from movieembed.study.answer import study_answer
 from movieembed.study.report import save_study
-from movieembed.study.result import Study
 from movieembed.study.runs import FILMS, run_study
+from movieembed.study.tables import Study
 
 __all__ = ["FILMS", "Study", "run_study", "save_study", "study_answer"]

@@ -10,9 +10,7 @@ import pandas as pd
 
 from movieembed.outputs.style import optimizer_name
 from movieembed.study.comparison import LIST
-from movieembed.study.result import KEY, Study, of_run
-
-__all__ = ["study_answer"]
+from movieembed.study.tables import KEY, Study, of_run
 
 # Relative distances to the optimum: "at it" below the first, "far" above the second.
 NEAR, FAR = 1e-3, 0.1

@@ -21,9 +21,7 @@ from movieembed.solvers import DESCENT, SOLVERS, HistoryEntry, Solution, solve
 from movieembed.solvers.als import als
 from movieembed.solvers.driver import run
 from movieembed.solvers.eigen import eigen
-from movieembed.solvers.step import Step
-
-__all__ = ["LIST", "Columns", "Comparison", "Run", "Setting", "stable_rates"]
+from movieembed.solvers.point import Step
 
 # Films in a list of neighbours.
 LIST = 10

@@ -13,9 +13,7 @@ from movieembed.outputs.loss_plots import loss_figure
 from movieembed.outputs.style import optimizer_name
 from movieembed.study.answer import number, records, study_answer
 from movieembed.study.comparison import LIST
-from movieembed.study.result import KEY, Study, of_run
-
-__all__ = ["save_study"]
+from movieembed.study.tables import KEY, Study, of_run
 
 COLUMNS = (
     "d",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
@@ -16,12 +15,10 @@ from movieembed.data.likes import Likes
 from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError, ParameterError
 from movieembed.model.taste import why_unembedded
 from movieembed.operators.cpu import CpuOperator
+from movieembed.operators.weighting import memory
 from movieembed.solvers import SOLVERS, HistoryEntry
 from movieembed.study.comparison import Columns, Comparison, Setting, stable_rates
-from movieembed.study.result import Study
-from movieembed.study.tables import film_name, tables
-
-__all__ = ["FILMS", "run_study"]
+from movieembed.study.tables import Study, as_study, film_name
 
 FILMS = ("Apollo 13 (1995)", "Toy Story (1995)", "Home Alone (1990)")
 """The films whose neighbours the exercise asks for."""
@@ -151,8 +148,7 @@ def run_study(
         "random_state": random_state if isinstance(random_state, int) else None,
         "seconds": time.perf_counter() - started,
     }
-    found = tables(likes, columns, comparisons, op.frobenius_squared)
-    return Study(**found, notes=tuple(notes), facts=facts)
+    return as_study(likes, columns, comparisons, notes, facts)
 
 
 def run_all(
@@ -255,11 +251,8 @@ def watch(bar: Any, setting: Setting, d: int) -> Callable[[HistoryEntry], None]:
 def check_memory(n_items: int) -> None:
     """Refuse "M" where that would only be found out when the machine runs out of memory."""
     needed = WIDE_ARRAYS * 4 * n_items**2
-    try:
-        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return
-    if needed > there:
+    there = memory()
+    if there is not None and needed > there:
         raise ValueError(
             f"components='M' needs some {needed / 1e9:,.0f} GB of memory for {n_items:,} items, "
             f"and this machine has {there / 1e9:,.0f} GB: leave it out"

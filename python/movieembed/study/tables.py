@@ -1,8 +1,9 @@
-"""The tables of a study, made from its runs."""
+"""What a study found, as plain tables made from its runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,19 +12,77 @@ import pandas as pd
 from movieembed.data.likes import Likes
 from movieembed.solvers import HistoryEntry
 from movieembed.study.comparison import LIST, Columns, Comparison, Run
-from movieembed.study.result import KEY
 
-__all__ = ["film_name", "tables"]
-
+KEY = ["components", "optimizer", "learning_rate"]
+"""The columns that name a run in every table."""
 # Below this part of the cost of the zero embedding an optimum counts as 0, and distances are
 # relative to that cost instead.
 NOTHING = 1e-9
 
 
-def tables(
-    likes: Likes, films: Columns, comparisons: Sequence[Comparison], zero_cost: float
-) -> dict[str, pd.DataFrame]:
-    """The data frames of a :class:`movieembed.study.Study`, by attribute."""
+@dataclass(frozen=True)
+class Study:
+    """The tables of a study: what `run_study` found, and of what data.
+
+    Attributes
+    ----------
+    films : DataFrame
+        item, title of the films whose neighbours are listed.
+    optima : DataFrame
+        A row a d: components, wide, cost (the lowest known), scale (what distances are relative
+        to: that cost, or the cost of the zero embedding where it is 0), reason, seconds, margin
+        (the mean difference between the cosines at the tenth and eleventh place).
+    history : DataFrame
+        components, optimizer, learning_rate, iteration, cost, gradient_norm, seconds.
+    costs : DataFrame
+        A row a run: components, optimizer, learning_rate, start, cost, distance, iterations,
+        seconds, outcome: "converged", "exact", "stopped" at the last iteration, or "diverged".
+    neighbors : DataFrame
+        components, optimizer, learning_rate, film, rank, item, title, cosine. Diverged runs have
+        none.
+    overlap : DataFrame
+        A row a run: how many films of its lists are in the optimum's (a column a film, and their
+        mean), the mean shared with the other runs of its d, and with the optimum of every d; the
+        mean difference of the cosines; and of the vectors, before and after the best rotation.
+    notes : tuple of str
+        What a reader should know of the films and settings.
+    facts : dict
+        Sizes of the data, and the options.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> from movieembed.study import run_study
+    >>> likes = me.Likes.from_matrix([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1]])
+    >>> study = run_study(likes, components=(1,), iterations=20, films=[0], progress=False)
+    >>> study.costs.columns[:3].tolist()
+    ['components', 'optimizer', 'learning_rate']
+    """
+
+    films: pd.DataFrame
+    optima: pd.DataFrame
+    history: pd.DataFrame
+    costs: pd.DataFrame
+    neighbors: pd.DataFrame
+    overlap: pd.DataFrame
+    notes: tuple[str, ...]
+    facts: dict[str, Any]
+
+
+def of_run(table: pd.DataFrame, run: Any) -> pd.DataFrame:
+    """Rows of a table that belong to a run: a mapping, or a row of another table, with its KEY."""
+    return table[(table[KEY] == [run[name] for name in KEY]).all(axis=1)]
+
+
+def as_study(
+    likes: Likes,
+    films: Columns,
+    comparisons: Sequence[Comparison],
+    notes: Sequence[str],
+    facts: dict[str, Any],
+) -> Study:
+    """The study of runs, and of what is known of it already."""
+    zero_cost = facts["zero_cost"]
     optima = pd.DataFrame([_optimum(c, zero_cost) for c in comparisons])
     scales = dict(zip(optima["components"].tolist(), optima["scale"].tolist(), strict=True))
     names = [film_name(likes, column) for column in films.tolist()]
@@ -33,8 +92,8 @@ def tables(
     neighbors: list[dict[str, Any]] = []
     for comparison in comparisons:
         for run in comparison.runs:
-            names_of_run = (comparison.d, run.setting.optimizer, run.setting.rate)
-            key = dict(zip(KEY, names_of_run, strict=True))
+            setting = run.setting
+            key = dict(zip(KEY, (comparison.d, setting.optimizer, setting.rate), strict=True))
             distance = np.inf
             if run.outcome != "diverged":
                 distance = (run.cost - comparison.cost) / scales[comparison.d]
@@ -45,14 +104,16 @@ def tables(
                 key | {"distance": distance} | _overlaps(names, comparison, run, comparisons)
             )
     list_columns = ["film", "rank", "item", "title", "cosine"]
-    return {
-        "films": pd.DataFrame({"item": likes.items[films], "title": names}),
-        "optima": optima,
-        "history": pd.DataFrame(history, columns=[*KEY, *HistoryEntry._fields]),
-        "costs": pd.DataFrame(costs),
-        "neighbors": pd.DataFrame(neighbors, columns=[*KEY, *list_columns]),
-        "overlap": pd.DataFrame(overlaps),
-    }
+    return Study(
+        films=pd.DataFrame({"item": likes.items[films], "title": names}),
+        optima=optima,
+        history=pd.DataFrame(history, columns=[*KEY, *HistoryEntry._fields]),
+        costs=pd.DataFrame(costs),
+        neighbors=pd.DataFrame(neighbors, columns=[*KEY, *list_columns]),
+        overlap=pd.DataFrame(overlaps),
+        notes=tuple(notes),
+        facts=facts,
+    )
 
 
 def film_name(likes: Likes, column: int) -> str:

@@ -4,8 +4,7 @@
 file               what it holds
 =================  ===============================================================================
 ``operator.py``    the operator, over an array module that is CuPy's (or NumPy's, in tests)
-``statistics.py``  sums and largest entries of the rows of X
-``gram.py``        rows of X, a block at a time
+``statistics.py``  rows of X, a block at a time, their sums and largest entries
 ``likes.py``       L on the device, whole or a chunk of users at a time
 ``geometry.py``    how rows are cut into tasks, likes into chunks and kernels into blocks
 ``kernels.py``     the calls of the kernels

@@ -16,8 +16,6 @@ from movieembed._base.message import Parameter
 from movieembed.operators.cuda.geometry import BUFFERS, Launch
 from movieembed.operators.cuda.kernels import Kernels, source
 
-__all__ = ["CudaDevice", "cuda_device"]
-
 OPTIONS = ("--std=c++17",)
 
 

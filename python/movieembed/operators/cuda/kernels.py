@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,7 +23,6 @@ SHORT = {dtype: name for name, dtype in {**VALUES, **INDICES, "u32": np.dtype(np
 
 # A NULL argument. CuPy passes None as no argument at all.
 NULL = np.uint64(0)
-
 
 Launcher = Callable[[str, Launch, tuple[Any, ...]], None]
 """Starts a kernel by name. Arguments are device arrays, for their pointers, and NumPy scalars of
@@ -65,7 +64,10 @@ class Kernels:
 
     def __init__(self, xp: Any, launch: Launcher) -> None:
         self.xp = xp
-        self._launch = launch
+        self._launcher = launch
+
+    def _launch(self, name: str, shape: Launch, arguments: tuple[Any, ...]) -> None:
+        self._launcher(name, shape, tuple(map(exact, arguments)))
 
     def gather(self, side: Side, source: Any, out: Any, add: bool) -> None:
         """Out = A source, or out += A source, for the matrix A of one side."""
@@ -74,42 +76,23 @@ class Kernels:
             return
         value = common(source, out)
         tasks = side.tasks
-        partial: Any = NULL
         n_split = len(tasks.split_rows)
-        if n_split:
-            partial = self.xp.empty((side.n_slots, k), dtype=out.dtype)
+        partial = self.xp.empty((side.n_slots, k), dtype=out.dtype) if n_split else None
         columns = geometry.columns_per_thread(k)
         self._launch(
             f"gather_{value}_{SHORT[side.indices.dtype]}_{columns}",
             geometry.tiled(len(tasks.row), k, columns),
             (
-                side.indices,
-                NULL if side.values is None else side.values,
-                tasks.row,
-                tasks.begin,
-                tasks.end,
-                tasks.slot,
-                np.int64(len(tasks.row)),
-                *strided(source),
-                np.int64(k),
-                *strided(out),
-                partial,
-                np.int32(add),
+                *(side.indices, side.values),
+                *(tasks.row, tasks.begin, tasks.end, tasks.slot, len(tasks.row)),
+                *(*strided(source), k, *strided(out), partial, add),
             ),
         )
         if n_split:
             self._launch(
                 f"reduce_{value}",
                 geometry.tiled(n_split, k),
-                (
-                    tasks.split_rows,
-                    tasks.split_first,
-                    np.int64(n_split),
-                    partial,
-                    np.int64(k),
-                    *strided(out),
-                    np.int32(add),
-                ),
+                (tasks.split_rows, tasks.split_first, n_split, partial, k, *strided(out), add),
             )
 
     def row_dots(self, A: Any, B: Any) -> Any:
@@ -120,7 +103,7 @@ class Kernels:
             self._launch(
                 f"row_dots_{common(A, B)}",
                 geometry.by_row(n_rows, k),
-                (*strided(A), *strided(B), np.int64(n_rows), np.int64(k), out),
+                (*strided(A), *strided(B), n_rows, k, out),
             )
         return out
 
@@ -135,14 +118,7 @@ class Kernels:
         self._launch(
             f"column_dots_{common(A, B)}",
             geometry.tiled(n_chunks, k),
-            (
-                *strided(A),
-                *strided(B),
-                np.int64(n_rows),
-                np.int64(k),
-                np.int64(height),
-                partial,
-            ),
+            (*strided(A), *strided(B), n_rows, k, height, partial),
         )
         return partial.sum(axis=0)
 
@@ -153,33 +129,18 @@ class Kernels:
             self._launch(
                 f"masked_gradient_{common(V, XV, VG)}",
                 geometry.tiled(n_rows, k),
-                (
-                    *strided(V),
-                    *strided(XV),
-                    vector(n, n_rows),
-                    np.int64(n_rows),
-                    np.int64(k),
-                    contiguous(VG),
-                ),
+                (*strided(V), *strided(XV), vector(n, n_rows), n_rows, k, contiguous(VG)),
             )
 
     def residual(self, Q: Any, XQ: Any, delta: Any, theta: Any, scale: float, out: Any) -> None:
         """Out = scale (XQ + diag(delta) Q - Q diag(theta))."""
         n_rows, k = out.shape
         if n_rows and k:
+            delta, theta = vector(delta, n_rows), vector(theta, k)
             self._launch(
                 f"residual_{common(Q, XQ, out)}",
                 geometry.tiled(n_rows, k),
-                (
-                    *strided(Q),
-                    *strided(XQ),
-                    vector(delta, n_rows),
-                    vector(theta, k),
-                    np.float64(scale),
-                    np.int64(n_rows),
-                    np.int64(k),
-                    *strided(out),
-                ),
+                (*strided(Q), *strided(XQ), delta, theta, float(scale), n_rows, k, *strided(out)),
             )
 
     def gram_rows(self, side: Side, other: Side, rows: Any, longest: int, out: Any) -> None:
@@ -197,39 +158,19 @@ class Kernels:
         """
         if not len(rows) or not longest:
             return
-        index = SHORT[side.indices.dtype]
+        index, width = SHORT[side.indices.dtype], out.shape[1]
+        both = (side.ptr, side.indices, other.ptr, other.indices)
         if side.values is None:
             piece = max(geometry.COUNT_PIECE, -(-longest // 65535))
             launch = Launch((len(rows), -(-longest // piece)), (geometry.WARP, 4))
             self._launch(
-                f"count_rows_{index}",
-                launch,
-                (
-                    side.ptr,
-                    side.indices,
-                    other.ptr,
-                    other.indices,
-                    rows,
-                    np.int64(out.shape[1]),
-                    np.int64(piece),
-                    contiguous(out),
-                ),
+                f"count_rows_{index}", launch, (*both, rows, width, piece, contiguous(out))
             )
         else:
             self._launch(
                 f"weigh_rows_{SHORT[side.values.dtype]}_{index}",
                 Launch((len(rows), 1), (64, 1)),
-                (
-                    side.ptr,
-                    side.indices,
-                    side.values,
-                    other.ptr,
-                    other.indices,
-                    other.values,
-                    rows,
-                    np.int64(out.shape[1]),
-                    contiguous(out),
-                ),
+                (*both[:2], side.values, *both[2:], other.values, rows, width, contiguous(out)),
             )
 
     def row_sums(self, A: Any, diagonal: Any = None) -> tuple[Any, Any]:
@@ -246,16 +187,11 @@ class Kernels:
         squares = self.xp.zeros(n_rows, dtype=np.float64)
         totals = self.xp.zeros(n_rows, dtype=np.float64)
         if n_rows and width:
+            diagonal = None if diagonal is None else contiguous(diagonal)
             self._launch(
                 f"row_sums_{common(A)}",
                 Launch((n_rows, 1), (geometry.ROW_THREADS, 1)),
-                (
-                    contiguous(A),
-                    np.int64(width),
-                    NULL if diagonal is None else contiguous(diagonal),
-                    squares,
-                    totals,
-                ),
+                (contiguous(A), width, diagonal, squares, totals),
             )
         return squares, totals
 
@@ -283,21 +219,38 @@ class Kernels:
         columns = self.xp.empty((n_rows, padded), dtype=np.int64)
         values = self.xp.empty((n_rows, padded), dtype=A.dtype)
         if n_rows:
+            bits = np.int32(geometry.digit_bits(largest) if A.dtype.kind == "u" else 64)
             self._launch(
                 f"top_k_{common(A)}",
                 Launch((n_rows, 1), (geometry.ROW_THREADS, 1)),
-                (
-                    contiguous(A),
-                    np.int64(width),
-                    contiguous(diagonal),
-                    np.int64(k),
-                    np.int32(geometry.digit_bits(largest) if A.dtype.kind == "u" else 64),
-                    np.int64(padded),
-                    columns,
-                    values,
-                ),
+                (contiguous(A), width, contiguous(diagonal), k, bits, padded, columns, values),
             )
         return columns[:, :k], values[:, :k]
+
+
+class Device(Protocol):
+    """An array module with its kernels."""
+
+    xp: Any
+    kernels: Kernels
+
+    def free_bytes(self) -> int:
+        """Bytes that can still be allocated."""
+        ...
+
+    def stager(self) -> Any:
+        """A :class:`movieembed.operators.cuda.likes.Stager`."""
+        ...
+
+
+def exact(argument: Any) -> Any:
+    """An argument of the type that the kernels take: int64, float64, int32 for a flag, or NULL."""
+    if argument is None:
+        return NULL
+    for kind, dtype in ((bool, np.int32), (int, np.int64), (float, np.float64)):
+        if type(argument) is kind:
+            return dtype(argument)
+    return argument
 
 
 def common(*arrays: Any) -> str:

@@ -162,13 +162,14 @@ class DeviceLikes:
         index = index_dtype(*matrix.shape)
         bounds, self.resident = plan_of(matrix, free, widest)
         self._ones = holds_ones(matrix.data)
-        chunks = host_chunks(matrix, bounds, index)
-        self._chunks: list[Chunk]
-        if self.resident:
-            self._chunks = [self._uploaded(chunk) for chunk in chunks]
-        else:
+        placed = xp.asarray
+        if not self.resident:
             self._stager: Stager = stager()
-            self._chunks = [self._pinned(chunk) for chunk in chunks]
+            placed = self._stager.pin
+        self._chunks = [
+            chunk.with_arrays([placed(array) for array in chunk.arrays()])
+            for chunk in host_chunks(matrix, bounds, index)
+        ]
         self._typed: dict[Any, list[Chunk]] = {}
         self._buffers: dict[Any, list[list[Any]]] = {}
 
@@ -183,10 +184,8 @@ class DeviceLikes:
             for number, chunk in enumerate(typed):
                 place = number % geometry.BUFFERS
                 pinned = chunk.arrays()
-                views = [
-                    buffer[: len(array)]
-                    for buffer, array in zip(buffers[place], pinned, strict=True)
-                ]
+                pairs = zip(buffers[place], pinned, strict=True)
+                views = [buffer[: len(array)] for buffer, array in pairs]
                 self._stager.upload(place, list(zip(views, pinned, strict=True)))
                 self._stager.wait(place)
                 try:
@@ -195,12 +194,6 @@ class DeviceLikes:
                     self._stager.release(place)
         finally:
             self._stager.finish()
-
-    def _uploaded(self, chunk: Chunk) -> Chunk:
-        return chunk.with_arrays([self._xp.asarray(array) for array in chunk.arrays()])
-
-    def _pinned(self, chunk: Chunk) -> Chunk:
-        return chunk.with_arrays([self._stager.pin(array) for array in chunk.arrays()])
 
     def _in_dtype(self, dtype: Any) -> list[Chunk]:
         if self._ones:

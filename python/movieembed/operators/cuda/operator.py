@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,27 +14,12 @@ from numpy.typing import NDArray
 from movieembed._base.arrays import holds_ones
 from movieembed.operators.cpu import FEW_USERS, CpuOperator, spread, without_unembedded
 from movieembed.operators.cuda import geometry
-from movieembed.operators.cuda.gram import GramRows, gram_rows
-from movieembed.operators.cuda.kernels import Kernels, has_rows
+from movieembed.operators.cuda.kernels import Device, has_rows
 from movieembed.operators.cuda.likes import Chunk, DeviceLikes, Side
+from movieembed.operators.cuda.statistics import GramRows, gram_rows
 
 # Rows of a tall float32 product that are summed in float32, before their sums in float64.
 GRAM_ROWS = 2048
-
-
-class Device(Protocol):
-    """An array module with its kernels."""
-
-    xp: Any
-    kernels: Kernels
-
-    def free_bytes(self) -> int:
-        """Bytes that can still be allocated."""
-        ...
-
-    def stager(self) -> Any:
-        """A :class:`movieembed.operators.cuda.likes.Stager`."""
-        ...
 
 
 class CudaOperator:
@@ -145,8 +130,7 @@ class CudaOperator:
         return self.xp.empty((self.n_items, k), dtype=self.dtype)
 
     def apply(self, V: Any, out: Any = None) -> Any:
-        if out is None:
-            out = self.empty(V.shape[1])
+        out = self.empty(V.shape[1]) if out is None else out
         self._pass(self._rows(V), out, norm=False)
         return out
 
@@ -252,8 +236,7 @@ class CudaOperator:
         scale: float = 1.0,
         out: Any = None,
     ) -> Any:
-        if out is None:
-            out = self.empty(Q.shape[1])
+        out = self.empty(Q.shape[1]) if out is None else out
         self.kernels.residual(
             self._rows(Q), self._rows(XQ), self._vector(delta), self._vector(theta), scale, out
         )

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["map_figure"]
-
 PICTURES = (".png", ".svg", ".pdf")
 LABELS = 60
 

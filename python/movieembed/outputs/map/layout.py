@@ -21,8 +21,6 @@ from movieembed.exceptions import ParameterError
 from movieembed.model.embedding import Embedding
 from movieembed.model.neighbors import embedded, top_k_neighbors, unit_rows
 
-__all__ = ["layout"]
-
 Method = Literal["auto", "tsne", "pca"]
 METHODS = ("auto", "tsne", "pca")
 # Neighbours that t-SNE pulls together: with 15 some groups fly off, beyond 30 they blur.

@@ -24,8 +24,6 @@ from movieembed.model.embedding import Embedding
 from movieembed.outputs.map.content import COLOURS, OTHER, Content, content_of
 from movieembed.outputs.map.layout import Method
 
-__all__ = ["map_html"]
-
 # Parts of the page's script, in their order; page.html puts one function around them.
 SCRIPTS = ("data", "drawing", "moving", "choosing", "search", "colours", "start")
 
