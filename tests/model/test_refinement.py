@@ -80,7 +80,8 @@ def test_thirty_steps_are_ease(demo_likes: Likes) -> None:
     model = me.MovieEmbedding(64, random_state=0, tol=1e-5, keep_likes=True).fit(demo_likes)
     users = np.arange(0, 600, 40)
     used = np.flatnonzero(demo_likes.item_counts)
-    y, diagonal = inverse_gram(demo_likes.matrix[:, used].toarray().astype(float), value)
+    A = demo_likes.matrix[:, used].toarray().astype(float)
+    y, diagonal = inverse_gram(A)(value)
     S = -y[users] / diagonal  # but for what is given, which is left out
     columns, scores = model.recommend(demo_likes.matrix[users], 20, regularization=value, refine=30)
     at = np.searchsorted(used, columns)
