@@ -59,7 +59,7 @@ def demo_likes() -> Likes:
 
 
 @pytest.fixture(scope="session")
-def there_and_back() -> Iterator[Callable[[T], T]]:
+def pickle_roundtrip() -> Iterator[Callable[[T], T]]:
     """To a worker process and back, as joblib and multiprocessing send what they work on."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,23 @@ def ease(L: Any, value: float) -> NDArray[np.float64]:
     return dense_weights(np.linalg.inv(A.T @ A + value * np.eye(A.shape[1])))
 
 
-def inverse_gram(A: NDArray[np.float64], value: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """A P and the diagonal of P = (A'A + value I)^-1, by A's singular values."""
-    U, s, Vt = np.linalg.svd(A, full_matrices=False)
-    return (U * (s / (s**2 + value))) @ Vt, (1 - (s**2 / (s**2 + value)) @ Vt**2) / value
+def inverse_gram(
+    A: NDArray[np.float64],
+) -> Callable[[float], tuple[NDArray[Any], NDArray[Any]]]:
+    """What gives A P and the diagonal of P = (A'A + lambda I)^-1 for a lambda.
+
+    A P is (AA' + lambda I)^-1 A, and A'(AA' + lambda I)^-1 A is I - lambda P, so the eigenvectors
+    of the users' AA' = U diag(w) U' serve every lambda.
+    """
+    w, U = np.linalg.eigh(A @ A.T)
+    UA = U.T @ A
+    squares = UA**2
+
+    def at(value: float) -> tuple[NDArray[Any], NDArray[Any]]:
+        inverse = 1 / (w + value)
+        return (U * inverse) @ UA, (1 - inverse @ squares) / value
+
+    return at
 
 
 def ranking(scores: NDArray[Any], left_out: Any, n: int) -> list[int]:

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,7 +18,7 @@ import movieembed as me
 import movieembed._core as _core
 from helpers import parallel_from, random_likes
 from movieembed._base.threads import available_cores, resolve_n_jobs, serial_blas
-from movieembed.model.neighbors import top_k_neighbors
+from thread_cases import COUNTED, run_python
 
 
 def test_resolve_n_jobs() -> None:
@@ -94,16 +92,6 @@ def test_more_threads_than_the_machine_can_start() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **environment},
-    )
-
-
 def test_the_environment_sets_the_default() -> None:
     code = "from movieembed import _core; print(_core.max_threads())"
     for n in (1, 3):
@@ -147,26 +135,6 @@ def test_a_limit_goes_before_the_environment() -> None:
         done = run_python(LIMITED, OMP_NUM_THREADS="2", **own)
         usual = own.get("MOVIEEMBED_NUM_THREADS", "2")
         assert done.stdout.split() == [usual, "3", usual]
-
-
-COUNTED = """
-import os
-import numpy as np
-import movieembed as me
-from movieembed import _core
-L = (np.random.default_rng(0).random((300, 200)) < 0.3).astype(np.float32)
-def work(n_jobs):
-    return me.cooccurrence(L, n_jobs=n_jobs).data.tobytes()
-def threads():
-    return len(os.listdir("/proc/self/task"))
-def in_child(check):
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if check() else 1)
-    return os.waitpid(child, 0)[1] == 0
-work(1)
-alone = threads()
-"""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
@@ -319,204 +287,3 @@ def test_fits_in_joblib_workers() -> None:
 
     results = Parallel(n_jobs=2, backend="loky")(delayed(fit)(n) for n in (1, 2, 2))
     assert set(results) == {fit(1)}
-
-
-@pytest.fixture(scope="module")
-def kernel_calls() -> dict[str, Callable[[], Any]]:
-    """Each kernel on one thread, for long enough to notice."""
-    rng = np.random.default_rng(0)
-    L = random_likes(1500, 1200, 0.3, seed=1)
-    users = _core.Csr(1500, 1200, L.indptr, L.indices)
-    product = _core.Product(users, np.float64)
-    columns = L.T.tocsr()
-    items = _core.Csr(1200, 1500, columns.indptr, columns.indices)
-    V = rng.standard_normal((1200, 1024))
-    out = np.empty((1200, 1024))
-    small = rng.standard_normal((700, 700))
-    p = np.zeros((1200, 1200))
-    tall = rng.standard_normal((20_000, 700))
-    other, n = tall.copy(), np.ones(20_000)
-    ptr, none = np.zeros(2001, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    return {
-        "Product": lambda: _core.Product(users, np.float64, 1),
-        "Product.apply": lambda: product.apply(V, out, 1),
-        "tall_times_small": lambda: _core.tall_times_small(tall, small, other, n_threads=1),
-        "tall_gram": lambda: _core.tall_gram(tall, n_threads=1),
-        "moments": lambda: _core.moments(tall, n_threads=1),
-        "Cooccurrence.add": lambda: _core.Cooccurrence(users, items).add(0, 1200, 1),
-        "cooccurrence_row_sums": lambda: _core.cooccurrence_row_sums(users, items, 0, 1200, 1),
-        "cooccurrence_top_k": lambda: _core.cooccurrence_top_k(users, items, 0, 1200, 9, 1),
-        "residual_rows": lambda: _core.residual_rows(users, items, 0, p, 1),
-        "row_dots": lambda: _core.row_dots(tall, tall, 1),
-        "masked_gradient": lambda: _core.masked_gradient(tall, tall, small, n, other, 1),
-        "top_k_products": lambda: _core.top_k_products(
-            tall[:2000], tall[:, :], 9, ptr, none, n_threads=1
-        ),
-    }
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Product",
-        "Product.apply",
-        "tall_times_small",
-        "tall_gram",
-        "moments",
-        "Cooccurrence.add",
-        "cooccurrence_row_sums",
-        "cooccurrence_top_k",
-        "residual_rows",
-        "row_dots",
-        "masked_gradient",
-        "top_k_products",
-    ],
-)
-def test_other_threads_run_during_a_kernel(
-    name: str, kernel_calls: dict[str, Callable[[], Any]]
-) -> None:
-    """A ticking thread must not be held up for as long as the kernel runs."""
-    call = kernel_calls[name]
-    call()
-    shares = []
-    for _ in range(20):  # a busy machine may stop the ticking thread for its own reasons
-        ticks: list[float] = []
-        done = threading.Event()
-
-        def tick(ticks: list[float] = ticks, done: threading.Event = done) -> None:
-            while not done.is_set():
-                ticks.append(time.perf_counter())
-                time.sleep(0.0005)
-
-        ticking = threading.Thread(target=tick)
-        ticking.start()
-        time.sleep(0.005)
-        start = time.perf_counter()
-        call()
-        end = time.perf_counter()
-        done.set()
-        ticking.join()
-        inside = [start, *(t for t in ticks if start < t < end), end]
-        shares.append(float(np.diff(inside).max()) / (end - start))
-        if shares[-1] < 0.8:
-            return
-    pytest.fail(f"{name} ran alone for {min(shares):.0%} of its time, in the best of 20 runs")
-
-
-def test_kernels_called_from_several_threads_at_once() -> None:
-    """Each caller has its own data; all must get what they get alone."""
-
-    def work(seed: int) -> tuple[bytes, ...]:
-        L = random_likes(60, 80, 0.3, seed=seed, weights=seed % 2 == 1)
-        V = np.random.default_rng(seed).standard_normal((80, 17))
-        n_jobs = 1 + seed % 3
-        X = me.cooccurrence(L, n_jobs=n_jobs)
-        columns, values = me.cooccurrence_top_k(L, 7, n_jobs=n_jobs)
-        sums = me.cooccurrence_sums(L, n_jobs=n_jobs)
-        users = _core.Csr(60, 80, L.indptr, L.indices, L.data.astype(np.float64))
-        out = np.empty((80, 17))
-        _core.Product(users, np.float64, n_jobs).apply(V, out, n_threads=n_jobs)
-        rows, _ = top_k_neighbors(np.round(V), np.round(V), 5, metric="dot")
-        arrays = (X.data, X.indices, X.indptr, columns, values, *sums, out, rows)
-        return tuple(a.tobytes() for a in arrays)
-
-    alone = [work(seed) for seed in range(6)]
-    with parallel_from(0), ThreadPoolExecutor(6) as pool:
-        for _ in range(3):
-            assert list(pool.map(work, range(6))) == alone
-
-
-def test_one_matrix_shared_by_several_threads() -> None:
-    L = random_likes(60, 80, 0.3, seed=7)
-    columns = L.T.tocsr()
-    users = _core.Csr(60, 80, L.indptr, L.indices)
-    items = _core.Csr(80, 60, columns.indptr, columns.indices)
-
-    def work(n_threads: int) -> tuple[bytes, ...]:
-        building = _core.Cooccurrence(users, items)
-        building.add(0, 80, n_threads)
-        return tuple(a.tobytes() for a in building.finish(n_threads))
-
-    alone = work(1)
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(work, [1, 2, 3] * 20)) == {alone}
-
-
-FORKED = """
-import multiprocessing
-import numpy as np
-import movieembed as me
-L = (np.random.default_rng(0).random((200, 100)) < 0.3).astype(np.float32)
-def work(n_jobs):
-    return me.cooccurrence(L, n_jobs=n_jobs).sum()
-before = work(BEFORE)
-with multiprocessing.get_context("fork").Pool(2) as pool:
-    assert pool.map(work, [AFTER] * 4) == [before] * 4
-print("done")
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.parametrize(("before", "after"), [(1, 1), (1, 2), (2, 1), (2, 2)])
-def test_forked_children_can_work(before: int, after: int) -> None:
-    """A child has none of its parent's threads, and must not wait for them."""
-    code = FORKED.replace("BEFORE", str(before)).replace("AFTER", str(after))
-    assert run_python(code).stdout == "done\n"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
-def test_a_forked_child_uses_threads_unless_its_parent_has() -> None:
-    """GNU's runtime would wait there for the threads that the fork left behind."""
-    code = """
-one = work(1)
-assert in_child(lambda: work(3) == one and threads() == 3)
-assert in_child(lambda: in_child(lambda: work(3) == one and threads() == 3))
-assert work(3) == one
-assert _core.max_threads() == 4
-def serial():
-    return work(3) == work(None) == one and threads() == 1 and _core.max_threads() == 1
-assert in_child(serial)
-assert in_child(lambda: in_child(serial))
-assert work(3) == one
-assert threads() == alone + 2
-"""
-    done = run_python(COUNTED + code, OMP_NUM_THREADS="4")
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_fork_while_another_thread_is_in_a_kernel() -> None:
-    code = """
-import threading
-one, stop = work(1), threading.Event()
-def keep_working():
-    while not stop.is_set():
-        work(2)
-busy = threading.Thread(target=keep_working)
-busy.start()
-try:
-    work(2)
-    assert all(in_child(lambda: work(3) == one) for _ in range(5))
-finally:
-    stop.set()
-    busy.join()
-"""
-    done = run_python(COUNTED + code)
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_process_may_end_while_a_daemon_thread_is_in_a_kernel() -> None:
-    code = """
-import threading
-started = threading.Event()
-def keep_working():
-    while True:
-        work(2)
-        started.set()
-threading.Thread(target=keep_working, daemon=True).start()
-assert started.wait(60)
-print("done")
-"""
-    for _ in range(3):
-        done = run_python(COUNTED + code)
-        assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr

@@ -270,18 +270,20 @@ def test_bad_arguments_are_refused() -> None:
         ItemIndex([[1]])  # type: ignore[list-item]
 
 
-def test_errors_come_from_workers_with_their_details(there_and_back: Callable[..., Any]) -> None:
-    not_found = there_and_back(ItemNotFoundError("no such item", ["a"]))
+def test_errors_come_from_workers_with_their_details(pickle_roundtrip: Callable[..., Any]) -> None:
+    not_found = pickle_roundtrip(ItemNotFoundError("no such item", ["a"]))
     assert (str(not_found), not_found.suggestions) == ("no such item", ("a",))
-    ambiguous = there_and_back(AmbiguousTitleError("two", [(1, "a")]))
+    ambiguous = pickle_roundtrip(AmbiguousTitleError("two", [(1, "a")]))
     assert (str(ambiguous), ambiguous.matches) == ("two", ((1, "a"),))
     assert isinstance(not_found, MovieEmbedError)
     assert isinstance(not_found, LookupError)
 
 
-def test_an_index_travels_to_workers(index: ItemIndex, there_and_back: Callable[..., Any]) -> None:
+def test_an_index_travels_to_workers(
+    index: ItemIndex, pickle_roundtrip: Callable[..., Any]
+) -> None:
     index.resolve("the matrix")
-    assert there_and_back(index).resolve("the matrix") == 2
+    assert pickle_roundtrip(index).resolve("the matrix") == 2
 
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=8))

@@ -81,11 +81,11 @@ def test_matrix_labels() -> None:
 
 
 def test_likes_cannot_be_reassigned_and_travel_to_workers(
-    demo_likes: Likes, there_and_back: Callable[..., Any]
+    demo_likes: Likes, pickle_roundtrip: Callable[..., Any]
 ) -> None:
     with pytest.raises(AttributeError):
         demo_likes.users = np.arange(3)  # type: ignore[misc]
-    copy = there_and_back(demo_likes)
+    copy = pickle_roundtrip(demo_likes)
     assert_same(copy, demo_likes)
     assert isinstance(copy.item_index(), ItemIndex)
     assert copy != demo_likes

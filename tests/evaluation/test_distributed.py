@@ -140,18 +140,18 @@ class Locked:
 
 
 def test_models_that_cannot_travel(
-    likes: Likes, client: Any, there_and_back: Callable[[Any], Any]
+    likes: Likes, client: Any, pickle_roundtrip: Callable[[Any], Any]
 ) -> None:
     """A callback belongs to the process that fits."""
     callback = Locked()
     model = me.MovieEmbedding(2, random_state=0, callback=callback).fit(likes)
     with pytest.raises(TypeError, match="lock"):
-        there_and_back(model)
-    sent = there_and_back(model._fitted)
+        pickle_roundtrip(model)
+    sent = pickle_roundtrip(model._fitted)
     assert sent.embedding.tobytes() == model.embedding_.tobytes()
     model.recommend(likes, 1, method="precision")
     kept = vars(model._fitted)  # with what a model keeps for its own recommendations
-    assert kept.keys() > vars(sent).keys() == vars(there_and_back(model._fitted)).keys()
+    assert kept.keys() > vars(sent).keys() == vars(pickle_roundtrip(model._fitted)).keys()
     assert len(model.recommend_users(spread(likes, client), 1)) == N_USERS - 2
     assert model.callback is callback
 

@@ -207,9 +207,9 @@ def test_tolerance_of_zero_ends_at_rounding():
 # -- What is left on the model
 
 
-def test_a_model_travels_to_workers(there_and_back):
+def test_a_model_travels_to_workers(pickle_roundtrip):
     model = fit(Likes.from_matrix(L0, titles=[f"Film {i}" for i in range(15)]))
-    again = there_and_back(model)
+    again = pickle_roundtrip(model)
     pd.testing.assert_frame_equal(again.similar("Film 3"), model.similar("Film 3"))
 
 

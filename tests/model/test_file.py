@@ -154,10 +154,10 @@ def test_loaded_models_are_their_own(tmp_path):
     assert two.n_features_in_ == N_ITEMS
 
 
-def test_a_loaded_model_travels_to_workers_and_is_refitted(tmp_path, there_and_back):
+def test_a_loaded_model_travels_to_workers_and_is_refitted(tmp_path, pickle_roundtrip):
     model = fit(likes(titles=TITLES))
     model.save(tmp_path / "m.npz")
-    loaded = there_and_back(me.load(tmp_path / "m.npz"))
+    loaded = pickle_roundtrip(me.load(tmp_path / "m.npz"))
     assert_same(model, loaded)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -104,6 +104,6 @@ def test_cooccurrence_is_the_function_whatever_was_imported_first() -> None:
         loaded_by(f"import movieembed\n{first}\nassert callable(movieembed.cooccurrence)")
 
 
-def test_classes_travel_to_workers_by_name(there_and_back: Callable[..., Any]) -> None:
-    assert there_and_back(me.MovieEmbedding) is me.MovieEmbedding
-    assert there_and_back(me.Likes) is me.Likes
+def test_classes_travel_to_workers_by_name(pickle_roundtrip: Callable[..., Any]) -> None:
+    assert pickle_roundtrip(me.MovieEmbedding) is me.MovieEmbedding
+    assert pickle_roundtrip(me.Likes) is me.Likes
