@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import object_array
+
 ACCEPTED = (
     "a pandas, polars, PyArrow or other narwhals-supported data frame, or an object with the "
     "Arrow C stream interface"
@@ -45,14 +47,6 @@ def as_ids(values: object, argument: str) -> NDArray[Any]:
             + ", ".join(repr(id_) for id_ in repeated[:5])
         )
     return ids
-
-
-def object_array(values: Iterable[object]) -> NDArray[np.object_]:
-    """Return a 1-D array of objects, tuples and lists among them kept whole."""
-    listed = list(values)
-    array = np.empty(len(listed), dtype=object)
-    array[:] = listed
-    return array
 
 
 def _one_dimensional(values: object, argument: str) -> NDArray[Any]:

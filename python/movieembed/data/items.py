@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from movieembed.data.ids import object_array
+from movieembed._base.arrays import object_array
 from movieembed.data.title_keys import RULES, plain, spellings
 from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError
 

@@ -110,14 +110,9 @@ def synthetic_movielens(
     users, items = np.divmod(keys, n_items)
     del keys
 
-    score = rng.standard_normal(n_ratings, dtype=np.float32)
-    score += 0.5 * fit[tastes[users, 0], items]
-    score += (0.5 * rng.standard_normal(n_users, dtype=np.float32))[users]
-    quality = 1.5 * np.log(popularity) / POPULARITY_SIGMA + rng.standard_normal(n_items)
-    score += (0.3 * quality).astype(np.float32)[items]
-    score += np.float32(3.75) - np.median(score)
-    stars = np.clip(np.rint(2 * score), 1, 10) / np.float32(2)
-    del score
+    fits = 0.5 * fit[tastes[users, 0], items]
+    stars = _stars(rng, fits, n_users, users, popularity, items)
+    del fits
 
     movie_ids = np.sort(rng.choice(10 * n_items // 3, n_items, replace=False)) + 1
     start = rng.integers(820_000_000, 1_690_000_000, size=n_users)  # 1996 to 2023
@@ -139,6 +134,25 @@ def synthetic_movielens(
         }
     )
     return ratings, movies
+
+
+def _stars(
+    rng: np.random.Generator,
+    fits: NDArray[np.float32],
+    n_users: int,
+    users: NDArray[np.int64],
+    popularity: NDArray[np.float64],
+    items: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """Half stars: chance, the fit to the user's taste, their mildness, and the item's rank."""
+    score = rng.standard_normal(len(users), dtype=np.float32)
+    score += fits
+    score += (0.5 * rng.standard_normal(n_users, dtype=np.float32))[users]
+    quality = 1.5 * np.log(popularity) / POPULARITY_SIGMA + rng.standard_normal(len(popularity))
+    score += (0.3 * quality).astype(np.float32)[items]
+    score += np.float32(3.75) - np.median(score)
+    stars: NDArray[np.float32] = np.clip(np.rint(2 * score), 1, 10) / np.float32(2)
+    return stars
 
 
 def _distinct_draws(

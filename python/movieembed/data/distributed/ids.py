@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from movieembed._base.arrays import index_dtype
-from movieembed.data.ids import in_order, object_array, unify
+from movieembed._base.arrays import index_dtype, object_array
+from movieembed.data.ids import in_order, unify
 
 
 def union(*several: NDArray[Any]) -> NDArray[Any]:
