@@ -143,7 +143,7 @@ def _stars(
     users: NDArray[np.int64],
     popularity: NDArray[np.float64],
     items: NDArray[np.int64],
-) -> NDArray[np.float32]:
+) -> NDArray[Any]:
     """Half stars: chance, the fit to the user's taste, their mildness, and the item's rank."""
     score = rng.standard_normal(len(users), dtype=np.float32)
     score += fits
@@ -151,7 +151,7 @@ def _stars(
     quality = 1.5 * np.log(popularity) / POPULARITY_SIGMA + rng.standard_normal(len(popularity))
     score += (0.3 * quality).astype(np.float32)[items]
     score += np.float32(3.75) - np.median(score)
-    stars: NDArray[np.float32] = np.clip(np.rint(2 * score), 1, 10) / np.float32(2)
+    stars: NDArray[Any] = np.clip(np.rint(2 * score), 1, 10) / np.float32(2)
     return stars
 
 
