@@ -1,5 +1,6 @@
 // Top k and its tie-breaking: the k best of a stream of (score, column), in a bounded heap. better() is the order; the
-// co-occurrence panels have the same one in their keys (count, then the complement of the column).
+// co-occurrence panels have the same one in their keys (count, then the complement of the column), and so have, in
+// python/movieembed/operators, cuda/kernels.cu (top_k) and dask/statistics.py.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-"""How many threads, and who may use them."""
+"""What `n_jobs` means, and who may use threads; the default number is in csrc/core/parallel.cpp."""
 
 from __future__ import annotations
 
