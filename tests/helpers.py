@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,11 @@ def parallel_from(work: float) -> Iterator[None]:
         yield
     finally:
         _core.set_parallel_threshold(before)
+
+
+def unpickled(x: Any, by: Any = pickle) -> Any:
+    """X pickled and back, of bytes that are made here and now; the package never unpickles."""
+    return pickle.loads(by.dumps(x))
 
 
 def returned(x: Any) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import pickle
 
+from helpers import unpickled
 from movieembed._base.message import Message, Parameter
 
 
@@ -24,8 +24,8 @@ def test_a_message_is_spelled_in_another_way() -> None:
 
 def test_a_message_travels_whole() -> None:
     message = Message("use {solver=}|; or {tol}", solver="eigen")
-    for other in (copy.deepcopy(message), pickle.loads(pickle.dumps(message))):
+    for other in (copy.deepcopy(message), unpickled(message)):
         assert other == message
         assert other.clauses == message.clauses
-    error = pickle.loads(pickle.dumps(ValueError(message)))
+    error = unpickled(ValueError(message))
     assert error.args[0].clauses == message.clauses

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import pickle
 from fractions import Fraction
 from numbers import Integral, Real
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import unpickled
 from movieembed._base.validation import (
     InstanceOf,
     Interval,
@@ -140,7 +140,7 @@ def test_parameters_are_checked_in_the_order_of_their_constraints() -> None:
 def test_errors_keep_their_parameter_when_copied(kind: type[Exception]) -> None:
     assert issubclass(kind, ValueError if kind is ParameterError else TypeError)
     error = kind("n must be at least 1, not 0", "n")
-    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+    for other in (unpickled(error), copy.copy(error)):
         assert type(other) is kind
         assert (str(other), other.parameter) == (str(error), "n")
 

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 import movieembed as me
-from helpers import random_likes
+from helpers import random_likes, unpickled
 
 cloudpickle = pytest.importorskip("cloudpickle")
 
@@ -36,11 +36,11 @@ def through_joblib(model: Any) -> Any:
 
 
 WAYS: dict[str, Callable[[Any], Any]] = {
-    "pickle": lambda model: pickle.loads(pickle.dumps(model)),
+    "pickle": unpickled,
     "deepcopy": copy.deepcopy,
     "copy": copy.copy,
     "joblib": through_joblib,
-    "cloudpickle": lambda model: pickle.loads(cloudpickle.dumps(model)),
+    "cloudpickle": lambda model: unpickled(model, cloudpickle),
 }
 CALLS: dict[str, Callable[[Any], Any]] = {
     "similar": lambda m: m.similar("Film 3", 5),
@@ -169,6 +169,7 @@ print(neighbour(model), file=sys.stderr)
 sent = (lambda: (me.cost, me.cooccurrence, me.evaluation.tune, cooccurrence), neighbour, model)
 sys.stdout.buffer.write(cloudpickle.dumps(sent))
 """
+# Reads what the script above has written, as a worker of joblib or Dask does.
 WORKER = """
 import pickle, sys
 names, neighbour, model = pickle.load(sys.stdin.buffer)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import io
-import pickle
 import sys
 from importlib.util import find_spec
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 import movieembed as me
+from helpers import unpickled
 from movieembed.data.likes import Likes
 
 LIBRARIES = [name for name in ("usearch", "hnswlib", "faiss") if find_spec(name)]
@@ -69,10 +69,10 @@ def through_joblib(index: Any) -> Any:
 def test_an_index_is_copied_and_sent(model: Any, demo_likes: Likes, library: Any, way: str) -> None:
     """Before and after a search, by what its library writes of it."""
     again = {
-        "pickle": lambda index: pickle.loads(pickle.dumps(index)),
+        "pickle": unpickled,
         "deepcopy": copy.deepcopy,
         "joblib": through_joblib,
-        "cloudpickle": lambda index: pickle.loads(pytest.importorskip("cloudpickle").dumps(index)),
+        "cloudpickle": lambda index: unpickled(index, pytest.importorskip("cloudpickle")),
     }[way]
     index = me.AnnIndex(model, library=library, expansion=40, connectivity=8)
     queries = model.query_vectors(demo_likes.matrix[:50])
@@ -89,7 +89,7 @@ def test_an_index_is_copied_and_sent(model: Any, demo_likes: Likes, library: Any
 def test_an_index_of_nothing_is_sent(library: Any) -> None:
     with pytest.warns(UserWarning, match="nothing to learn"):
         empty = me.MovieEmbedding(2, random_state=0).fit(np.eye(3))
-    index = pickle.loads(pickle.dumps(me.AnnIndex(empty, library=library)))
+    index = unpickled(me.AnnIndex(empty, library=library))
     assert (index.search(np.ones((2, 2)), 3)[0] == -1).all()
 
 
