@@ -126,6 +126,7 @@ def model_facts(model: Embedding) -> dict[str, Any]:
         "entry_weighting": model.entry_weighting,
         "regularization": model.regularization_,
         "keeps_likes": model.likes_ is not None,
+        "threshold": model.threshold_,
         "solver": model.solver,
         "learning_rate": model.learning_rate,
         "seed": model.random_state if isinstance(model.random_state, int) else None,

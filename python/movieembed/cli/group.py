@@ -21,7 +21,7 @@ from movieembed.exceptions import MovieEmbedError
 UsageError: Any = typer.BadParameter.__bases__[0]
 
 FORESEEABLE = (MovieEmbedError, ValueError, TypeError, OSError, ImportError, MemoryError)
-MISUSED, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
+FAILED, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 
 
 class _Examples:

@@ -9,9 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.items import ItemIndex
-from movieembed.data.likes import Likes
+from movieembed.data.likes import likes_matrix
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.taste import as_taste
 
@@ -141,9 +140,9 @@ def _least_squares(
         Their scale, where items are scaled.
     """
     weighting = fitted.weighting
-    new = canonical_csr(new.matrix if isinstance(new, Likes) else new)
+    new = likes_matrix(new)
     if known is not None:
-        known = as_taste(fitted.index, known).rows
+        known = as_taste(fitted, known).rows
     elif fitted.likes is not None:
         known = fitted.likes
     else:
