@@ -153,17 +153,19 @@ def is_row(items: Any, n_items: int) -> bool:
 def _of_series(index: ItemIndex, items: pd.Series) -> Any:
     """Ratings by item as a dict; the values of a Series that is a list of items."""
     labels, name = items.index, items.name
-    numbers = pd.api.types.is_numeric_dtype(items.dtype)
-    if isinstance(labels, pd.RangeIndex) and not frames.looks_like(name, frames.RATING_ALIASES):
+    is_rating = frames.looks_like(name, frames.RATING_ALIASES)
+    in_order = isinstance(labels, pd.RangeIndex) and labels.step == 1
+    if in_order and labels.start == 0 and labels.name is None and not is_rating:
         return items.to_numpy()
-    if not numbers or frames.looks_like(name, ITEM_COLUMNS):
+    if not pd.api.types.is_numeric_dtype(items.dtype) or frames.looks_like(name, ITEM_COLUMNS):
         return items.to_numpy()
-    # A column of a frame some of whose rows were left out has the numbers of the others.
+    # A piece of a list has the numbers of its rows, as has a column of some rows of a table.
+    ids = set(index.ids.tolist())
     numbered = labels.name is None and pd.api.types.is_integer_dtype(labels.dtype)
-    said = not isinstance(name, str) or frames.looks_like(name, frames.RATING_ALIASES)
-    if numbered and not said and set(labels) != set(index.ids.tolist()):
+    piece = in_order and items.is_unique and set(items.tolist()) <= ids
+    if numbered and not is_rating and (piece or isinstance(name, str)) and set(labels) != ids:
         raise ValueError(
-            f"the Series {name!r} may hold ratings by item or be a list of items: pass "
+            "the Series may hold ratings by item or be a list of items: pass "
             "series.to_dict() or series.tolist()"
         )
     if not labels.is_unique:
