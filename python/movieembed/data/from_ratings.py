@@ -27,7 +27,7 @@ from movieembed.data.ratings import (
     rows_of_matrix,
     rows_of_table,
 )
-from movieembed.data.users_by_items import read_matrix
+from movieembed.data.users_by_items import read_matrix, refuse_cooccurrence
 
 
 def read_ratings(
@@ -49,7 +49,9 @@ def read_ratings(
     if sp.issparse(ratings):
         if columns != (None, None, None):
             raise ValueError("user, item and rating name columns of a table, not of a matrix")
-        rows = rows_of_matrix(read_matrix(ratings).values, missing)
+        given = read_matrix(ratings)
+        rows = rows_of_matrix(given.values, missing)
+        refuse_cooccurrence(given.values)
         if labels is not None:
             check_length(labels[0], 1, (len(rows.user_ids), len(rows.item_ids)), "items")
             rows.item_ids = labels[0]

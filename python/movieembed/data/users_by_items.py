@@ -200,8 +200,8 @@ def _columns_together(table: frames.Table, labels: Sequence[Any], argument: str)
     return sp.csc_array(parts, shape=(len(table), len(labels)))
 
 
-def refuse_cooccurrence(matrix: sp.csr_array) -> None:
-    """Raise ValueError if a canonical matrix is surely X, items x items, not users x items.
+def refuse_cooccurrence(matrix: Any) -> None:
+    """Raise ValueError if a sparse matrix is surely X, items x items, not users x items.
 
     Two users and items may be alike by chance; a symmetric matrix of more, in which nobody likes
     the item of their own number, or which holds more than ones, is no chance.
@@ -209,6 +209,10 @@ def refuse_cooccurrence(matrix: sp.csr_array) -> None:
     size = matrix.shape[0]
     if size < 3 or size != matrix.shape[1]:
         return
+    matrix = sp.csr_array(matrix)
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
     diagonal = matrix.diagonal()
     if matrix.nnz == np.count_nonzero(diagonal) or (diagonal.any() and holds_ones(matrix.data)):
         return
