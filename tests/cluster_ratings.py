@@ -91,6 +91,7 @@ def check(
     assert there.item_counts.tolist() == here.item_counts.tolist()
     assert there.item_counts.dtype == np.int64
     assert (there.shape, there.n_likes, there.is_binary) == (here.shape, here.n_likes, True)
+    assert there.threshold == here.threshold
     for name in ("titles", "item_table"):
         a, b = getattr(there, name), getattr(here, name)
         assert (a is None) == (b is None)

@@ -40,6 +40,9 @@ def test_columns_that_cannot_be_the_user_and_item(frame: str) -> None:
 def test_as_many_rows_as_pairs_are_all_right() -> None:
     table = pd.DataFrame({"userId": np.repeat(range(10), 10), "movieId": list(range(10)) * 10})
     assert me.Likes.from_ratings(table).n_likes == 100
+    assert me.Likes.from_ratings(pd.concat([table, table])).n_likes == 100
+    with pytest.raises(ValueError, match="only 10 x 10 pairs"):
+        me.Likes.from_ratings(pd.concat([table, table, table[:1]]))
 
 
 def test_columns_that_are_named_the_wrong_way_round() -> None:

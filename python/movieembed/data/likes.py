@@ -150,16 +150,17 @@ class Likes:
         Raises
         ------
         ValueError
-            If a column cannot be told, a value is missing, infinite, unknown or repeated where
-            that is not allowed, or an option is not one of those listed.
+            If a column cannot be told, or holds fewer ids than the rows could be of; a value is
+            missing, infinite, unknown or repeated where that is not allowed; or an option is not
+            one of those listed.
         TypeError
             If ratings is of no accepted kind, ids are not hashable or ratings are not numbers.
 
         Warns
         -----
         UserWarning
-            If no rating reaches the threshold, or if there is no rating column but there are
-            others that may have been meant.
+            If no rating reaches the threshold, ratings beyond 5 meet the default one, users and
+            items look swapped, or there is no rating column but others that may have been meant.
 
         Notes
         -----

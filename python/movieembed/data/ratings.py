@@ -25,8 +25,8 @@ Codes = NDArray[np.signedinteger[Any]]
 
 # Integer ids are numbered through a table of their range where it has at most so many places an id.
 _PLACES_AN_ID = 4
-# Fewer may well repeat themselves.
-_FEW_ROWS = 100
+# Fewer rows may well repeat themselves, and some more than the pairs may too.
+_FEW_ROWS, _REPEATS = 100, 2
 _SWAPPED = "all users are in items, so users and items look swapped"
 
 
@@ -108,7 +108,7 @@ def rows_of_table(
 def _check_pairs(rows: Rows, labels: Mapping[str, Any]) -> None:
     """Raise ParameterError if there are more rows than pairs: a column that was found is wrong."""
     n_users, n_items = len(rows.user_ids), len(rows.item_ids)
-    if len(rows) >= _FEW_ROWS and len(rows) > n_users * n_items:
+    if len(rows) >= _FEW_ROWS and len(rows) > _REPEATS * n_users * n_items:
         what = "ratings has {n:,} rows, but columns {by!r} and {of!r}, taken for the user and the "
         what += "item, hold only {n_users:,} x {n_items:,} pairs; say which columns are meant with "
         what += "{user=} and {item=}"

@@ -12,6 +12,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed.data.distributed.likes import DistributedLikes
+from movieembed.data.frames import as_table
+from movieembed.data.ids import ACCEPTED
 from movieembed.data.likes import Likes, as_likes
 from movieembed.evaluation.distributed import DistributedSplit, split_parts
 from movieembed.evaluation.holdout import drawn, first_of_rows, held_at_random, rows_of, selected
@@ -113,7 +115,8 @@ def split_last(
     ----------
     likes : Likes
     ratings : data frame
-        With the times, in any frame that narwhals takes; rows that are not likes are passed over.
+        With the times, in any frame that `Likes.from_ratings` takes; rows that are not likes are
+        passed over.
     n : int, default=1
         Likes a user; users with no more than that many keep them.
     user, item, timestamp : hashable
@@ -141,7 +144,9 @@ def split_last(
     """
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise ValueError(f"n must be a positive integer, not {n!r}")
-    frame = nw.from_native(ratings, eager_only=True)
+    frame = as_table(ratings, "ratings")
+    if frame is None:
+        raise TypeError(f"ratings must be {ACCEPTED}, not {type(ratings).__name__}")
     for label in (user, item, timestamp):
         if label not in frame.columns:
             raise ValueError(f"the ratings have no column {label!r}; they have {frame.columns}")
@@ -149,9 +154,10 @@ def split_last(
     matrix = likes.matrix
     place_user = {value: r for r, value in enumerate(likes.users.tolist())}
     place_item = {value: c for c, value in enumerate(likes.items.tolist())}
-    rows = np.array([place_user.get(v, -1) for v in frame[user].to_list()], dtype=np.int64)
-    columns = np.array([place_item.get(v, -1) for v in frame[item].to_list()], dtype=np.int64)
-    times = frame[timestamp].cast(nw.Float64).to_numpy()
+    values = {label: frame.column(label, "ratings") for label in (user, item, timestamp)}
+    rows = np.array([place_user.get(v, -1) for v in values[user].to_list()], dtype=np.int64)
+    columns = np.array([place_item.get(v, -1) for v in values[item].to_list()], dtype=np.int64)
+    times = values[timestamp].cast(nw.Float64).to_numpy()
     known = (rows >= 0) & (columns >= 0)
     keys = rows[known] * matrix.shape[1] + columns[known]
     own = rows_of(matrix) * matrix.shape[1] + matrix.indices

@@ -42,9 +42,17 @@ def recommend(
 
     Parameters
     ----------
-    items : list of ids or titles, or Likes, or matrix of shape (n_users, n_items)
-        A list is one person; repeats count once, and items without likes say nothing and are
-        left aside with a warning. A matrix holds one person a row: weights, 1 for a like.
+    items : list of ids or titles, dict or Series, Likes, or matrix or data frame
+        A list, in whatever holds one, is one person; repeats count once, and items without likes
+        say nothing and are left aside with a warning. A dict {item: rating}, or a pandas Series
+        indexed by item, is one person's ratings: those from `threshold_` on are likes, and the
+        others are known and not recommended. A Series with rows numbered from 0 is a list.
+
+        A matrix of shape (n_users, n_items) holds one person a row: weights, 1 for a like. The
+        columns of a data frame are found by id or title; items without a column are not liked. A
+        row alone, as ``likes.matrix[0]``, is one person. So is an array with a number for each of
+        three items or more, some of them repeated, and a list of as many zeros and ones. In a dict
+        or Series that names every item, 0 is no rating.
     n : int, default=10
     method : {"precision", "cosine", "dot"}, optional
         "precision" is the best linear recommender, read off the embedding's factor model, and
@@ -70,7 +78,7 @@ def recommend(
 
     Returns
     -------
-    DataFrame, for a list
+    DataFrame, for one person
         item (id), title (where titles are known), score; best first, the given items left out;
         fewer rows than n where fewer are left.
     columns, scores : ndarrays of shape (n_users, n), for a matrix
@@ -80,12 +88,13 @@ def recommend(
     Raises
     ------
     ItemNotFoundError, AmbiguousTitleError, NotFittedError
-        As `similar`.
+        As `similar`; also for columns of a frame that are no items of the model.
     ItemWithoutLikesError
         When none of the items of a list has a vector.
     ValueError
-        When a list is empty, a matrix has the wrong number of columns, an argument is none of
-        those listed, or the model lacks what it needs.
+        When a list is empty, none of the ratings is a like, a matrix has the wrong number of
+        columns or is X, a frame has a row a rating, an argument is none of those listed, or the
+        model lacks what it needs.
 
     Notes
     -----
@@ -108,6 +117,15 @@ def recommend(
     >>> columns, scores = model.recommend(np.array([[1, 0, 1], [0, 0, 0]]), n=1)
     >>> columns.tolist()
     [[1], [-1]]
+
+    Ratings of a model that knows from which on an item is liked:
+
+    >>> import pandas as pd
+    >>> rows = [(u, i, 5) for u in range(4) for i in range(4) if u != i]
+    >>> table = pd.DataFrame(rows, columns=["user", "item", "rating"])
+    >>> model = me.MovieEmbedding(1, random_state=0).fit(me.Likes.from_ratings(table))
+    >>> model.threshold_, model.recommend({0: 4.5, 1: 2})["item"].tolist()
+    (4.0, [2, 3])
     """
     n = check_count(n, "n")
     taste = as_taste(fitted, items, weights, dislikes)
@@ -242,14 +260,14 @@ def query_vectors(fitted: FittedItems, items: Any, method: Method = "cosine") ->
 
     Parameters
     ----------
-    items : list of ids or titles, or Likes, or matrix of shape (n_users, n_items)
+    items : list of ids or titles, dict or Series, Likes, or matrix or data frame
         As `recommend`.
     method : {"cosine", "dot", "precision"}, default="cosine"
 
     Returns
     -------
     ndarray, shape (n_users, n_components)
-        One row for a list.
+        One row for one person.
 
     Examples
     --------

@@ -32,7 +32,7 @@ def cooccurrence(
 
     Parameters
     ----------
-    likes : Likes or users x items matrix
+    likes : Likes or users x items matrix or data frame
         L, 0/1 or real weights.
     n_jobs : int, optional
         Threads; None and -1 use all cores.
@@ -47,7 +47,7 @@ def cooccurrence(
     Raises
     ------
     TypeError, ValueError
-        When `likes` is malformed.
+        When `likes` is malformed, or is X itself.
 
     Notes
     -----
@@ -89,7 +89,7 @@ def cooccurrence_sums(
     Raises
     ------
     TypeError, ValueError
-        When `likes` is malformed.
+        When `likes` is malformed, or is X itself.
 
     Notes
     -----
@@ -158,7 +158,7 @@ def cooccurrence_top_k(
 
     Parameters
     ----------
-    likes : Likes, DistributedLikes or users x items matrix
+    likes : Likes, DistributedLikes or users x items matrix or data frame
     k : int
         At least 1. Where a row has fewer entries, or k exceeds the number of items, the rest is
         padding.

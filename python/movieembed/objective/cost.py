@@ -37,7 +37,7 @@ def cost(
 
     Parameters
     ----------
-    likes : Likes or users x items matrix
+    likes : Likes or users x items matrix or data frame
         L; X = L'L off its diagonal.
     V : ndarray, shape (n_items, n_components)
         The embedding, float32 or float64, one row an item.
@@ -58,7 +58,8 @@ def cost(
     Raises
     ------
     TypeError, ValueError
-        When V is not a finite matrix of real numbers with one row an item, or `likes` is malformed.
+        When V is not a finite matrix of real numbers with one row an item, or `likes` is malformed
+        or X itself.
 
     Examples
     --------
@@ -91,7 +92,7 @@ def gradient(likes: Likes | Any, V: NDArray[Any], *, n_jobs: int | None = None) 
 
     Parameters
     ----------
-    likes : Likes or users x items matrix
+    likes : Likes or users x items matrix or data frame
     V : ndarray, shape (n_items, n_components)
         float32 or float64, one row an item.
     n_jobs : int, optional

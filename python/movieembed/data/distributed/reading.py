@@ -188,11 +188,20 @@ def read_parts(
         if options.threshold is not None:
             highest, least = max(s.highest for s in summaries), options.threshold
         warn_of_no_likes(highest, least)
-    elif options.threshold is None and len(labels) == 3:
+    if len(labels) < 3:
+        return parts, item_ids, None
+    return parts, item_ids, known_threshold(options.threshold, highest, least)
+
+
+def known_threshold(given: float | None, highest: float, least: float) -> float:
+    """Return the threshold of ratings; warn where nobody gave the one of a wide scale."""
+    if given is not None:
+        return given
+    if highest == -np.inf:
+        return default_threshold(False)  # where nothing is rated, as `Likes.from_ratings`
+    if highest >= least:
         warn_of_scale(highest, least)
-    if options.threshold is not None:
-        least = options.threshold
-    return parts, item_ids, least if len(labels) == 3 else None
+    return least
 
 
 def warn_of_no_likes(highest: float, least: float) -> None:
