@@ -154,15 +154,15 @@ def _of_series(index: ItemIndex, items: pd.Series) -> Any:
     """Ratings by item as a dict; the values of a Series that is a list of items."""
     labels, name = items.index, items.name
     is_rating = frames.looks_like(name, frames.RATING_ALIASES)
-    in_order = isinstance(labels, pd.RangeIndex) and labels.step == 1
-    if in_order and labels.start == 0 and labels.name is None and not is_rating:
+    start = labels.start if isinstance(labels, pd.RangeIndex) and labels.step == 1 else None
+    if start == 0 and labels.name is None and not is_rating:
         return items.to_numpy()
     if not pd.api.types.is_numeric_dtype(items.dtype) or frames.looks_like(name, ITEM_COLUMNS):
         return items.to_numpy()
     # A piece of a list has the numbers of its rows, as has a column of some rows of a table.
     ids = set(index.ids.tolist())
     numbered = labels.name is None and pd.api.types.is_integer_dtype(labels.dtype)
-    piece = in_order and items.is_unique and set(items.tolist()) <= ids
+    piece = start is not None and items.is_unique and set(items.tolist()) <= ids
     if numbered and not is_rating and (piece or isinstance(name, str)) and set(labels) != ids:
         raise ValueError(
             "the Series may hold ratings by item or be a list of items: pass "
