@@ -14,5 +14,5 @@ def test_a_bar_is_shown_where_it_is_wanted(
         bar.set_postfix_str("cost 5")
         bar.update()
     shown = capsys.readouterr().err
-    assert ("steps" in shown and "4/4" in shown) == there
+    assert ("steps: " in shown and "0/4" in shown) == there
     assert isinstance(bar, HiddenBar) != there
