@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from movieembed._base.message import LONGEST_MESSAGE, shortened
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -24,6 +26,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 def complain(kind: str, text: str = "") -> None:
     """Print one line on stderr."""
+    text = shortened(text, LONGEST_MESSAGE)
     print(f"movieembed: {kind}{': ' if text else ''}{text}", file=sys.stderr)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from numbers import Integral
 from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
@@ -17,10 +18,11 @@ from numpy.typing import NDArray
 from movieembed._base.derived import derived
 from movieembed._base.message import Message, Parameter
 from movieembed._base.threads import resolve_n_jobs
-from movieembed._base.validation import check_integer, check_real
+from movieembed._base.validation import Interval, check_parameter, check_real
 from movieembed.data.items import ItemIndex
 from movieembed.exceptions import ParameterError
 from movieembed.model.neighbors import embedded
+from movieembed.model.parameters import MOST_STEPS
 from movieembed.model.precision import PrecisionForm, Refinement
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.weighting import Weighting
@@ -154,7 +156,8 @@ class FittedItems:
             if method != "precision" or self.likes is None:
                 return 0
             return 1 if self.refine == "auto" else int(self.refine)
-        steps = check_integer(refine, "refine")
+        check_parameter(refine, "refine", Interval(Integral, 0, MOST_STEPS))
+        steps = int(refine)
         if steps and method != "precision":
             what = "{refine} goes with {method=}, not {given!r}"
             raise ValueError(Message(what, method="precision", given=method))
