@@ -140,7 +140,7 @@ def check_out_file(path: Path) -> None:
         if not os.access(path, os.W_OK):
             raise PermissionError(f"--out: cannot write to {path}")
         return
-    check_writable(Path(os.path.realpath(path)).parent)
+    check_writable((Path(os.path.realpath(path)) if path.is_symlink() else path).parent)
 
 
 def make_out_folder(path: Path) -> None:
@@ -170,11 +170,11 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def print_items(table: pd.DataFrame, more: dict[str, list[str]] | None = None) -> None:
     """Print rows of items: the score, the id, and the title last, for it may be long."""
     scores = [f"{score:.4f}" if abs(score) < 100 else f"{score:,.1f}" for score in table["score"]]
-    columns = [scores, table["item"].astype(str).tolist()]
+    columns = [scores, [str(item) for item in table["item"].tolist()]]
     heading = ["score", "item"]
     if "title" in table:
         heading.append("title")
-        columns.append(table["title"].astype(str).tolist())
+        columns.append([str(title) for title in table["title"].tolist()])
     for name, words in (more or {}).items():
         heading.append(name)
         columns.append(words)

@@ -73,7 +73,9 @@ class Group(_Examples, TyperGroup):
         except typer.Abort:
             complain("interrupted")
             status = INTERRUPTED
-        except OSError as error:  # of help or an answer on its way to stdout
+        except OSError as error:
+            if not is_of_stdout(error):  # but with --traceback
+                raise
             status = unwritable(error)
         sys.exit(status if isinstance(status, int) else 0)
 
@@ -96,7 +98,7 @@ class Group(_Examples, TyperGroup):
             complain("interrupted")
             raise typer.Exit(INTERRUPTED) from None
         except FORESEEABLE as error:
-            if isinstance(error, OSError) and error.errno and error.filename is None:
+            if is_of_stdout(error):
                 raise typer.Exit(unwritable(error)) from None
             if ctx.params.get("traceback"):
                 raise
@@ -109,6 +111,11 @@ class Group(_Examples, TyperGroup):
         if running is not None:
             commands.append(self.commands[running])
         return {p.name: max(p.opts, key=len) for command in commands for p in command.params}
+
+
+def is_of_stdout(error: BaseException) -> bool:
+    """Whether an error is of text on its way to stdout: others name their file."""
+    return isinstance(error, OSError) and bool(error.errno) and error.filename is None
 
 
 def unwritable(error: OSError) -> int:
@@ -128,6 +135,9 @@ def run(app: typer.Typer) -> None:
     """
     try:
         typer.main.get_command(app)(prog_name="movieembed")
+    except KeyboardInterrupt:  # before or after a command
+        complain("interrupted")
+        sys.exit(INTERRUPTED)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -204,6 +204,8 @@ class Embedding(Parameters):
             When a parameter or the data is not what is documented.
         DivergenceError
             When a learning rate was too large.
+        MemoryError
+            When the fit would need more memory than there is, before it begins.
 
         Notes
         -----
@@ -222,6 +224,7 @@ class Embedding(Parameters):
         backend = backend_of(X) if self.backend == "auto" else self.backend
         likes = self._as_likes(on_host(X))
         threads = resolve_n_jobs(self.n_jobs)
+        fitting.check_memory(likes, self, backend)
         init = fitting.check_init(self.init, likes.n_items, self.n_components)
         checkpoint = None
         if self.checkpoint is not None:
