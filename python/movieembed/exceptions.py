@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
+from movieembed._base.message import LONGEST_MESSAGE, shortened
+
 __all__ = [
     "AmbiguousTitleError",
     "ClusterError",
@@ -47,7 +49,7 @@ class ParameterError(ValueError):
     """
 
     def __init__(self, message: str, parameter: str = "") -> None:
-        super().__init__(message)
+        super().__init__(shortened(message, LONGEST_MESSAGE))
         self.parameter = parameter
 
 
@@ -77,7 +79,7 @@ class ParameterTypeError(TypeError):
     """
 
     def __init__(self, message: str, parameter: str = "") -> None:
-        super().__init__(message)
+        super().__init__(shortened(message, LONGEST_MESSAGE))
         self.parameter = parameter
 
 
@@ -95,6 +97,11 @@ class MovieEmbedError(Exception):
     ...     print(error)
     no item is called 'Heta'; did you mean 'Heat (1995)'?
     """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(
+            *(shortened(a, LONGEST_MESSAGE) if isinstance(a, str) else a for a in args)
+        )
 
 
 class ItemNotFoundError(MovieEmbedError, LookupError):

@@ -22,10 +22,21 @@ class Parameter(NamedTuple):
         """As Python spells it."""
         if self.text or self.value is None:
             return self.text or self.name
-        return f"{self.name}={'...' if self.value is ... else repr(self.value)}"
+        return f"{self.name}={'...' if self.value is ... else shortened(repr(self.value))}"
 
 
 Part = str | Parameter
+
+# Of a value or a list that somebody gave, and of a whole message: a screen holds some 1,900.
+LONGEST_VALUE, LONGEST_MESSAGE = 200, 1200
+
+
+def shortened(text: str, longest: int = LONGEST_VALUE) -> str:
+    """Text of a bounded length, cut in the middle: both ends of a name or of a sentence tell."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 class Message(str):
@@ -100,5 +111,6 @@ def _parts(clause: str, values: Mapping[str, Any]) -> list[Part]:
         elif isinstance(value, Parameter):
             parts.append(value)
         else:
-            parts.append(format(formatter.convert_field(value, conversion), spec or ""))
+            text = format(formatter.convert_field(value, conversion), spec or "")
+            parts.append(shortened(text, LONGEST_MESSAGE // 2))
     return parts

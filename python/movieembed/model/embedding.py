@@ -6,8 +6,6 @@ than a fit of MovieLens small: the command line does without.
 
 from __future__ import annotations
 
-import inspect
-import os
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Self
@@ -206,6 +204,8 @@ class Embedding(Parameters):
             When a parameter or the data is not what is documented.
         DivergenceError
             When a learning rate was too large.
+        MemoryError
+            When the fit would need more memory than there is, before it begins.
 
         Notes
         -----
@@ -224,6 +224,7 @@ class Embedding(Parameters):
         backend = backend_of(X) if self.backend == "auto" else self.backend
         likes = self._as_likes(on_host(X))
         threads = resolve_n_jobs(self.n_jobs)
+        fitting.check_memory(likes, self, backend)
         init = fitting.check_init(self.init, likes.n_items, self.n_components)
         checkpoint = None
         if self.checkpoint is not None:
@@ -310,14 +311,14 @@ class Embedding(Parameters):
     extend = successor(fold_in.extend)
     fold_in = question(fold_in.fold_in)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: npz.Place) -> None:
         """Write the fitted model to a file that holds arrays and JSON, nothing executable.
 
         Parameters
         ----------
-        path : path
-            Usually ending in ".npz". Written beside it first and renamed, so that no half file
-            stays.
+        path : path or binary file object
+            A path usually ends in ".npz". What it leads to is written beside it first and renamed,
+            so that no half file stays. A file object, such as ``io.BytesIO()``, is written to.
 
         Raises
         ------
@@ -346,7 +347,7 @@ class Embedding(Parameters):
         file.write(path, self._fitted_items(), self._parameters(), vars(self))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: npz.Place) -> Self:
         """Read what `save` wrote; see :func:`movieembed.load`.
 
         Examples
@@ -360,9 +361,7 @@ class Embedding(Parameters):
         MovieEmbedding(n_components=1, random_state=0)
         """
         with npz.reading(path, file.MODEL) as contents:
-            known = inspect.signature(cls).parameters
-            params = contents.field("params", dict)
-            model = cls(**{name: value for name, value in params.items() if name in known})
+            model = cls._of(contents.field("params", dict))
             fitted = model._fitted = file.fitted_items(contents, model._weighting())
             vars(model).update(file.outcome(contents, fitted))
         return model

@@ -23,6 +23,7 @@ from movieembed.objective.cost import CANCELLED, identity_cost, identity_size
 from movieembed.operators.build import Prepared
 from movieembed.operators.protocol import Operator
 from movieembed.solvers import HistoryEntry, Solution, solve
+from movieembed.solvers.size import FitSize, check_room
 
 # Length of a row, relative to the longest, below which it is rounding.
 NEGLIGIBLE = 1e-6
@@ -39,6 +40,23 @@ def check_init(init: Any, n_items: int, n_components: int) -> NDArray[Any] | Non
             f"init has {V.shape[1]} columns for n_components={n_components}", "init"
         )
     return V
+
+
+def check_memory(likes: Likes | DistributedLikes, parameters: Parameters, backend: str) -> None:
+    """Raise MemoryError, before anything is done, for a fit that this machine cannot hold."""
+    if backend != "cpu" or not isinstance(likes, Likes) or parameters.entry_weighting is not None:
+        return
+    size = FitSize(
+        n_items=likes.n_items,
+        n_liked=int((likes.item_counts > 0).sum()),
+        n_likes=likes.n_likes,
+        weighted=not likes.is_binary or any((parameters.item_scaling, parameters.user_weighting)),
+        n_components=parameters.n_components,
+        solver=parameters.solver,
+        dtype=parameters.dtype,
+        chooses_lambda=parameters.regularization == "auto",
+    )
+    check_room(size)
 
 
 def start_of(

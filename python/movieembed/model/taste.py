@@ -11,6 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.tables import table_of
 from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
@@ -100,7 +101,7 @@ def as_table(index: ItemIndex, rows: NDArray[np.int64], scores: NDArray[Any]) ->
     if index.titles is not None:
         columns["title"] = index.titles[rows]
     columns["score"] = scores
-    return pd.DataFrame(columns)
+    return table_of(columns)
 
 
 def is_single(index: ItemIndex, items: Hashable | Iterable[Hashable]) -> bool:

@@ -6,7 +6,6 @@ a change of single entries needs X itself.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.memory import memory
 from movieembed._base.message import Message
 from movieembed._base.validation import check_real
 from movieembed.operators.cooccurrence_matrix import cooccurrence_within
@@ -133,14 +133,6 @@ class Weighting:
         out = sp.csr_array((data, X.indices, X.indptr), shape=X.shape)
         out.eliminate_zeros()
         return out
-
-
-def memory() -> int | None:
-    """Bytes of this machine's memory, where the system tells."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return None
 
 
 def _power(x: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from movieembed._base.atomic_file import replacing
+from movieembed._base.message import shortened
 from movieembed._version import __version__
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
@@ -101,7 +102,7 @@ def write_report(
         sections.append(_study(Path(study)))
     page = _page(f"Item embedding, {model.n_components} components", sections)
     with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="replace")
 
 
 def _page(title: str, sections: list[str]) -> str:
@@ -182,9 +183,9 @@ def _neighbours(model: Embedding, items: Iterable[Hashable] | None) -> str:
     for column in chosen:
         table = model.similar([ids[column]], NEIGHBORS)
         if len(table):
-            drawn = _figure("", plot_neighbors, table)
-            name = html.escape(str(names[column]))
-            figures.append(f"<section><h3>{name}</h3>{drawn}</section>")
+            bars = _figure("", plot_neighbors, table)
+            name = html.escape(shortened(str(names[column])))
+            figures.append(f"<section><h3>{name}</h3>{bars}</section>")
     if not figures:
         return "<h2>Neighbours</h2><p>No item has neighbours.</p>"
     words = "The nearest items by the cosine of their vectors."

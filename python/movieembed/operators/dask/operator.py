@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed._base.derived import derived
 from movieembed.data.distributed.cluster import Cluster, new_key
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.operators.cpu import spread
@@ -79,16 +79,16 @@ class DaskOperator(HostArrays):
             self._other.__dict__.pop("diagonal", None)
         return self._other
 
-    @cached_property
+    @derived
     def _squares(self) -> NDArray[np.float64]:
         total = self.cluster.total("item-squares", part.squares, self.parts)
         return own(self.cluster.result(total))
 
-    @cached_property
+    @derived
     def diagonal(self) -> NDArray[Any]:
         return self._squares.astype(self.dtype)
 
-    @cached_property
+    @derived
     def frobenius_squared(self) -> float:
         return statistics.frobenius_squared(self.cluster, self.parts)
 
