@@ -57,7 +57,9 @@ def test_colons_inside_double_colon_fields(tmp_path: Path) -> None:
 def test_separator_and_header_can_be_given(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text("ann,x;y\nbob,z;w\n")
-    assert read_table(path).columns.tolist() == ["ann", "x;y"]
+    assert read_table(path)[0].tolist() == ["ann", "bob"]
+    assert read_table(path, ids=["ann"])["x;y"].tolist() == ["z;w"]
+    assert read_table(path, header=True).columns.tolist() == ["ann", "x;y"]
     assert read_table(path, header=False)[0].tolist() == ["ann", "bob"]
     assert read_table(path, separator=";", header=False)[1].tolist() == ["y", "w"]
     path.write_text("1,2\n3,4\n")
