@@ -122,9 +122,9 @@ def to_numpy(column: pa.ChunkedArray) -> NDArray[Any]:
 
 def of_one_kind(ids: NDArray[Any], others: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return ids of two files: as text where integers were proven in one of them only."""
-    if _is_integer(ids) and _is_text(others):
+    if _is_integer(ids) and is_text(others):
         return as_text(ids), others
-    if _is_text(ids) and _is_integer(others):
+    if is_text(ids) and _is_integer(others):
         return ids, as_text(others)
     return ids, others
 
@@ -138,7 +138,8 @@ def _is_integer(ids: NDArray[Any]) -> bool:
     return ids.dtype.kind in "iu"
 
 
-def _is_text(ids: NDArray[Any]) -> bool:
+def is_text(ids: NDArray[Any]) -> bool:
+    """Whether all ids are strings."""
     return ids.dtype.kind == "O" and all(isinstance(id_, str) for id_ in ids.tolist())
 
 

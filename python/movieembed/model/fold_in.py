@@ -124,7 +124,7 @@ def _joined_ids(old: NDArray[Any], n_new: int, items: Any) -> NDArray[Any]:
     """Old ids with new ones behind them, each of the type it has."""
     if items is None:
         if not np.array_equal(old, np.arange(len(old))):
-            what = "{items=} must hold the new items' ids: the model's are not 0, 1, 2, ..."
+            what = "pass {items=}, the new items' ids: the model's are not 0, 1, 2, ..."
             raise ParameterError(Message(what, items=...), "items")
         items = np.arange(len(old), len(old) + n_new)
     new = as_ids(items, "items")
