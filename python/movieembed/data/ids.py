@@ -77,7 +77,7 @@ def unify(ids: NDArray[Any]) -> NDArray[Any]:
     if ids.dtype.kind == "O":
         kind = pd.api.types.infer_dtype(ids, skipna=False)
         if kind == "floating":
-            ids = ids.astype(np.float64)
+            ids = ids.astype(np.longdouble)
         elif kind == "integer" and -(2**63) <= min(ids) <= max(ids) < 2**63:
             ids = ids.astype(np.int64)
         elif kind == "integer" and 0 <= min(ids) <= max(ids) < 2**64:
@@ -102,13 +102,14 @@ def check_apart(ids: Iterable[Any], argument: str) -> None:
     ids = list(ids)
     if len({type(id_) for id_ in ids}) < 2:
         return
-    kinds: dict[Hashable, type] = {}
+    first: dict[Hashable, tuple[type, Any]] = {}
     for id_ in ids:
         kind, value = typed(id_)
-        if kinds.setdefault(value, kind) is not kind:
+        known = first.setdefault(value, (kind, value))
+        if known[0] is not kind:
             raise TypeError(
-                f"{argument} has ids that are equal but of different types, {value!r} as "
-                f"{kinds[value].__name__} and as {kind.__name__}: give them one type"
+                f"{argument} has ids that are equal but of different types, such as "
+                f"{known[1]!r} and {value!r}: give them one type"
             )
 
 

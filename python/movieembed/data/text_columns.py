@@ -111,7 +111,8 @@ def to_pandas(column: pa.ChunkedArray) -> pd.Series[Any]:
     import pyarrow as pa
 
     nullable = {pa.int64(): pd.Int64Dtype()} if column.null_count else {}
-    return column.to_pandas(types_mapper=nullable.get)
+    series: pd.Series[Any] = column.to_pandas(types_mapper=nullable.get)
+    return series
 
 
 def to_numpy(column: pa.ChunkedArray) -> NDArray[Any]:

@@ -10,7 +10,7 @@ import re
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -172,7 +172,7 @@ def _read_by_pandas(
 ) -> list[pa.ChunkedArray]:
     import pyarrow as pa
 
-    quoting = csv.QUOTE_MINIMAL if separator in QUOTING else csv.QUOTE_NONE
+    quoting: Any = csv.QUOTE_MINIMAL if separator in QUOTING else csv.QUOTE_NONE
     try:
         with source.open() as file:
             frame = pd.read_csv(
