@@ -143,7 +143,7 @@ def find_column(
         given = Parameter(role, given)
         raise ParameterError(Message(what, given=given, argument=argument, listed=listed), role)
     wanted = set(aliases)
-    found = [label for label in columns if label not in taken and _squeeze(label) in wanted]
+    found = [label for label in columns if label not in taken and squeeze(label) in wanted]
     if len(found) == 1:
         return found[0]
     if found:
@@ -189,7 +189,8 @@ def find_rating_columns(
     return labels
 
 
-def _squeeze(label: object) -> str:
+def squeeze(label: object) -> str:
+    """Return a label in lower case without what separates words; "" if it is no text."""
     if not isinstance(label, str):
         return ""
     return label.lower().replace("_", "").replace(" ", "").replace("-", "").replace(".", "")
@@ -236,7 +237,7 @@ def _warn_of_other_numbers(table: Table, used: Iterable[Hashable]) -> None:
         label
         for label in table.columns
         if label not in used
-        and _squeeze(label) not in TIME_ALIASES
+        and squeeze(label) not in TIME_ALIASES
         and table.column(label, "ratings").dtype.is_numeric()
     ]
     if others:
@@ -305,12 +306,12 @@ def item_labels(
     if item_id is None and fallback_id is not None and fallback_id in table.columns:
         item_id = fallback_id
     aliases = ITEM_ALIASES
-    if not any(_squeeze(label) in aliases for label in table.columns):
+    if not any(squeeze(label) in aliases for label in table.columns):
         aliases = frozenset({"id"})
     id_label = find_column(table.columns, item_id, aliases, argument="items", role="item_id")
     ids = as_ids(table.column(id_label, "items"), "items")
     if title is None:
-        squeezed = {_squeeze(label): label for label in reversed(table.columns)}
+        squeezed = {squeeze(label): label for label in reversed(table.columns)}
         found = [squeezed[name] for name in TITLE_ALIASES if name in squeezed]
         title = found[0] if found else None
     else:

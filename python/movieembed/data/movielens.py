@@ -14,9 +14,9 @@ from typing import IO, Any
 import pandas as pd
 from numpy.typing import NDArray
 
-from movieembed.data import delimited_text as textfiles
-from movieembed.data import demo
+from movieembed.data import demo, text_columns
 from movieembed.data import number_file as numberfiles
+from movieembed.data import text_fields as textfiles
 from movieembed.data.download import CHECKSUMS, MOVIELENS_URL, download
 
 # In the order of the flags of u.item.
@@ -28,8 +28,12 @@ GENRES_100K = (
 NO_GENRES = "(no genres listed)"
 
 MOVIE_COLUMNS = ("movieId", "title", "genres")
-_MOVIE_TYPES: dict[str, Any] = {"movieId": "int64", "title": str, "genres": str}
-RATING_TYPES = {"userId": int, "movieId": int, "rating": float, "timestamp": int}
+RATING_TYPES: dict[str, numberfiles.Kind] = {
+    "userId": "id",
+    "movieId": "id",
+    "rating": "number",
+    "timestamp": "seconds",
+}
 
 
 def load_movielens(
@@ -60,7 +64,8 @@ def load_movielens(
     Returns
     -------
     ratings : DataFrame of shape (n_ratings, 4)
-        userId, movieId (int64), rating (float64), timestamp (int64, seconds since 1970).
+        userId, movieId (int64), rating (float64), timestamp (int64, seconds since 1970; dates and
+        times, as in Kaggle's files, are in UTC). No timestamp where the file has none.
     movies : DataFrame of shape (n_movies, 3)
         movieId (int64), title, genres (str, joined by "|"). Both are in file order.
 
@@ -83,7 +88,9 @@ def load_movielens(
     Ratings are read on all cores, a block of the file at a time. `Likes.from_movielens` needs half
     the memory where only the likes are wanted.
 
-    Text is UTF-8, or Latin-1 where it is not valid UTF-8 (as in ml-100k and ml-1m).
+    Text is UTF-8, or Latin-1 where it is not valid UTF-8 (as in ml-100k and ml-1m). Kaggle's
+    rating.csv and movie.csv are read too. Ids are integers only if every one of a column is written
+    as one: with a single "007" or "10.0" in it all of the column are text, as written.
 
     Examples
     --------
@@ -107,7 +114,9 @@ def load_movielens(
         return demo.draw_demo()
     with _opened(source, cache_dir, base_url, progress) as (layout, ratings, movies):
         table = numberfiles.read_numbers(ratings, RATING_TYPES, **layout.form, progress=progress)
-        return table, layout.read_movies(movies)
+        rated = table["movieId"].to_numpy()
+        ids, catalogue = _of_one_kind(rated, layout.read_movies(movies))
+        return (table if ids is rated else table.assign(movieId=ids)), catalogue
 
 
 def load_compact(
@@ -126,7 +135,14 @@ def load_compact(
         columns = numberfiles.read_columns(
             ratings, RATING_TYPES, names, **layout.form, progress=progress
         )
-        return columns, layout.read_movies(movies)
+        ids, catalogue = _of_one_kind(columns["movieId"], layout.read_movies(movies))
+        return columns | {"movieId": ids}, catalogue
+
+
+def _of_one_kind(rated: NDArray[Any], movies: pd.DataFrame) -> tuple[NDArray[Any], pd.DataFrame]:
+    """Return the ids of rated movies, and the movies: integers only if both files have those."""
+    rated, listed = text_columns.of_one_kind(rated, movies["movieId"].to_numpy())
+    return rated, movies.assign(movieId=listed)
 
 
 def load_movies(source: str | os.PathLike[str]) -> pd.DataFrame:
@@ -253,7 +269,7 @@ def _movies_100k(source: textfiles.Source) -> Iterator[_Movie]:
                 f"genre flags between |, got {line!r}"
             )
         genres = [name for name, flag in zip(GENRES_100K, flags, strict=True) if flag == "1"]
-        yield number, fields[0], fields[1], "|".join(genres) or NO_GENRES
+        yield number, fields[0].lstrip(" "), fields[1], "|".join(genres) or NO_GENRES
 
 
 @dataclass(frozen=True)
@@ -267,19 +283,21 @@ class _Layout:
 
     def read_movies(self, source: textfiles.Source) -> pd.DataFrame:
         """Return the table of movies."""
+        import pyarrow as pa
+
         rows = []
         for number, id_, title, genres in self.movies_of(source):
-            try:
-                rows.append((int(id_), title, genres))
-            except ValueError as error:
-                raise ValueError(
-                    f"{source.name}, line {number}: movieId is {id_!r}, not an integer"
-                ) from error
-        return pd.DataFrame(rows, columns=list(MOVIE_COLUMNS)).astype(_MOVIE_TYPES)
+            if not id_:
+                raise ValueError(f"{source.name}, line {number}: movieId is missing")
+            rows.append((id_, title, genres))
+        movies = pd.DataFrame(rows, columns=list(MOVIE_COLUMNS)).astype(str)
+        ids = text_columns.as_ids(pa.chunked_array([pa.array(movies["movieId"], pa.string())]))
+        return movies.assign(movieId=text_columns.to_pandas(ids))
 
 
 _LAYOUTS = (
     _Layout("ratings.csv", {"separator": ",", "header": True}, "movies.csv", _movies_csv),
     _Layout("ratings.dat", {"separator": "::", "header": False}, "movies.dat", _movies_dat),
     _Layout("u.data", {"separator": "\t", "header": False}, "u.item", _movies_100k),
+    _Layout("rating.csv", {"separator": ",", "header": True}, "movie.csv", _movies_csv),  # Kaggle
 )

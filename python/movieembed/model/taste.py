@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from movieembed._base.tables import table_of
 from movieembed.data.canonical_csr import canonical_csr
-from movieembed.data.items import ItemIndex
+from movieembed.data.items import ById, ItemIndex
 from movieembed.data.likes import Likes
 
 
@@ -88,7 +88,7 @@ def _by_id(index: ItemIndex, likes: Likes) -> sp.csr_array:
     """The matrix of some likes with this model's columns."""
     if likes.items is index.ids or np.array_equal(likes.items, index.ids):
         return likes.matrix
-    place = index.resolve_many(likes.items.tolist())
+    place = index.resolve_many(map(ById, likes.items.tolist()))
     matrix = likes.matrix
     return sp.csr_array(
         (matrix.data, place[matrix.indices], matrix.indptr), shape=(matrix.shape[0], len(index))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from movieembed._base.atomic_file import replacing
 from movieembed._base.message import shortened
 from movieembed._version import __version__
-from movieembed.data.items import ItemIndex
+from movieembed.data.items import ById, ItemIndex
 from movieembed.data.likes import Likes
 from movieembed.model.embedding import Embedding
 from movieembed.model.neighbors import embedded
@@ -181,7 +181,7 @@ def _neighbours(model: Embedding, items: Iterable[Hashable] | None) -> str:
     ids = model.items_.tolist()
     figures = []
     for column in chosen:
-        table = model.similar([ids[column]], NEIGHBORS)
+        table = model.similar([ById(ids[column])], NEIGHBORS)
         if len(table):
             bars = _figure("", plot_neighbors, table)
             name = html.escape(shortened(str(names[column])))
@@ -203,7 +203,7 @@ def _well_known(model: Embedding) -> list[int]:
         if ids[column] in near:
             continue
         chosen.append(column)
-        near.update(model.similar(ids[column], 10)["item"])
+        near.update(model.similar(ById(ids[column]), 10)["item"])
         if len(chosen) == WELL_KNOWN:
             break
     return chosen
