@@ -22,7 +22,7 @@ from movieembed.exceptions import MovieEmbedError
 UsageError: Any = typer.BadParameter.__bases__[0]
 
 FORESEEABLE = (MovieEmbedError, ValueError, TypeError, OSError, ImportError, MemoryError)
-UNWRITABLE, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+FAILED, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 
 
 class _Examples:
@@ -125,7 +125,7 @@ def unwritable(error: OSError) -> int:
     if isinstance(error, BrokenPipeError):
         return PIPE_CLOSED
     complain("error", f"standard output: {error.strerror}")
-    return UNWRITABLE
+    return FAILED
 
 
 def run(app: typer.Typer) -> None:

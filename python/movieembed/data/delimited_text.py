@@ -21,7 +21,7 @@ from movieembed.data.frames import (
     TIME_ALIASES,
     TITLE_ALIASES,
     USER_ALIASES,
-    squeeze,
+    looks_like,
 )
 from movieembed.data.text_fields import QUOTING, Source, read_texts, sample_of, split
 
@@ -123,7 +123,7 @@ def read_table(
     texts = read_texts(source, separator, width, sample.blank + header)
     if separator not in QUOTING:
         texts = list(map(text_columns.unquoted, texts))
-    of_ids = [str(label) in given or squeeze(label) in _ID_NAMES for label in labels]
+    of_ids = [str(label) in given or looks_like(label, _ID_NAMES) for label in labels]
     columns = [
         text_columns.as_ids(text) if is_id else text_columns.as_values(text)
         for text, is_id in zip(texts, of_ids, strict=True)
@@ -156,7 +156,7 @@ def _is_header(rows: Sequence[Sequence[str]], given: Collection[str]) -> bool:
     first, *others = rows
     if any(_is_number(field) for field in first):
         return False
-    if any(field in given or squeeze(field) in _NAMES for field in first):
+    if any(field in given or looks_like(field, _NAMES) for field in first):
         return True
     columns = [[row[i] for row in others if i < len(row)] for i in range(len(first))]
     return any(column and all(map(_is_number, column)) for column in columns)

@@ -138,6 +138,8 @@ class Embedding(Parameters):
         lambda in use.
     likes_ : csr_array of shape (n_users, n_items) or None
         With `keep_likes`.
+    threshold_ : float or None
+        Lowest rating that was a like; None where the likes came without ratings.
     n_features_in_ : int
         n_items, in scikit-learn's words.
     feature_names_in_ : ndarray of shape (n_items,)
@@ -173,6 +175,7 @@ class Embedding(Parameters):
     item_scale_ = Fitted[NDArray[np.float64] | None]("item_scale")
     regularization_ = Fitted[float]("regularization")
     likes_ = Fitted[sp.csr_array | None]("likes")
+    threshold_ = Fitted[float | None]("threshold")
     eigenvalues_: NDArray[np.float64]
     cost_: float
     gap_: float
@@ -187,9 +190,10 @@ class Embedding(Parameters):
 
         Parameters
         ----------
-        X : Likes, DistributedLikes, or sparse or dense matrix of shape (n_users, n_items)
+        X : Likes, DistributedLikes, or matrix or data frame of shape (n_users, n_items)
             A matrix holds 1 where the user (row) liked the item (column), or real weights. It may
-            be on a GPU (CuPy).
+            be on a GPU (CuPy). The columns of a frame are the ids. A table with a row a rating goes
+            to `Likes.from_ratings`.
         y : None
             Ignored; scikit-learn's convention.
 
@@ -253,6 +257,7 @@ class Embedding(Parameters):
             regularization=value,
             weighting=weighting,
             likes=likes.matrix if self.keep_likes and isinstance(likes, Likes) else None,
+            threshold=likes.threshold,
         )
         fitting.warn_of_the_end(solution, self.cost_, self.solver)
         return self
@@ -262,9 +267,10 @@ class Embedding(Parameters):
 
         Parameters
         ----------
-        X : Likes, or sparse or dense matrix of shape (n_users, n_items)
-            All likes, old and new, of any users. Items are found again by their ids. A matrix
-            without ids must have this model's columns first, and may have more behind them.
+        X : Likes, or matrix or data frame of shape (n_users, n_items)
+            All likes, old and new, of any users. Items are found again by their ids, which are the
+            names of a frame's columns. A matrix without ids must have this model's columns first,
+            and may have more behind them.
 
         Returns
         -------

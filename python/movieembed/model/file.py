@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones, index_dtype
+from movieembed._base.validation import check_threshold
 from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.items import ItemIndex
 from movieembed.model import npz
@@ -65,6 +66,7 @@ def write(
         "item_dtype": fitted.items.dtype.name,
         "titles": None if fitted.titles is None else [str(title) for title in fitted.titles],
         "feature_names": None if names is None else [str(name) for name in names],
+        "threshold": fitted.threshold,
     }
     arrays = {
         "embedding": fitted.embedding,
@@ -110,6 +112,7 @@ def fitted_items(contents: npz.Contents, weighting: Weighting) -> FittedItems:
         regularization=regularization,
         weighting=weighting,
         likes=_likes(contents, n_items),
+        threshold=_threshold(contents),
     )
 
 
@@ -135,6 +138,13 @@ def _labels(contents: npz.Contents, name: str, n_items: int) -> NDArray[np.objec
     if len(found) != n_items:
         raise ValueError(f"it has {len(found)} {name} for {n_items} items")
     return np.array([str(label) for label in found], dtype=object)
+
+
+def _threshold(contents: npz.Contents) -> float | None:
+    """The lowest rating that was a like; files of before it was kept have none."""
+    if "threshold" not in contents.header:
+        return None
+    return check_threshold(contents.field("threshold", float, int, type(None)))
 
 
 def _likes(contents: npz.Contents, n_items: int) -> sp.csr_array | None:

@@ -58,6 +58,8 @@ class FittedItems:
         How X is made of likes.
     likes : csr_array, shape (n_users, n_items), or None
         Where the model keeps them.
+    threshold : float or None
+        Lowest rating that is a like, where the likes were made of ratings.
     refine : int or "auto"
         Steps of `recommend` unless it is told otherwise.
     n_jobs : int, optional
@@ -72,6 +74,7 @@ class FittedItems:
     regularization: float
     weighting: Weighting
     likes: sp.csr_array | None = None
+    threshold: float | None = None
     refine: int | Literal["auto"] = "auto"
     n_jobs: int | None = None
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.gpu_arrays import on_host
@@ -14,6 +13,7 @@ from movieembed._base.validation import OneOf, as_generator, check_embedding, ch
 from movieembed._base.warn import warn_caller
 from movieembed.data.distributed.likes import DistributedLikes, with_items_first
 from movieembed.data.likes import Likes
+from movieembed.data.users_by_items import plain_labels, read_matrix, with_columns
 from movieembed.exceptions import ParameterError
 from movieembed.model.checkpoint import Checkpoint
 from movieembed.model.fitted_items import FittedItems
@@ -177,29 +177,36 @@ def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | DistributedLi
     old = fitted.items.tolist()
     titles = {} if fitted.titles is None else dict(zip(old, fitted.titles, strict=True))
     if isinstance(X, Likes):
-        given, matrix, users = X.items.tolist(), X.matrix, X.users
+        likes, given = X, X.items.tolist()
         if X.titles is not None:
             titles.update(zip(given, X.titles, strict=True))
     else:
-        matrix, users = Likes.from_matrix(X).matrix, None
-        given = _with_new_columns(old, matrix.shape[1])
+        read = read_matrix(X)
+        likes = Likes.from_matrix(read)
+        if read.items is None:
+            given = _with_new_columns(old, likes.shape)
+        else:
+            given = plain_labels(read.items, fitted.items)
     place = {item: column for column, item in enumerate(old)}
     for item in given:
         place.setdefault(item, len(place))
     columns = np.array([place[item] for item in given], dtype=np.int64)
-    moved = sp.csr_array(
-        (matrix.data, columns[matrix.indices], matrix.indptr), shape=(matrix.shape[0], len(place))
-    )
+    moved = with_columns(likes.matrix, columns, len(place))
     names = [titles.get(item, "") for item in place] if titles else None
-    return Likes.from_matrix(moved, users=users, items=list(place), titles=names)
+    ids: Any = list(place)
+    return Likes(moved, likes.users, ids, cast(Any, names), threshold=likes.threshold)
 
 
-def _with_new_columns(ids: list[Any], n_columns: int) -> list[Any]:
+def _with_new_columns(ids: list[Any], shape: tuple[int, int]) -> list[Any]:
     """Ids of the columns of a matrix that goes on behind a model's items."""
+    n_users, n_columns = shape
     if n_columns < len(ids):
+        hint = "pass Likes, whose columns have ids"
+        if n_users == len(ids):
+            hint = "it looks transposed: pass matrix.T"
         raise ValueError(
-            f"the matrix has {n_columns} columns, fewer than the {len(ids)} items of "
-            "the model; pass Likes, whose columns have ids"
+            f"the matrix has {n_columns} columns, fewer than the {len(ids)} items of the model; "
+            + hint
         )
     fresh = range(len(ids), n_columns)
     if set(fresh) & set(ids):

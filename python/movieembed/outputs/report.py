@@ -176,7 +176,7 @@ def _fit(model: Embedding) -> str:
 def _neighbours(model: Embedding, items: Iterable[Hashable] | None) -> str:
     """The nearest items of those that are given, or else of the well-known ones, as bars."""
     index = ItemIndex(model.items_, model.titles_)
-    chosen = _well_known(model) if items is None else index.resolve_many(list(items)).tolist()
+    chosen = _well_known(model) if items is None else index.resolve_many(items).tolist()
     names = model.items_ if model.titles_ is None else model.titles_
     ids = model.items_.tolist()
     figures = []
