@@ -204,11 +204,11 @@ def _parser(
     split = csv.ParseOptions(delimiter=separator[0], quote_char=False)
     convert = csv.ConvertOptions(column_types=fields, null_values=[""])
 
-    odd = [byte for byte in (b"x", b"X", b"-", b" ", b"\t") if byte != separator.encode()]
+    odd = [byte for byte in (b"-", b" ", b"\t") if byte != separator.encode()]
 
     def parse(block: bytes) -> Columns:
         # PyArrow takes 0x1F, " 7", 007 and -0 for integers.
-        if any(byte in block for byte in odd) or _has_zero_in_front(block):
+        if any(byte in block for byte in odd) or _has_letter_or_zero_in_front(block):
             raise _IrregularError
         table = csv.read_csv(pa.BufferReader(block), read, split, convert)
         columns = {}
@@ -224,9 +224,11 @@ def _parser(
     return parse
 
 
-def _has_zero_in_front(block: bytes) -> bool:
-    """Whether a field may begin with a zero and another digit."""
+def _has_letter_or_zero_in_front(block: bytes) -> bool:
+    """Whether a field may hold a letter, or begin with a zero and another digit."""
     text = np.frombuffer(block, np.uint8)
+    if text.max(initial=0) > ord(":"):
+        return True
     zero = np.uint8(ord("0"))
     if block[:1] == b"0" and block[1:2].isdigit():
         return True
