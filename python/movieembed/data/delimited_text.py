@@ -10,8 +10,9 @@ import os
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from movieembed.data import text_columns
@@ -23,7 +24,11 @@ from movieembed.data.frames import (
     USER_ALIASES,
     looks_like,
 )
+from movieembed.data.number_file import Kind, read_regular
 from movieembed.data.text_fields import QUOTING, Source, read_texts, sample_of, split
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # Between equally good ones the first wins; a blank is tried only if nothing else separates.
 _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
@@ -120,17 +125,50 @@ def read_table(
     labels: list[Any] = list(range(width))
     if header:
         labels = [name or f"Unnamed: {place}" for place, name in enumerate(rows[0])]
-    texts = read_texts(source, separator, width, sample.blank + header)
-    if separator not in QUOTING:
-        texts = list(map(text_columns.unquoted, texts))
     of_ids = [str(label) in given or looks_like(label, _ID_NAMES) for label in labels]
-    columns = [
-        text_columns.as_ids(text) if is_id else text_columns.as_values(text)
-        for text, is_id in zip(texts, of_ids, strict=True)
-    ]
-    frame = pd.DataFrame({i: text_columns.to_pandas(column) for i, column in enumerate(columns)})
+    columns = None
+    kinds = _kinds(rows[header:], of_ids)
+    if kinds and separator != " " and not sample.blank:
+        types = dict(zip(map(str, labels), kinds, strict=True))
+        columns = read_regular(source, types, separator, header)
+    # Floats with more digits than they hold may be ids.
+    if columns is None or any(
+        x.dtype.kind == "f" and np.abs(x).max(initial=0) >= 1e15 for x in columns.values()
+    ):
+        texts = read_texts(source, separator, width, sample.blank + header)
+        columns = _as_they_are(texts, of_ids, separator)
+    frame = pd.DataFrame(columns, copy=False)
     frame.columns = pd.Index(labels) if header else pd.RangeIndex(width)
     return frame
+
+
+def _kinds(rows: Sequence[Sequence[str]], of_ids: Sequence[bool]) -> list[Kind]:
+    """Return what columns of nothing but numbers seem to be; none where some are of more."""
+    if not rows or any(len(row) != len(of_ids) for row in rows):
+        return []
+    kinds: list[Kind] = []
+    for column, is_id in zip(zip(*rows, strict=True), of_ids, strict=True):
+        if all(map(str.isdecimal, column)):
+            kinds.append("id")
+        elif all(map(_is_number, column)) and not is_id:
+            kinds.append("number")
+        else:
+            return []
+    return kinds
+
+
+def _as_they_are(
+    texts: Sequence[pa.ChunkedArray], of_ids: Sequence[bool], separator: str
+) -> dict[str, Any]:
+    """Return columns of text as what they hold."""
+    if separator not in QUOTING:
+        texts = [text_columns.unquoted(column) for column in texts]
+    return {
+        str(place): text_columns.to_pandas(
+            text_columns.as_ids(column) if is_id else text_columns.as_values(column)
+        )
+        for place, (column, is_id) in enumerate(zip(texts, of_ids, strict=True))
+    }
 
 
 def _sniff(source: Source, sample: Sequence[str]) -> str:

@@ -38,7 +38,7 @@ MOST_BLOCKS = 16
 BAR_BYTES = 1 << 26
 _BOM = b"\xef\xbb\xbf"
 # What the inner caches hold while zeros are looked for.
-_ZEROS_BYTES = 1 << 18
+_ZEROS_BYTES = 1 << 16
 _POINT = np.uint8(ord("."))
 
 
@@ -79,9 +79,9 @@ def read_numbers(
     ValueError
         If a field is missing or is no number: the message names file and line.
     """
-    columns = {name: _Column(_dtype(kind, np.int64, np.float64)) for name, kind in types.items()}
-    if _parse(source, types, columns, separator, header, progress):
-        return pd.DataFrame({name: column.values for name, column in columns.items()}, copy=False)
+    columns = read_regular(source, types, separator, header, progress)
+    if columns is not None:
+        return pd.DataFrame(columns, copy=False)
     found = _read_carefully(source, types, separator, header)
     return pd.DataFrame({name: text_columns.to_pandas(column) for name, column in found.items()})
 
@@ -104,6 +104,20 @@ def read_columns(
         return {name: column.values for name, column in columns.items()}
     found = _read_carefully(source, types, separator, header)
     return {name: _compact(text_columns.to_numpy(found[name])) for name in wanted}
+
+
+def read_regular(
+    source: Source,
+    types: Mapping[str, Kind],
+    separator: str,
+    header: bool,
+    progress: bool | None = False,
+) -> Columns | None:
+    """Return columns as `read_numbers` does; None where a field needs a closer look."""
+    columns = {name: _Column(_dtype(kind, np.int64, np.float64)) for name, kind in types.items()}
+    if not _parse(source, types, columns, separator, header, progress):
+        return None
+    return {name: column.values for name, column in columns.items()}
 
 
 def _dtype(kind: Kind, integer: Any, real: Any) -> Any:
@@ -190,11 +204,11 @@ def _parser(
     split = csv.ParseOptions(delimiter=separator[0], quote_char=False)
     convert = csv.ConvertOptions(column_types=fields, null_values=[""])
 
-    odd = [byte for byte in (b"x", b"X", b"-", b" ", b"\t") if byte != separator.encode()]
+    odd = [byte for byte in (b"-", b" ", b"\t") if byte != separator.encode()]
 
     def parse(block: bytes) -> Columns:
         # PyArrow takes 0x1F, " 7", 007 and -0 for integers.
-        if any(byte in block for byte in odd) or _has_zero_in_front(block):
+        if any(byte in block for byte in odd) or _has_letter_or_zero_in_front(block):
             raise _IrregularError
         table = csv.read_csv(pa.BufferReader(block), read, split, convert)
         columns = {}
@@ -210,9 +224,11 @@ def _parser(
     return parse
 
 
-def _has_zero_in_front(block: bytes) -> bool:
-    """Whether a field may begin with a zero and another digit."""
+def _has_letter_or_zero_in_front(block: bytes) -> bool:
+    """Whether a field may hold a letter, or begin with a zero and another digit."""
     text = np.frombuffer(block, np.uint8)
+    if text.max(initial=0) > ord(":"):
+        return True
     zero = np.uint8(ord("0"))
     if block[:1] == b"0" and block[1:2].isdigit():
         return True
@@ -220,7 +236,7 @@ def _has_zero_in_front(block: bytes) -> bool:
         part = text[start : start + _ZEROS_BYTES + 2]
         # Of ASCII, digits and the point lie together; what else stands before is a separator.
         begins = (part[1:-1] == zero) & (part[:-2] - _POINT > ord("9") - _POINT)
-        if (part[2:][begins] - zero < 10).any():
+        if (begins & (part[2:] - zero < 10)).any():
             return True
     return False
 
