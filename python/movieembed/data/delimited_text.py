@@ -18,6 +18,9 @@ from typing import IO, Any
 
 import pandas as pd
 
+from movieembed._base.regular_file import check_regular
+from movieembed.data.bounded_text import bounded
+
 _SAMPLE_BYTES = 1 << 16
 # Between equally good ones the first wins; a blank is tried only if nothing else separates.
 _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
@@ -92,7 +95,11 @@ def read_table(
         raise ValueError(f"{path} is an archive, not a table; see load_movielens for those")
 
     file_opener = _COMPRESSED.get(path.suffix.lower(), io)
-    source = Source(str(path), lambda: file_opener.open(path, "rb"))
+    check_regular(path, "a table")
+    size = path.stat().st_size if file_opener is not io else None
+    source = Source(
+        str(path), lambda: bounded(lambda: file_opener.open(path, "rb"), str(path), size)
+    )
     sample = _sample(source)
     if separator is None:
         separator = _sniff(source, sample)

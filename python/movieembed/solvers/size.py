@@ -55,7 +55,7 @@ class FitSize:
     @property
     def n_bytes(self) -> int:
         """Bytes beyond what the process holds already, within a factor of two."""
-        d, item = self.n_components, np.dtype(self.dtype).itemsize
+        d, item = self.n_components, int(np.dtype(self.dtype).itemsize)
         likes = self.n_likes * (WEIGHTED_LIKE if self.weighted else LIKE)
         of_item = DESCENT_ARRAYS * item * d
         if self.chooses_lambda:
