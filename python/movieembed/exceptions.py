@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from movieembed._base.message import LONGEST_MESSAGE, shortened
-
 __all__ = [
     "AmbiguousTitleError",
     "ClusterError",
@@ -21,6 +19,18 @@ __all__ = [
     "ItemWithoutLikesError",
     "MovieEmbedError",
 ]
+
+
+# Of a value or a list that somebody gave, and of a whole message: a screen holds some 1,900.
+LONGEST_VALUE, LONGEST_MESSAGE = 200, 1200
+
+
+def shortened(text: str, longest: int = LONGEST_VALUE) -> str:
+    """Text of a bounded length, cut in the middle: both ends of a name or of a sentence tell."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 class ParameterError(ValueError):

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any, NamedTuple
 
+from movieembed.exceptions import LONGEST_MESSAGE, shortened
+
 
 class Parameter(NamedTuple):
     """A parameter that a message names, alone or with its value; ``...`` stands for any value."""
@@ -26,17 +28,6 @@ class Parameter(NamedTuple):
 
 
 Part = str | Parameter
-
-# Of a value or a list that somebody gave, and of a whole message: a screen holds some 1,900.
-LONGEST_VALUE, LONGEST_MESSAGE = 200, 1200
-
-
-def shortened(text: str, longest: int = LONGEST_VALUE) -> str:
-    """Text of a bounded length, cut in the middle: both ends of a name or of a sentence tell."""
-    if len(text) <= longest:
-        return text
-    half = (longest - 5) // 2
-    return f"{text[:half]} ... {text[-half:]}"
 
 
 class Message(str):

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from movieembed._base.message import LONGEST_MESSAGE, shortened
+from movieembed.exceptions import LONGEST_MESSAGE, shortened
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from shlex import quote
-from typing import Any
+from typing import Any, TypeGuard
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -113,7 +113,7 @@ class Group(_Examples, TyperGroup):
         return {p.name: max(p.opts, key=len) for command in commands for p in command.params}
 
 
-def is_of_stdout(error: BaseException) -> bool:
+def is_of_stdout(error: BaseException) -> TypeGuard[OSError]:
     """Whether an error is of text on its way to stdout: others name their file."""
     return isinstance(error, OSError) and bool(error.errno) and error.filename is None
 

@@ -30,6 +30,9 @@ from movieembed.data.text_fields import QUOTING, Source, read_texts, sample_of, 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+from movieembed._base.regular_file import check_regular
+from movieembed.data.bounded_text import bounded
+
 # Between equally good ones the first wins; a blank is tried only if nothing else separates.
 _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
 _COMPRESSED: dict[str, Any] = {".gz": gzip, ".bz2": bz2, ".xz": lzma}
@@ -111,7 +114,11 @@ def read_table(
         raise ValueError(f"{path} is an archive, not a table; see load_movielens for those")
 
     file_opener = _COMPRESSED.get(path.suffix.lower(), io)
-    source = Source(str(path), lambda: file_opener.open(path, "rb"))
+    check_regular(path, "a table")
+    size = path.stat().st_size if file_opener is not io else None
+    source = Source(
+        str(path), lambda: bounded(lambda: file_opener.open(path, "rb"), str(path), size)
+    )
     sample = sample_of(source)
     if separator is None:
         separator = _sniff(source, sample.rows)

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movieembed._base.atomic_file import replacing
-from movieembed._base.message import shortened
 from movieembed._base.regular_file import check_regular
 from movieembed._version import __version__
+from movieembed.exceptions import shortened
 
 # A path, or a binary file object that can seek.
 Place = str | os.PathLike[str] | IO[bytes]

@@ -20,10 +20,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from movieembed._base.atomic_file import replacing
-from movieembed._base.message import shortened
 from movieembed._version import __version__
 from movieembed.data.items import ById, ItemIndex
 from movieembed.data.likes import Likes
+from movieembed.exceptions import shortened
 from movieembed.model.embedding import Embedding
 from movieembed.model.neighbors import embedded
 from movieembed.outputs.loss_plots import plot_loss

@@ -55,9 +55,10 @@ class FitSize:
     @property
     def n_bytes(self) -> int:
         """Bytes beyond what the process holds already, within a factor of two."""
-        d, item = self.n_components, np.dtype(self.dtype).itemsize
-        likes = self.n_likes * (WEIGHTED_LIKE if self.weighted else LIKE)
-        of_item = DESCENT_ARRAYS * item * d
+        d = self.n_components
+        item: int = np.dtype(self.dtype).itemsize
+        likes: int = self.n_likes * (WEIGHTED_LIKE if self.weighted else LIKE)
+        of_item: int = DESCENT_ARRAYS * item * d
         if self.chooses_lambda:
             of_item += LAMBDA_ARRAYS * item * LAMBDA_COLUMNS
         if self.solver == "eigen":
@@ -72,7 +73,7 @@ def check_room(size: FitSize) -> None:
     there = room()
     if there is not None and size.n_bytes > there:
         what = (
-            f"the fit needs about {size.n_bytes / 1e9:,.1f} GB of memory for "
+            f"the fit needs about {min(size.n_bytes, 10**30) / 1e9:,.1f} GB of memory for "
             f"{size.n_liked:,} liked of {size.n_items:,} items at {{n_components=}}, and there is "
             f"room for {there / 1e9:,.1f} GB: take fewer components, {{dtype=}}, or leave out rare "
             "items"
