@@ -15,6 +15,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.finite import check_finite
 from movieembed._base.gpu_arrays import on_host
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed.data.distributed.likes import DistributedLikes
@@ -25,6 +26,7 @@ from movieembed.model.delegation import Fitted, question, successor
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.parameters import Parameters
 from movieembed.operators.build import backend_of, prepare
+from movieembed.operators.units import times
 from movieembed.solvers import HistoryEntry
 
 
@@ -239,15 +241,18 @@ class Embedding(Parameters):
             start = fitting.start_of(op, init, checkpoint)
             with nullcontext() if checkpoint is None else checkpoint.guard():
                 solution = fitting.solved(op, self, start, checkpoint)
-                V, self.eigenvalues_ = fitting.item_vectors(op, solution, self.n_components)
-                self.cost_ = fitting.final_cost(op, solution, V)
+                V, eigenvalues = fitting.item_vectors(op, solution, self.n_components)
+                cost = fitting.final_cost(op, solution, V)
                 value = fitting.chosen_regularization(self.regularization, prepared, V)
         history = solution.history if checkpoint is None else checkpoint.done(solution)
         self.history_ = pd.DataFrame(history, columns=list(HistoryEntry._fields))
         self.gap_, self.converged_ = solution.gap, solution.converged
         self.stop_reason_, self.n_iter_ = solution.reason, solution.n_iter
+        unit = op.unit
+        self.cost_, self.eigenvalues_ = times(cost, unit, 4), times(eigenvalues, unit, 2)
         embedding = np.zeros((likes.n_items, self.n_components), dtype=self.dtype)
-        embedding[op.active] = V
+        embedding[op.active] = V * V.dtype.type(unit)
+        check_finite(embedding, "the embedding")
         self._fitted = FittedItems(
             embedding=embedding,
             index=likes.item_index(),

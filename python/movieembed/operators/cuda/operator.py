@@ -42,6 +42,8 @@ class CudaOperator:
     active : ndarray of int64, shape (n_items,)
     matrix : csr_array, shape (n_users, n_items)
         The reduced matrix, on the host.
+    unit : float
+        1 unless what makes the operator has divided the matrix.
 
     Notes
     -----
@@ -72,6 +74,7 @@ class CudaOperator:
         weights = None if self._ones else self.matrix.data.astype(np.float64) ** 2
         c = np.bincount(self.matrix.indices, weights=weights, minlength=self.n_items)
         self._squares = self.xp.asarray(c.astype(np.float64))
+        self.unit = 1.0
         self._other: CudaOperator | None = None
 
     def in_precision(self, dtype: Any) -> CudaOperator:
