@@ -164,7 +164,7 @@ def test_oddities_go_the_careful_way(tmp_path: Path) -> None:
     """Quotes, blank lines, a further column and spaces."""
     source = write(tmp_path, table(22, n=3), list(range(60)))
     (source / "ratings.csv").write_text(
-        '"rating","note","movieId","userId","timestamp"\n4,a,"7", 2,0\n\n 4.5,"b,c",007,1,0\n'
+        '"rating","note","movieId","userId","timestamp"\n4,a,"7", 2,0\n\n 4.5,"b,c",7,1,0\n'
     )
     likes = Likes.from_movielens(source)
     assert_same(likes, by_table(source))

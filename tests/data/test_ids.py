@@ -85,3 +85,50 @@ def test_bad_item_ids_are_refused() -> None:
     for items in ("abc", {1: 2}, {1}, 5):
         with pytest.raises(TypeError, match="items must be a sequence"):
             Likes.from_ratings(ratings, items=items)
+
+
+@pytest.mark.parametrize(
+    "ids", [[1, True], [1, 1.0], [0, False], [True, 1.0], [2, "a", 2.0], ["x", 1, True]]
+)
+def test_ids_that_are_equal_but_of_different_types_are_refused(ids: list[Any]) -> None:
+    column = pd.Series(ids, dtype=object)
+    frame = pd.DataFrame({"userId": column, "movieId": range(len(ids)), "rating": 5})
+    with pytest.raises(TypeError, match=r"'userId' has ids that are equal .*give them one type"):
+        Likes.from_ratings(frame)
+    with pytest.raises(TypeError, match="equal but of different types"):
+        Likes.from_ratings(table([1], [1], [5]), items=ids)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [1, "1"],
+        ["1", 1, 1.5, "1.0"],
+        [-1, 2**63],
+        [-(2**63), 2**64 - 1, 2**70],
+        [2**63, 5],
+        [2**53, 2**53 + 1],
+        [0.5, 7.0],
+        [2.0**60, 1.0],
+        ["NA", "nan", "None", ""],
+        [(1, 2), (1, "2")],
+        [np.longdouble(2) ** 63 + 1, np.longdouble(2) ** 63],
+    ],
+)
+def test_no_two_ids_become_one_and_none_another(ids: list[Any]) -> None:
+    column = pd.Series(ids, dtype=object)
+    likes = Likes.from_ratings(
+        pd.DataFrame({"userId": column, "movieId": column, "rating": 5}), items=ids
+    )
+    assert likes.items.tolist() == ids
+    assert [type(id_) for id_ in likes.items.tolist()] == [type(id_) for id_ in ids]
+    assert set(likes.users.tolist()) == set(ids)
+    index = likes.item_index()
+    assert [index.resolve(id_) for id_ in ids] == [*range(len(ids))]
+
+
+def test_floats_that_are_all_whole_are_integers_and_found_as_either() -> None:
+    likes = Likes.from_ratings(table([1.0, 2.0], [7.0, 8.0], [5, 5]))
+    assert likes.items.tolist() == [7, 8]
+    index = likes.item_index()
+    assert [index.resolve(query) for query in (7, 7.0, "7", "7.0", np.float32(7))] == [0] * 5

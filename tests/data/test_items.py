@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from movieembed.data.items import ItemIndex
+from movieembed.data.items import ById, ItemIndex, Typed
 from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError, MovieEmbedError
 
 TITLES = {
@@ -46,6 +46,10 @@ def index() -> ItemIndex:
         (1, 1),
         (np.int32(2571), 2571),
         (np.uint8(47), 47),
+        (1.0, 1),
+        (np.float32(47), 47),
+        ("id:838", 838),
+        ("title:Toy Story", 1),
         ("Toy Story (1995)", 1),
         ("toy  story\t(1995)", 1),
         ("TOY STORY", 1),
@@ -82,7 +86,10 @@ def test_each_rule_finds_its_item(index: ItemIndex, query: object, expected: int
     [
         True,
         False,
-        1.0,
+        1.5,
+        float("nan"),
+        float("inf"),
+        "007",
         None,
         (1,),
         b"1",
@@ -133,12 +140,67 @@ def test_many_namesakes_are_counted_not_listed() -> None:
 
 
 def test_string_ids_come_before_titles() -> None:
-    index = ItemIndex(["Emma", "b", "1"], ["x", "Emma", "y"])
+    index = ItemIndex(["Emma", "b", "1"], ["x", "Emma (1996)", "y"])
     assert index.resolve("Emma") == 0
     assert index.resolve("1") == 2
     assert index.resolve(np.str_("b")) == 1
     with pytest.raises(ItemNotFoundError, match=r"no item has the id 1; the 3 ids are of type str"):
         index.resolve(1)
+
+
+def test_a_string_that_is_an_id_and_a_title_is_ambiguous() -> None:
+    index = ItemIndex(["Emma", "b", "300"], ["300", "Emma", "300 (2007)"])
+    for query, id_, title in (("Emma", 0, 1), ("300", 2, 0)):
+        with pytest.raises(AmbiguousTitleError, match=f"say 'id:{query}' or 'title:{query}'"):
+            index.resolve(query)
+        assert index.resolve(f"id:{query}") == index.resolve(ById(query)) == id_
+        assert index.resolve(f"title:{query}") == title
+    assert ItemIndex(["Emma", "b"], ["Emma", "x"]).resolve("Emma") == 0
+
+
+def test_integers_are_ids_and_strings_titles_but_what_is_typed_may_be_both() -> None:
+    index = ItemIndex([300, 51662, 2012, 7], ["Quiz Show (1994)", "300 (2007)", "7", "2012"])
+    assert [index.resolve(query) for query in (300, "300", 2012, "2012")] == [0, 1, 2, 3]
+    assert [index.resolve(query) for query in (7, "7", "id:7", "title:7")] == [3, 2, 3, 2]
+    for query, places in (("300", [0, 1]), ("2012", [2, 3]), ("7", [3, 2])):
+        with pytest.raises(AmbiguousTitleError) as caught:
+            index.resolve(Typed(query))
+        assert [id_ for id_, _ in caught.value.matches] == index.ids[places].tolist()
+        assert index.resolve(Typed(f"id:{query}")) == places[0]
+        assert index.resolve(Typed(f"title:{query}")) == places[1]
+    assert index.resolve(Typed("51662")) == index.resolve(Typed("300 (2007)")) == 1
+    with pytest.raises(ItemNotFoundError, match="no item has the id '5'"):
+        index.resolve("id:5")
+    with pytest.raises(ItemNotFoundError, match="no item is called '51662'"):
+        index.resolve("title:51662")
+
+
+def test_names_that_begin_like_a_prefix_are_names() -> None:
+    index = ItemIndex([1, 2, 3], ["id:2", "title:x", "x"])
+    found = [index.resolve(make(q)) for make in (str, Typed) for q in ("id:2", "title:x", "id:3")]
+    assert found == [0, 1, 2] * 2
+
+
+@pytest.mark.parametrize(
+    ("ids", "queries"),
+    [
+        ([7.5, 7.0], [(7.5, 0), ("7.5", 0), (7.0, 1), (7, 1), ("7", 1), ("7.0", 1)]),
+        ([1, 2], [(2.0, 1), (np.float32(2), 1), ("2.0", 1), ("2", 1)]),
+        ([-1, 2**63], [(-1, 0), (2**63, 1), (np.uint64(2**63), 1), (str(2**63), 1)]),
+        ([2**70, 2**53 + 1], [(2**70, 0), (float(2**70), 0), (str(2**53 + 1), 1)]),
+        ([("a", 1), None], [(("a", 1), 0), ("('a', 1)", 0), ("None", 1)]),
+        (np.array([1e20, 0.5]), [(1e20, 0), (10**20, 0), (str(10**20), 0), ("1e+20", 0)]),
+    ],
+)
+def test_numbers_are_found_in_each_form_that_is_written(ids: Any, queries: list[Any]) -> None:
+    index = ItemIndex(ids)
+    assert [index.resolve(query) for query, _ in queries] == [place for _, place in queries]
+    assert [index.resolve(Typed(query)) for query, _ in queries if isinstance(query, str)] == [
+        place for query, place in queries if isinstance(query, str)
+    ]
+    for near in (True, float(2**53), 7.25, "7.50", "01"):
+        with pytest.raises(ItemNotFoundError):
+            index.resolve(near)
 
 
 def test_mixed_ids_keep_their_types_apart() -> None:

@@ -16,6 +16,8 @@ from movielens_files import (
     CSV,
     DAT,
     LAYOUTS,
+    MOVIES,
+    RATINGS,
     TABS,
     assert_loaded,
     item_100k,
@@ -173,15 +175,16 @@ def test_ratings_without_movies(tmp_path: Path, layout: str) -> None:
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
-        ("ratings.csv", "1,x,4.0,5\n", r"line 2: movieId is 'x', not an integer"),
-        ("ratings.csv", "1,2,4.0,5\n\n1,2.5,4.0,5\n", r"line 4: movieId is '2.5', not an integer"),
+        ("ratings.csv", "1,,4.0,5\n", r"line 2: movieId is missing"),
+        ("ratings.csv", "1,2,4.0,5\n\n,x,4.0,5\n", r"line 4: userId is missing"),
+        ("ratings.csv", "1,2,4.0,x\n", r"line 2: timestamp is 'x', not an integer or a date"),
+        ("ratings.csv", "1,2,4.0,\n", r"line 2: timestamp is '', not an integer or a date"),
         ("ratings.csv", "1,2,4.0,5\n1,2,,5\n", r"line 3: rating is '', not a finite number"),
         ("ratings.csv", "1,2,nan,5\n", r"line 2: rating is 'nan', not a finite number"),
         ("ratings.csv", "1,2,inf,5\n", r"line 2: rating is 'inf', not a finite number"),
         ("ratings.csv", "1,2,4.0\n", r"line 2: expected 4 fields, got 3: '1,2,4.0'"),
         ("ratings.csv", "1,2,4.0,5,6\n", r"line 2: expected 4 fields, got 5"),
         ("ratings.csv", "1,2,4.0,5\n1,2,4.0,5,6\n", r"line 3: expected 4 fields, got 5"),
-        ("ratings.csv", f"1,{10**20},4.0,5\n", r"line 2: movieId is '10+', not an integer"),
         ("ratings.dat", "1::2::5\n", r"line 1: expected 4 fields, got 3"),
         ("ratings.dat", "1::2::5::6\n1::2::5\n", r"line 2: expected 4 fields, got 3"),
         ("ratings.dat", "1::2::5::6\n1::2::5::6::7\n", r"line 2: expected 4 fields, got 5"),
@@ -189,18 +192,18 @@ def test_ratings_without_movies(tmp_path: Path, layout: str) -> None:
         ("ratings.dat", "1:2:3:4:5:6:7\n", r"line 1: expected 4 fields, got 1"),
         ("ratings.dat", "1::2::5::6:9\n", r"line 1: timestamp is '6:9', not an integer"),
         ("ratings.dat", "1::2::nan::6\n", r"line 1: rating is 'nan'"),
-        ("ratings.dat", "1::::5::6\n", r"line 1: movieId is '', not an integer"),
+        ("ratings.dat", "1::::5::6\n", r"line 1: movieId is missing"),
         ("u.data", "1\t2\t3\n", r"line 1: expected 4 fields, got 3"),
         ("u.data", "1\t2\t3\t4\t5\n", r"line 1: expected 4 fields, got 5"),
         ("u.data", "0\t2\t3\t4\t5\n1\t2\t3\t4\t5\n", r"line 1: expected 4 fields, got 5"),
         ("ratings.csv", "0,2,3,4,5\n1,2,3,4,5\n", r"line 2: expected 4 fields, got 5"),
         ("u.data", "1\t2\tx\t4\n", r"line 1: rating is 'x'"),
         ("movies.dat", "1::A::Drama\n\n2:B:Drama\n", r"line 3: expected id::title::genres"),
-        ("movies.dat", "x::A::Drama\n", r"line 1: movieId is 'x', not an integer"),
+        ("movies.dat", "::A::Drama\n", r"line 1: movieId is missing"),
         ("u.item", "1|A|||x|0|1\n", r"line 1: expected 5 fields and 19 genre flags"),
         ("u.item", item_100k(1, "A")[:-1] + "7", r"line 1: expected 5 fields and 19 genre flags"),
-        ("u.item", "x" + item_100k(1, "A"), r"line 1: movieId is 'x1', not an integer"),
-        ("movies.csv", "x,A,Drama\n", r"line 2: movieId is 'x', not an integer"),
+        ("u.item", item_100k(1, "A")[1:], r"line 1: movieId is missing"),
+        ("movies.csv", ",A,Drama\n", r"line 2: movieId is missing"),
         ("movies.csv", "1,A\n", r"line 2: expected 3 fields, got 2"),
         ("movies.csv", "1,A,Drama,B\n", r"line 2: expected 3 fields, got 4"),
         ("movies.csv", "\n1,A,Drama\n2,A,Drama,B\n", r"line 4: expected 3 fields, got 4"),
@@ -234,9 +237,32 @@ def test_empty_files_are_named(tmp_path: Path, file: str) -> None:
         load_movielens(write(tmp_path, layout | {file: ""}))
 
 
-def test_csv_that_is_not_utf8_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"movies\.csv, line \d: .*utf-8"):
-        load_movielens(write(tmp_path, CSV, "latin-1"))
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_latin1_and_every_line_end(tmp_path: Path, layout: str, end: str) -> None:
+    write(tmp_path, LAYOUTS[layout], "latin-1", end)
+    assert_loaded(load_movielens(tmp_path))
+
+
+def test_kaggle_files_with_dates(tmp_path: Path) -> None:
+    files = {
+        "rating.csv": '"userId","movieId","rating","timestamp"\n1,2,4.0,"2000-07-30 18:45:03"\n'
+        '2,1,0.5,"2000-07-30 18:20:47"\n',
+        "movie.csv": CSV["movies.csv"],
+    }
+    assert_loaded(load_movielens(write(tmp_path, files)))
+    zoned = files["rating.csv"].replace("18:45:03", "20:45:03+02:00").replace(":47", ":47.9Z")
+    assert_loaded(load_movielens(write(tmp_path, files | {"rating.csv": zoned})))
+
+
+@pytest.mark.parametrize("note", ["", ",x"])
+def test_ratings_without_timestamps(tmp_path: Path, note: str) -> None:
+    # With a column more, the file is not for the fast parser.
+    rows = f"userId,movieId,rating{note and ',note'}\n1,2,4{note}\n2,1,0.5{note}\n"
+    ratings, movies = load_movielens(write(tmp_path, CSV | {"ratings.csv": rows}))
+    pd.testing.assert_frame_equal(ratings, RATINGS.drop(columns="timestamp"))
+    pd.testing.assert_frame_equal(movies, MOVIES)
+    assert Likes.from_movielens(tmp_path).items.tolist() == [1, 2]
 
 
 def test_files_that_are_no_archive(tmp_path: Path) -> None:

@@ -26,11 +26,14 @@ def load_likes(source: str, threshold: float | None, own: OwnTable) -> tuple[int
 
     path = Path(source).expanduser()
     if is_table(path):
-        ratings = read_table(path)
-        catalogue = None if own.items is None else read_table(own.items)
+        ratings = read_table(path, ids=typed(own.user, own.item))
         item_id, title = own.item_id, own.title
-        if catalogue is not None and numbered(catalogue) and catalogue.shape[1] > 1:
-            item_id, title = item_id or "0", title or "1"
+        catalogue = None
+        if own.items is not None:
+            catalogue = read_table(own.items, ids=typed(item_id or "0", title or "1", own.item))
+            if numbered(catalogue) and catalogue.shape[1] > 1:
+                item_id, title = item_id or "0", title or "1"
+            let_ids_agree(ratings, own.item, catalogue, item_id)
         return len(ratings), Likes.from_ratings(
             ratings,
             threshold=threshold,
@@ -60,10 +63,11 @@ def load_genres(
     from movieembed.data.delimited_text import read_table
     from movieembed.data.frames import find_column, item_labels
     from movieembed.data.movielens import load_movies
+    from movieembed.data.text_columns import of_one_kind
 
     path = source.expanduser()
     if is_table(path):
-        table = read_table(path)
+        table = read_table(path, ids=typed(item_id or "0", "1"))
         if numbered(table) and table.shape[1] > 2:
             item_id, genres = item_id or "0", genres or "2"
         label = find_column(
@@ -78,11 +82,39 @@ def load_genres(
     else:
         movies = load_movies(source)
         ids, values = movies["movieId"].to_numpy(), movies["genres"].tolist()
+    ids, own = of_one_kind(ids, model.items_)
     of = dict(zip(ids.tolist(), values, strict=True))
-    items = model.items_.tolist()
+    items = own.tolist()
     if not any(item in of for item in items):
         raise ValueError(f"{source} has none of the model's items: it is of other ids")
     return [of.get(item) for item in items]
+
+
+def let_ids_agree(
+    ratings: pd.DataFrame, item: str | None, catalogue: pd.DataFrame, item_id: str | None
+) -> None:
+    """Make text of the items' ids in a table where all are integers, if the other has others."""
+    from movieembed.data.frames import ITEM_ALIASES, looks_like
+    from movieembed.data.text_columns import of_one_kind
+
+    rated, listed = (
+        [name for name in table if str(name) == given or looks_like(name, {*ITEM_ALIASES, "id"})]
+        for table, given in ((ratings, item), (catalogue, item_id))
+    )
+    for there in rated:
+        for here in listed:
+            before = ratings[there].to_numpy(), catalogue[here].to_numpy()
+            after = of_one_kind(*before)
+            for table, name, old, new in zip(
+                (ratings, catalogue), (there, here), before, after, strict=True
+            ):
+                if new is not old:
+                    table[name] = new
+
+
+def typed(*labels: str | None) -> list[str]:
+    """Return the labels of columns that were typed."""
+    return [label for label in labels if label is not None]
 
 
 def is_table(path: Path) -> bool:

@@ -46,7 +46,8 @@ Items = Annotated[
     typer.Argument(
         metavar="ITEM",
         show_default=False,
-        help='Titles, with or without the year ("Toy Story"), or ids.',
+        help='Titles, with or without the year ("Toy Story"), or ids; id:300 or title:300 where '
+        "one number is both.",
     ),
 ]
 IdColumn = Annotated[str | None, column("--id-col", "The item's id in --items.")]

@@ -58,23 +58,25 @@ def recommend(
     $ movieembed recommend small.npz "Toy Story" --dislike Heat --explain
     $ movieembed recommend small.npz 150 586 -n 20 --method cosine --json
     """
+    from movieembed.data.items import ById, Typed
     from movieembed.model.embedding import Embedding
 
+    liked, disliked = ([Typed(item) for item in named or ()] for named in (items, dislikes))
     fitted = Embedding.load(model)
-    taste: dict[str, Any] = {"dislikes": dislikes or None, "regularization": regularization}
+    taste: dict[str, Any] = {"dislikes": disliked or None, "regularization": regularization}
     how: dict[str, Any] = {"method": method, "popularity_discount": popularity_discount}
-    table = fitted.recommend(items, n, refine=refine, **how, **taste)
+    table = fitted.recommend(liked, n, refine=refine, **how, **taste)
     index = fitted._fitted_items().index
     reasons: list[str] = []
     if explain and len(table):
-        shares = fitted.explain(items, table["item"].tolist(), **taste)
-        best = map(index.resolve, shares.drop_duplicates("recommended")["item"])
+        shares = fitted.explain(liked, [*map(ById, table["item"].tolist())], **taste)
+        best = map(index.resolve, map(ById, shares.drop_duplicates("recommended")["item"]))
         reasons = [str(console.named(fitted, c)["title"]) for c in best]
     if as_json:
-        liked = [console.named(fitted, c) for c in dict.fromkeys(map(index.resolve, items))]
+        given = [console.named(fitted, c) for c in dict.fromkeys(map(index.resolve, liked))]
         found = console.records(table)
         for record, reason in zip(found, reasons, strict=False):
             record["because"] = reason
-        console.print_json({"model": str(model), "items": liked, "recommendations": found})
+        console.print_json({"model": str(model), "items": given, "recommendations": found})
     else:
         console.print_items(table, {"because of": reasons} if reasons else {})

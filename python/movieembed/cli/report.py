@@ -49,6 +49,7 @@ def report(
     $ movieembed evaluate ml-latest-small --json > quality.json
     $ movieembed report small.npz --out report.html --evaluation quality.json
     """
+    from movieembed.data.items import Typed
     from movieembed.model.embedding import Embedding
     from movieembed.outputs.report import write_report
 
@@ -56,7 +57,8 @@ def report(
     fitted = Embedding.load(model)
     likes = None if data is None else load_likes(data, threshold, OwnTable())[1]
     quality = None if evaluation is None else read_evaluation(evaluation)
-    write_report(fitted, out, likes=likes, evaluation=quality, study=study, items=items or None)
+    shown = [Typed(item) for item in items or ()] or None
+    write_report(fitted, out, likes=likes, evaluation=quality, study=study, items=shown)
     console.print_lines([f"saved {out}"])
 
 

@@ -35,15 +35,17 @@ def similar(
 
     $ movieembed similar small.npz "Toy Story (1995)"
     $ movieembed similar small.npz 1 "apollo 13" -n 5 --method dot --json
+    $ movieembed similar small.npz title:300
     """
+    from movieembed.data.items import ById, Typed
     from movieembed.model.embedding import Embedding
 
     fitted = Embedding.load(model)
     index = fitted._fitted_items().index
-    columns = list(dict.fromkeys(index.resolve(item) for item in items))
+    columns = list(dict.fromkeys(index.resolve(Typed(item)) for item in items))
     ids = fitted.items_.tolist()
     options: dict[str, Any] = {"method": method, "min_likes": min_likes, "refine": refine}
-    found = {c: fitted.similar([ids[c]], n, **options) for c in columns}
+    found = {c: fitted.similar([ById(ids[c])], n, **options) for c in columns}
     if as_json:
         queries = [
             {**console.named(fitted, column), "neighbors": console.records(table)}

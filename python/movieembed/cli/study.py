@@ -65,6 +65,7 @@ def study(
     $ movieembed study ml-latest-small --out study/
     $ movieembed study ml-latest-small --out study/ --no-wide --film Heat
     """
+    from movieembed.data.items import Typed
     from movieembed.study import run_study, save_study, study_answer
 
     console.make_out_folder(out)
@@ -79,7 +80,7 @@ def study(
         adam_rates=adam,
         iterations=iterations,
         wide_iterations=wide_iterations,
-        films=films or None,
+        films=[Typed(film) for film in films or ()] or None,
         random_state=random_state,
         n_jobs=n_jobs,
     )

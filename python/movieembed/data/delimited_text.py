@@ -1,41 +1,51 @@
-"""Delimited text to pandas, with errors that name the file and the line."""
+"""One's own table of ratings or items, from delimited text or Parquet."""
 
 from __future__ import annotations
 
 import bz2
-import csv
 import gzip
 import io
 import lzma
 import os
-import re
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-_SAMPLE_BYTES = 1 << 16
+from movieembed.data import text_columns
+from movieembed.data.frames import (
+    ITEM_ALIASES,
+    RATING_ALIASES,
+    TIME_ALIASES,
+    TITLE_ALIASES,
+    USER_ALIASES,
+    looks_like,
+)
+from movieembed.data.number_file import Kind, read_regular
+from movieembed.data.text_fields import QUOTING, Source, read_texts, sample_of, split
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+from movieembed._base.regular_file import check_regular
+from movieembed.data.bounded_text import bounded
+
 # Between equally good ones the first wins; a blank is tried only if nothing else separates.
 _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
 _COMPRESSED: dict[str, Any] = {".gz": gzip, ".bz2": bz2, ".xz": lzma}
-_UNREADABLE = (OSError, EOFError, lzma.LZMAError, zlib.error)
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file that can be opened more than once, on disk or in an archive."""
-
-    name: str
-    open: Callable[[], IO[bytes]]
-    size: int | None = None  # in bytes, where it is known
+_ID_NAMES = USER_ALIASES | ITEM_ALIASES | {"id", *TITLE_ALIASES}
+_NAMES = _ID_NAMES | RATING_ALIASES | TIME_ALIASES | {"genres", "genre", "tag", "tags", "year"}
 
 
 def read_table(
-    path: str | os.PathLike[str], *, separator: str | None = None, header: bool | None = None
+    path: str | os.PathLike[str],
+    *,
+    separator: str | None = None,
+    header: bool | None = None,
+    ids: Iterable[Hashable] = (),
 ) -> pd.DataFrame:
     r"""Read one's own ratings table from text or Parquet.
 
@@ -49,7 +59,9 @@ def read_table(
         and blank.
     header : bool or None
         Whether the first row names the columns; None takes it for names if no field of it is a
-        number.
+        number, and it has a usual name or one of `ids`, or stands above a column of numbers.
+    ids : list of labels
+        Columns of text that hold ids or titles, besides those with usual names such as userId.
 
     Returns
     -------
@@ -64,6 +76,16 @@ def read_table(
         If no separator can be told, or a line has too many fields: the message names it.
     ImportError
         If path is Parquet and PyArrow is not installed.
+
+    Notes
+    -----
+    Ids and titles are text, unless every one of a column is written as an integer of 64 bits is:
+    with one "007" or "7.0" in it the whole column stays text. Only an empty field is missing, "NA"
+    is a name. Other columns become numbers where all their values are, and NA and the like are
+    missing ones.
+
+    Quotation marks count in files with commas, semicolons or blanks. Between tabs, ``::`` and
+    ``|`` they are part of the field, unless they stand around every value of a column.
 
     Examples
     --------
@@ -92,48 +114,68 @@ def read_table(
         raise ValueError(f"{path} is an archive, not a table; see load_movielens for those")
 
     file_opener = _COMPRESSED.get(path.suffix.lower(), io)
-    source = Source(str(path), lambda: file_opener.open(path, "rb"))
-    sample = _sample(source)
+    check_regular(path, "a table")
+    size = path.stat().st_size if file_opener is not io else None
+    source = Source(
+        str(path), lambda: bounded(lambda: file_opener.open(path, "rb"), str(path), size)
+    )
+    sample = sample_of(source)
     if separator is None:
-        separator = _sniff(source, sample)
+        separator = _sniff(source, sample.rows)
+    rows = [split(row, separator) for row in sample.rows[:50]]
+    given = {str(label) for label in ids}
     if header is None:
-        header = not any(_is_number(field) for field in _split(sample[0], separator))
-    # pandas would take fields beyond the header for an index, without a word.
-    widths = [len(_split(row, separator)) for row in sample[:2]]
-    if header and widths[0] < widths[-1]:
-        raise ValueError(
-            f"{source.name}: the first row has more fields than the header's {widths[0]}"
+        header = _is_header(rows, given)
+    width = len(rows[0])
+    if header and width < len(rows[:2][-1]):
+        raise ValueError(f"{source.name}: the first row has more fields than the header's {width}")
+    labels: list[Any] = list(range(width))
+    if header:
+        labels = [name or f"Unnamed: {place}" for place, name in enumerate(rows[0])]
+    of_ids = [str(label) in given or looks_like(label, _ID_NAMES) for label in labels]
+    columns = None
+    kinds = _kinds(rows[header:], of_ids)
+    if kinds and separator != " " and not sample.blank:
+        types = dict(zip(map(str, labels), kinds, strict=True))
+        columns = read_regular(source, types, separator, header)
+    # Floats with more digits than they hold may be ids.
+    if columns is None or any(
+        x.dtype.kind == "f" and np.abs(x).max(initial=0) >= 1e15 for x in columns.values()
+    ):
+        texts = read_texts(source, separator, width, sample.blank + header)
+        columns = _as_they_are(texts, of_ids, separator)
+    frame = pd.DataFrame(columns, copy=False)
+    frame.columns = pd.Index(labels) if header else pd.RangeIndex(width)
+    return frame
+
+
+def _kinds(rows: Sequence[Sequence[str]], of_ids: Sequence[bool]) -> list[Kind]:
+    """Return what columns of nothing but numbers seem to be; none where some are of more."""
+    if not rows or any(len(row) != len(of_ids) for row in rows):
+        return []
+    kinds: list[Kind] = []
+    for column, is_id in zip(zip(*rows, strict=True), of_ids, strict=True):
+        if all(map(str.isdecimal, column)):
+            kinds.append("id")
+        elif all(map(_is_number, column)) and not is_id:
+            kinds.append("number")
+        else:
+            return []
+    return kinds
+
+
+def _as_they_are(
+    texts: Sequence[pa.ChunkedArray], of_ids: Sequence[bool], separator: str
+) -> dict[str, Any]:
+    """Return columns of text as what they hold."""
+    if separator not in QUOTING:
+        texts = [text_columns.unquoted(column) for column in texts]
+    return {
+        str(place): text_columns.to_pandas(
+            text_columns.as_ids(column) if is_id else text_columns.as_values(column)
         )
-    try:
-        return _read_text(source, separator, header, "utf-8-sig")
-    except UnicodeDecodeError:
-        return _read_text(source, separator, header, "latin-1")
-
-
-def _sample(source: Source) -> list[str]:
-    try:
-        with source.open() as file:
-            start = file.read(_SAMPLE_BYTES)
-            whole = not file.read(1)
-    except _UNREADABLE as error:
-        raise ValueError(f"{source.name} cannot be read: {error}") from error
-    if b"\0" in start:
-        raise ValueError(f"{source.name} is not text in UTF-8 or Latin-1")
-    rows = start.decode("utf-8-sig", "replace").split("\n")
-    if not whole and len(rows) > 1:
-        rows.pop()
-    rows = [row.rstrip("\r") for row in rows if row.strip()]
-    if not rows:
-        raise ValueError(f"{source.name} is empty")
-    return rows
-
-
-def _split(row: str, separator: str) -> list[str]:
-    if separator == " ":
-        return row.split()
-    if len(separator) > 1:
-        return row.split(separator)
-    return next(csv.reader([row], delimiter=separator, skipinitialspace=True))
+        for place, (column, is_id) in enumerate(zip(texts, of_ids, strict=True))
+    }
 
 
 def _sniff(source: Source, sample: Sequence[str]) -> str:
@@ -142,7 +184,7 @@ def _sniff(source: Source, sample: Sequence[str]) -> str:
     for separator in _SEPARATORS:
         if separator == " " and best:
             break
-        widths = Counter(len(_split(row, separator)) for row in sample[:50])
+        widths = Counter(len(split(row, separator)) for row in sample[:50])
         width, count = widths.most_common(1)[0]
         if width > most and 2 * count > widths.total():
             best, most = separator, width
@@ -154,86 +196,20 @@ def _sniff(source: Source, sample: Sequence[str]) -> str:
     return best
 
 
+def _is_header(rows: Sequence[Sequence[str]], given: Collection[str]) -> bool:
+    """Whether the first row names columns; rows of nothing but words look like one another."""
+    first, *others = rows
+    if any(_is_number(field) for field in first):
+        return False
+    if any(field in given or looks_like(field, _NAMES) for field in first):
+        return True
+    columns = [[row[i] for row in others if i < len(row)] for i in range(len(first))]
+    return any(column and all(map(_is_number, column)) for column in columns)
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:
         return False
     return True
-
-
-def _read_text(source: Source, separator: str, header: bool, encoding: str) -> pd.DataFrame:
-    if separator == "::":
-        frame = _read_colons(source, header, encoding)
-        if frame is not None:
-            return frame
-    pattern = r"\s+" if separator == " " else separator
-    if len(separator) > 1:
-        pattern = re.escape(separator)
-    try:
-        with source.open() as file:
-            frame = pd.read_csv(
-                file,
-                sep=pattern,
-                header=0 if header else None,
-                engine="c" if len(separator) == 1 else "python",
-                encoding=encoding,
-                skipinitialspace=True,
-            )
-    except UnicodeDecodeError:
-        raise
-    except (ValueError, *_UNREADABLE) as error:
-        raise ValueError(f"{source.name}: {str(error).strip()}") from error
-    return frame
-
-
-def _read_colons(source: Source, header: bool, encoding: str) -> pd.DataFrame | None:
-    """Read fields between ``::`` with the C parser; None if some field holds a ``:`` itself.
-
-    The C parser, ten times as fast as the other, takes one character: at a single colon every
-    second field is empty.
-    """
-    try:
-        with source.open() as file:
-            frame = pd.read_csv(
-                file, sep=":", header=0 if header else None, engine="c", encoding=encoding
-            )
-    except pd.errors.ParserError:
-        return None
-    if not frame.shape[1] % 2 or not frame.iloc[:, 1::2].isna().all(axis=None):
-        return None
-    frame = frame.iloc[:, ::2]
-    if not header:
-        frame.columns = pd.RangeIndex(frame.shape[1])
-    return frame
-
-
-def lacks(source: Source, column: str, columns: Sequence[str]) -> str:
-    """Say that a header lacks a column."""
-    return f"{source.name} lacks the column {column!r}; it has: {', '.join(map(repr, columns))}"
-
-
-def csv_records(source: Source) -> Iterator[tuple[int, list[str]]]:
-    """Yield (number of its last line, fields) of the records of a UTF-8 .csv file."""
-    with source.open() as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
-        reader = csv.reader(text, strict=True)
-        try:
-            for fields in reader:
-                if fields:
-                    yield reader.line_num, fields
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"{source.name}, line {reader.line_num + 1}: {error}") from error
-
-
-def lines(source: Source) -> Iterator[tuple[int, str]]:
-    """Yield (number, text) of the lines that are not blank, in UTF-8 or else Latin-1."""
-    with source.open() as file:
-        content = file.read()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    # Not splitlines, which also breaks at characters that Latin-1 titles may hold.
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield number, line.rstrip("\r")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,7 @@ def as_ids(values: object, argument: str) -> NDArray[Any]:
     except TypeError as error:
         raise TypeError(f"the ids in {argument} must be hashable: {error}") from error
     if distinct != len(listed):
+        check_apart(listed, argument)
         repeated = [id_ for id_, count in Counter(listed).items() if count > 1]
         raise ValueError(
             f"{argument} has {len(repeated)} ids that occur more than once, such as "
@@ -142,16 +143,23 @@ def _check_one_column(n_columns: int, argument: str) -> None:
 
 
 def unify(ids: NDArray[Any]) -> NDArray[Any]:
-    """Return ids as int64, uint64, float64 or objects: equal ids from any frame look equal."""
+    """Return ids as int64, uint64, float64 or objects: equal ids from any frame look equal.
+
+    No two ids become one, and none another.
+    """
     if ids.dtype.kind == "O":
         kind = pd.api.types.infer_dtype(ids, skipna=False)
-        if kind not in {"integer", "floating"}:
-            return ids.copy()
-        try:
-            ids = ids.astype(np.int64 if kind == "integer" else np.float64)
-        except OverflowError:
+        if kind == "floating":
+            ids = ids.astype(np.longdouble)
+        elif kind == "integer" and -(2**63) <= min(ids) <= max(ids) < 2**63:
+            ids = ids.astype(np.int64)
+        elif kind == "integer" and 0 <= min(ids) <= max(ids) < 2**64:
+            ids = ids.astype(np.uint64)
+        else:
             return ids.copy()
     if ids.dtype.kind == "f":
+        if ids.dtype.itemsize > 8 and (ids.astype(np.float64) != ids).any():
+            return ids.astype(object)
         whole = np.isfinite(ids) & (np.abs(ids) < 2**53) & (ids == np.trunc(ids))
         return ids.astype(np.int64 if whole.all() and len(ids) else np.float64)
     if ids.dtype.kind in "iu":
@@ -160,6 +168,36 @@ def unify(ids: NDArray[Any]) -> NDArray[Any]:
     if ids.dtype.kind in "US":
         return ids.astype(object)
     return ids.copy()
+
+
+def check_apart(ids: Iterable[Any], argument: str) -> None:
+    """Raise TypeError if ids are equal but of different types, as 1, 1.0 and True are."""
+    ids = list(ids)
+    if len({type(id_) for id_ in ids}) < 2:
+        return
+    first: dict[Hashable, tuple[type, Any]] = {}
+    for id_ in ids:
+        kind, value = typed(id_)
+        known = first.setdefault(value, (kind, value))
+        if known[0] is not kind:
+            raise TypeError(
+                f"{argument} has ids that are equal but of different types, such as "
+                f"{known[1]!r} and {value!r}: give them one type"
+            )
+
+
+def typed(id_: Hashable) -> tuple[type, Any]:
+    """Return a key that keeps 1, 1.0 and True apart, and NumPy's scalars with Python's."""
+    if isinstance(id_, np.generic):
+        id_ = id_.item()
+    if isinstance(id_, str):
+        # str() of an Enum member would be its name.
+        return str, str.__str__(id_)
+    for kind in (bool, int, float):
+        if isinstance(id_, kind):
+            return kind, kind(id_)
+    hash(id_)
+    return type(id_), id_
 
 
 def in_order(ids: NDArray[Any]) -> NDArray[np.intp]:

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import object_array
-from movieembed.data.ids import each_id
+from movieembed.data.ids import each_id, typed, unify
 from movieembed.data.title_keys import RULES, plain, spellings
 from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+_ID, _TITLE = "id:", "title:"
+_LONGEST_NUMBER = 400
 _N_SUGGESTIONS = 5
 _N_LISTED = 10
 # In points of 100: a much better match is a typing error put right, and the rest would distract.
 _SUGGESTION_SPREAD = 20
+
+
+@dataclass(frozen=True)
+class ById:
+    """A query by id alone, for what is known to be one."""
+
+    id: Hashable
+
+
+class Typed(str):
+    """A query that somebody typed, where all is text: an id as much as a title."""
 
 
 class ItemIndex:
@@ -49,15 +62,19 @@ class ItemIndex:
     -----
     A query is compared in this order, and the first rule that finds anything decides:
 
-    1. an id, of the query's own type: 1 finds the integer id 1, "1" the string id "1",
+    1. an id, of the query's own type: 1 and 1.0 find the integer id 1, "1" the string id "1",
        True neither;
-    2. a title, exactly;
+    2. a title, exactly; a string that is one item's id and another's title is ambiguous;
     3. a title, whatever its case and spacing;
     4. a title without its year: "Apollo 13";
     5. a title with its article moved: "The Matrix" is "Matrix, The (1999)";
     6. a title without its accents: "Les Miserables";
     7. one of several names: "Seven" and "Se7en" are both "Seven (a.k.a. Se7en) (1995)";
-    8. an integer id written in digits: "318", where no title was meant.
+    8. an id that is no string, as it is written: "318", "7.5", where no title was meant.
+
+    Behind "id:" or "title:" stands one of the two for certain: "id:300" is never the film "300",
+    nor "title:300" the item 300. On the command line, where all is text, "300" is ambiguous if it
+    is both.
 
     The table of a rule is built when a query first reaches it, in O(n_items); from then on a
     query costs O(1). All of them, for 90,000 titles, take some two seconds.
@@ -87,11 +104,12 @@ class ItemIndex:
                     f"titles has {len(self.titles)} entries and ids {len(self.ids)}; "
                     "they must be aligned"
                 )
-        self._positions = {_typed(id_): i for i, id_ in enumerate(self.ids.tolist())}
+        self._positions = {typed(id_): i for i, id_ in enumerate(self.ids.tolist())}
         if len(self._positions) != len(self.ids):
             raise ValueError("ids repeat: every item needs an id of its own")
         self._tables: dict[int, dict[str, list[int]]] = {}
         self._choices: list[tuple[str, str]] | None = None
+        self._texts: dict[str, int] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -106,7 +124,7 @@ class ItemIndex:
         Parameters
         ----------
         query : hashable
-            An id or a title.
+            An id or a title, or a string of "id:" and an id or "title:" and a title.
 
         Returns
         -------
@@ -118,34 +136,93 @@ class ItemIndex:
         ItemNotFoundError
             If nothing matches; its ``suggestions`` holds up to 5 near titles.
         AmbiguousTitleError
-            If the first rule that matches finds several items.
+            If the first rule that matches finds several items, or a string is the id of one and
+            the title of another.
         TypeError
             If query is not hashable.
 
         Examples
         --------
         >>> import movieembed as me
-        >>> index = me.ItemIndex([1, 2571], ["Toy Story (1995)", "Matrix, The (1999)"])
+        >>> index = me.ItemIndex([1, 2571, 51662], ["Toy Story (1995)", "Matrix, The (1999)", "1"])
         >>> index.resolve("The Matrix")
         1
+        >>> index.resolve(1), index.resolve("1"), index.resolve("id:1")
+        (0, 2, 0)
         """
-        position = self._positions.get(_typed(query))
+        if isinstance(query, ById):
+            return self._by_id(query.id)
+        if not isinstance(query, str):
+            return self._by_id(query)
+        text = str.__str__(query)
+        # Of what was typed no type says whether an id or a title was meant.
+        named = (
+            self._written(text) if isinstance(query, Typed) else self._positions.get(typed(text))
+        )
+        titled = self._titled(text, 1)
+        if named is None and not titled:
+            for prefix, find in ((_ID, self._by_id), (_TITLE, self._by_title)):
+                if text.startswith(prefix):
+                    return find(text.removeprefix(prefix))
+        if named is None or isinstance(query, Typed):
+            titled = self._titled(text, len(RULES))
+        if named is not None and set(titled) - {named}:
+            raise self._of_both_kinds(text, named, [place for place in titled if place != named])
+        if named is None and titled:
+            return self._only(text, titled)
+        position = self._written(text) if named is None else named
+        if position is None:
+            raise self._not_found(text)
+        return position
+
+    def _by_id(self, id_: Hashable) -> int:
+        """Return the column of an id as it is, or as it is written."""
+        position = self._equal(id_)
+        if position is None and isinstance(id_, str):
+            position = self._written(id_)
+        if position is None:
+            raise ItemNotFoundError(f"no item has the id {_show(id_)}; {self._describe_ids()}")
+        return position
+
+    def _by_title(self, title: str) -> int:
+        matches = self._titled(title, len(RULES))
+        if not matches:
+            raise self._not_found(title)
+        return self._only(title, matches)
+
+    def _equal(self, id_: Hashable) -> int | None:
+        """Return the column of an id, a number's whichever of integer and float holds it."""
+        kind, value = typed(id_)
+        position = self._positions.get((kind, value))
+        if position is None and kind is float and value == value // 1:
+            return self._positions.get((int, int(value)))
+        if position is None and kind is int and abs(value) < 2**1023 and float(value) == value:
+            return self._positions.get((float, float(value)))
+        return position
+
+    def _written(self, text: str) -> int | None:
+        """Return the column of an id that a person would write so."""
+        position = self._positions.get((str, text))
         if position is not None:
             return position
-        if not isinstance(query, str):
-            raise ItemNotFoundError(f"no item has the id {_show(query)}; {self._describe_ids()}")
-        text = str.__str__(query)
+        text = text.strip()
+        if self._texts is None:
+            self._texts = {str(id_): i for i, id_ in enumerate(self.ids.tolist())}
+        position = self._texts.get(text)
+        for kind in (int, float):
+            if position is None and len(text) < _LONGEST_NUMBER:
+                with contextlib.suppress(ValueError):
+                    position = self._equal(kind(text)) if str(kind(text)) == text else None
+        return position
+
+    def _titled(self, text: str, n_rules: int) -> list[int]:
+        """Return the columns of the first of so many rules that finds a title."""
         if self.titles is not None:
-            for rule, (_, query_key) in enumerate(RULES):
+            for rule, (_, query_key) in enumerate(RULES[:n_rules]):
                 matches = self._table(rule).get(query_key(text))
                 if matches:
-                    return self._only(text, matches)
-        number = text.strip()
-        if _INTEGER.fullmatch(number):
-            position = self._positions.get(_typed(int(number)))
-            if position is not None:
-                return position
-        raise self._not_found(text)
+                    return matches
+        return []
 
     def resolve_many(self, queries: Hashable | Iterable[Hashable]) -> NDArray[np.int64]:
         """Return the column numbers of several items, in the order asked.
@@ -191,7 +268,7 @@ class ItemIndex:
         (True, False)
         """
         try:
-            return _typed(query) in self._positions
+            return typed(query) in self._positions
         except TypeError:
             return False
 
@@ -211,14 +288,23 @@ class ItemIndex:
     def _only(self, query: str, matches: list[int]) -> int:
         if len(matches) == 1:
             return matches[0]
+        pairs, listed = self._list(matches)
+        what = f"{query!r} stands for {len(pairs)} items: {listed}; pass the id instead"
+        raise AmbiguousTitleError(what, pairs)
+
+    def _of_both_kinds(self, query: str, by_id: int, by_title: list[int]) -> AmbiguousTitleError:
+        pairs, listed = self._list([by_id, *by_title])
+        what = f"{query!r} is an id and a title: {listed}; say {_ID + query!r} or "
+        return AmbiguousTitleError(f"{what}{_TITLE + query!r}", pairs)
+
+    def _list(self, places: list[int]) -> tuple[list[tuple[Any, str]], str]:
+        """Return the ids and titles of columns, and the first of them in words."""
         assert self.titles is not None
-        pairs = [(self.ids[i : i + 1].tolist()[0], str(self.titles[i])) for i in matches]
+        pairs = [(self.ids[i : i + 1].tolist()[0], str(self.titles[i])) for i in places]
         listed = ", ".join(f"{_show(id_)} ({title!r})" for id_, title in pairs[:_N_LISTED])
         if len(pairs) > _N_LISTED:
             listed += f" and {len(pairs) - _N_LISTED} more"
-        raise AmbiguousTitleError(
-            f"{query!r} stands for {len(pairs)} items: {listed}; pass the id instead", pairs
-        )
+        return pairs, listed
 
     def _describe_ids(self) -> str:
         if not len(self):
@@ -267,20 +353,6 @@ class ItemIndex:
         return [name for name in best if scores[name] >= scores[best[0]] - _SUGGESTION_SPREAD]
 
 
-def _typed(id_: Hashable) -> tuple[type, Hashable]:
-    """Return a key that keeps 1, 1.0 and True apart, and NumPy's scalars with Python's."""
-    if isinstance(id_, np.generic):
-        id_ = id_.item()
-    if isinstance(id_, str):
-        # str() of an Enum member would be its name.
-        return str, str.__str__(id_)
-    for kind in (bool, int):
-        if isinstance(id_, kind):
-            return kind, kind(id_)
-    hash(id_)
-    return type(id_), id_
-
-
 def _show(id_: object) -> str:
     return repr(id_.item() if isinstance(id_, np.generic) else id_)
 
@@ -290,7 +362,5 @@ def _as_array(ids: Iterable[Hashable]) -> NDArray[Any]:
         if ids.ndim != 1:
             raise ValueError(f"ids must be one-dimensional, got shape {ids.shape}")
         return ids
-    values = list(ids)
-    if values and all(type(value) is int for value in values):
-        return np.array(values)
-    return object_array(values)
+    values = object_array(ids)
+    return unify(values) if all(type(value) is int for value in values) else values

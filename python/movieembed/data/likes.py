@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones
+from movieembed._base.derived import derived
 from movieembed._base.validation import check_threshold
 from movieembed.data.canonical_csr import check_length
 from movieembed.data.download import MOVIELENS_URL
@@ -340,12 +340,12 @@ class Likes:
         """Number of stored likes or weights."""
         return int(self.matrix.nnz)
 
-    @cached_property
+    @derived
     def item_counts(self) -> NDArray[np.int64]:
         """Stored likes of each item, int64 of shape (n_items,)."""
         return np.bincount(self.matrix.indices, minlength=self.n_items).astype(np.int64)
 
-    @cached_property
+    @derived
     def is_binary(self) -> bool:
         """Whether every stored value is 1."""
         return holds_ones(self.matrix.data)
@@ -362,7 +362,7 @@ class Likes:
         """
         return self._item_index
 
-    @cached_property
+    @derived
     def _item_index(self) -> ItemIndex:
         return ItemIndex(self.items, self.titles)
 

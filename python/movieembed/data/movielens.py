@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 import pandas as pd
 from numpy.typing import NDArray
 
-from movieembed.data import delimited_text as textfiles
-from movieembed.data import demo
+from movieembed._base.regular_file import check_regular
+from movieembed.data import demo, text_columns
 from movieembed.data import number_file as numberfiles
+from movieembed.data import text_fields as textfiles
+from movieembed.data.bounded_text import bounded
 from movieembed.data.download import CHECKSUMS, MOVIELENS_URL, download
 
 # In the order of the flags of u.item.
@@ -28,8 +31,12 @@ GENRES_100K = (
 NO_GENRES = "(no genres listed)"
 
 MOVIE_COLUMNS = ("movieId", "title", "genres")
-_MOVIE_TYPES: dict[str, Any] = {"movieId": "int64", "title": str, "genres": str}
-RATING_TYPES = {"userId": int, "movieId": int, "rating": float, "timestamp": int}
+RATING_TYPES: dict[str, numberfiles.Kind] = {
+    "userId": "id",
+    "movieId": "id",
+    "rating": "number",
+    "timestamp": "seconds",
+}
 
 
 def load_movielens(
@@ -60,7 +67,8 @@ def load_movielens(
     Returns
     -------
     ratings : DataFrame of shape (n_ratings, 4)
-        userId, movieId (int64), rating (float64), timestamp (int64, seconds since 1970).
+        userId, movieId (int64), rating (float64), timestamp (int64, seconds since 1970; dates and
+        times, as in Kaggle's files, are in UTC). No timestamp where the file has none.
     movies : DataFrame of shape (n_movies, 3)
         movieId (int64), title, genres (str, joined by "|"). Both are in file order.
 
@@ -83,7 +91,9 @@ def load_movielens(
     Ratings are read on all cores, a block of the file at a time. `Likes.from_movielens` needs half
     the memory where only the likes are wanted.
 
-    Text is UTF-8, or Latin-1 where it is not valid UTF-8 (as in ml-100k and ml-1m).
+    Text is UTF-8, or Latin-1 where it is not valid UTF-8 (as in ml-100k and ml-1m). Kaggle's
+    rating.csv and movie.csv are read too. Ids are integers only if every one of a column is written
+    as one: with a single "007" or "10.0" in it all of the column are text, as written.
 
     Examples
     --------
@@ -107,7 +117,9 @@ def load_movielens(
         return demo.draw_demo()
     with _opened(source, cache_dir, base_url, progress) as (layout, ratings, movies):
         table = numberfiles.read_numbers(ratings, RATING_TYPES, **layout.form, progress=progress)
-        return table, layout.read_movies(movies)
+        rated = table["movieId"].to_numpy()
+        ids, catalogue = _of_one_kind(rated, layout.read_movies(movies))
+        return (table if ids is rated else table.assign(movieId=ids)), catalogue
 
 
 def load_compact(
@@ -126,7 +138,14 @@ def load_compact(
         columns = numberfiles.read_columns(
             ratings, RATING_TYPES, names, **layout.form, progress=progress
         )
-        return columns, layout.read_movies(movies)
+        ids, catalogue = _of_one_kind(columns["movieId"], layout.read_movies(movies))
+        return columns | {"movieId": ids}, catalogue
+
+
+def _of_one_kind(rated: NDArray[Any], movies: pd.DataFrame) -> tuple[NDArray[Any], pd.DataFrame]:
+    """Return the ids of rated movies, and the movies: integers only if both files have those."""
+    rated, listed = text_columns.of_one_kind(rated, movies["movieId"].to_numpy())
+    return rated, movies.assign(movieId=listed)
 
 
 def load_movies(source: str | os.PathLike[str]) -> pd.DataFrame:
@@ -157,9 +176,18 @@ def _opened(
     if path.is_dir():
         inside = [entry for pattern in ("*", "*/*") for entry in path.glob(pattern)]
         names = [entry.relative_to(path).as_posix() for entry in inside]
-        opened, size_of = (lambda n: (path / n).open("rb")), (lambda n: (path / n).stat().st_size)
-        yield _find(str(path), names, opened, size_of)
+
+        def in_folder(name: str) -> textfiles.Source:
+            file = path / name
+            check_regular(file, "a file of text")
+            where = str(file)
+            return textfiles.Source(
+                where, lambda: bounded(lambda: file.open("rb"), where), file.stat().st_size
+            )
+
+        yield _find(str(path), names, in_folder)
         return
+    check_regular(path, "a folder or a .zip")
     if path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
         raise ValueError(
             f"{path} is neither a folder nor a .zip; read a single ratings table with read_table"
@@ -167,7 +195,16 @@ def _opened(
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if "__MACOSX" not in name.split("/")]
-            yield _find(str(path), names, archive.open, lambda n: archive.getinfo(n).file_size)
+
+            def in_archive(name: str) -> textfiles.Source:
+                member, where = archive.getinfo(name), f"{path}{os.sep}{name}"
+                held = min(member.compress_size, path.stat().st_size)
+                opened = functools.partial(archive.open, name)
+                # What an archive says of a size is believed as far as ratings may shrink.
+                size = min(member.file_size, 16 * held)
+                return textfiles.Source(where, lambda: bounded(opened, where, held), size)
+
+            yield _find(str(path), names, in_archive)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path} is not a whole .zip file: {error}") from error
     except RuntimeError as error:  # what zipfile raises for both
@@ -177,8 +214,7 @@ def _opened(
 def _find(
     where: str,
     names: Collection[str],
-    opened: Callable[[str], IO[bytes]],
-    size_of: Callable[[str], int],
+    source_of: Callable[[str], textfiles.Source],
 ) -> tuple[_Layout, textfiles.Source, textfiles.Source]:
     """Return the layout, ratings and movies of the one data set among the files."""
     found: dict[str, _Layout] = {}
@@ -202,12 +238,7 @@ def _find(
         raise FileNotFoundError(
             f"{where} has {prefix}{layout.ratings} but no {prefix}{layout.movies}"
         )
-
-    def source(name: str) -> textfiles.Source:
-        shown = f"{where}{os.sep}{prefix}{name}"
-        return textfiles.Source(shown, lambda: opened(prefix + name), size_of(prefix + name))
-
-    return layout, source(layout.ratings), source(layout.movies)
+    return layout, source_of(prefix + layout.ratings), source_of(prefix + layout.movies)
 
 
 # A movie as it is read: the number of its line, movieId, title and genres.
@@ -253,7 +284,7 @@ def _movies_100k(source: textfiles.Source) -> Iterator[_Movie]:
                 f"genre flags between |, got {line!r}"
             )
         genres = [name for name, flag in zip(GENRES_100K, flags, strict=True) if flag == "1"]
-        yield number, fields[0], fields[1], "|".join(genres) or NO_GENRES
+        yield number, fields[0].lstrip(" "), fields[1], "|".join(genres) or NO_GENRES
 
 
 @dataclass(frozen=True)
@@ -267,19 +298,21 @@ class _Layout:
 
     def read_movies(self, source: textfiles.Source) -> pd.DataFrame:
         """Return the table of movies."""
+        import pyarrow as pa
+
         rows = []
         for number, id_, title, genres in self.movies_of(source):
-            try:
-                rows.append((int(id_), title, genres))
-            except ValueError as error:
-                raise ValueError(
-                    f"{source.name}, line {number}: movieId is {id_!r}, not an integer"
-                ) from error
-        return pd.DataFrame(rows, columns=list(MOVIE_COLUMNS)).astype(_MOVIE_TYPES)
+            if not id_:
+                raise ValueError(f"{source.name}, line {number}: movieId is missing")
+            rows.append((id_, title, genres))
+        movies = pd.DataFrame(rows, columns=list(MOVIE_COLUMNS)).astype(str)
+        ids = text_columns.as_ids(pa.chunked_array([pa.array(movies["movieId"], pa.string())]))
+        return movies.assign(movieId=text_columns.to_pandas(ids))
 
 
 _LAYOUTS = (
     _Layout("ratings.csv", {"separator": ",", "header": True}, "movies.csv", _movies_csv),
     _Layout("ratings.dat", {"separator": "::", "header": False}, "movies.dat", _movies_dat),
     _Layout("u.data", {"separator": "\t", "header": False}, "u.item", _movies_100k),
+    _Layout("rating.csv", {"separator": ",", "header": True}, "movie.csv", _movies_csv),  # Kaggle
 )

@@ -1,21 +1,20 @@
-"""Files of nothing but numbers to columns: fast where all is regular, exact in saying what is not.
+"""Files of ids and numbers to columns: fast where all is regular, exact in saying what is not.
 
 PyArrow's parser takes blocks of whole lines, one a core: of 5 million ratings its streaming reader,
 `open_csv`, took 0.9 times the processor time but 1.2 to 1.4 times the wall time on two busy cores,
-and 60 MiB more. What the parser refuses, and what it might read otherwise than pandas does, goes to
-pandas, and what that refuses is looked for line by line.
+and 60 MiB more. Ids other than plain integers, and what the parser refuses, are read as text, and
+what is wrong with that is looked for line by line.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
-import itertools
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import IO, Any
+from datetime import datetime
+from typing import IO, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,10 +22,13 @@ from numpy.typing import NDArray
 
 from movieembed._base.arrays import index_dtype
 from movieembed._base.threads import available_cores
-from movieembed.data import delimited_text as textfiles
-from movieembed.data.delimited_text import Source
+from movieembed.data import text_columns
+from movieembed.data import text_fields as textfiles
+from movieembed.data.text_fields import Source
 
-Number = type[int] | type[float]
+# An id is an integer if every one of its column is written as one, else all are text; seconds since
+# 1970 may be dates and times instead, and their column may be absent.
+Kind = Literal["id", "number", "seconds"]
 Columns = dict[str, NDArray[Any]]
 
 # Each block takes three times that while it is parsed. Half or twice that was slower.
@@ -35,6 +37,9 @@ MOST_BLOCKS = 16
 # A bar for what takes less than some tenths of a second would only flicker.
 BAR_BYTES = 1 << 26
 _BOM = b"\xef\xbb\xbf"
+# What the inner caches hold while zeros are looked for.
+_ZEROS_BYTES = 1 << 16
+_POINT = np.uint8(ord("."))
 
 
 class _IrregularError(ValueError):
@@ -43,19 +48,19 @@ class _IrregularError(ValueError):
 
 def read_numbers(
     source: Source,
-    types: Mapping[str, Number],
+    types: Mapping[str, Kind],
     *,
     separator: str,
     header: bool,
     progress: bool | None = False,
 ) -> pd.DataFrame:
-    """Read a file of numbers only.
+    """Read a file of ids and numbers.
 
     Parameters
     ----------
     source : Source
         The file.
-    types : mapping of column name to int or float
+    types : mapping of column name to "id", "number" or "seconds"
         Which columns to return; without a header, all of the file's, in order.
     separator : str
         One character, or "::" where there is no header.
@@ -67,43 +72,62 @@ def read_numbers(
     Returns
     -------
     DataFrame
-        int64 and float64 columns in the order of `types`.
+        int64 and float64 columns, and of text, in the order of `types`.
 
     Raises
     ------
     ValueError
         If a field is missing or is no number: the message names file and line.
     """
-    columns = {name: _Column(np.int64 if types[name] is int else np.float64) for name in types}
-    if _parse(source, types, columns, separator, header, progress):
-        return pd.DataFrame({name: column.values for name, column in columns.items()}, copy=False)
-    return _read_carefully(source, types, separator, header)
+    columns = read_regular(source, types, separator, header, progress)
+    if columns is not None:
+        return pd.DataFrame(columns, copy=False)
+    found = _read_carefully(source, types, separator, header)
+    return pd.DataFrame({name: text_columns.to_pandas(column) for name, column in found.items()})
 
 
 def read_columns(
     source: Source,
-    types: Mapping[str, Number],
+    types: Mapping[str, Kind],
     wanted: Collection[str],
     *,
     separator: str,
     header: bool,
     progress: bool | None = False,
 ) -> Columns:
-    """Return some columns of a file of numbers; the others are checked and not kept.
+    """Return some columns of a file; the others are checked and not kept.
 
     As `read_numbers`, but in 32 bits where every value has exactly that value so.
     """
-    columns = {name: _Column(np.int32 if types[name] is int else np.float32) for name in wanted}
+    columns = {name: _Column(_dtype(types[name], np.int32, np.float32)) for name in wanted}
     if _parse(source, types, columns, separator, header, progress):
         return {name: column.values for name, column in columns.items()}
-    frame = _read_carefully(source, types, separator, header)
-    return {name: _compact(frame[name].to_numpy()) for name in wanted}
+    found = _read_carefully(source, types, separator, header)
+    return {name: _compact(text_columns.to_numpy(found[name])) for name in wanted}
+
+
+def read_regular(
+    source: Source,
+    types: Mapping[str, Kind],
+    separator: str,
+    header: bool,
+    progress: bool | None = False,
+) -> Columns | None:
+    """Return columns as `read_numbers` does; None where a field needs a closer look."""
+    columns = {name: _Column(_dtype(kind, np.int64, np.float64)) for name, kind in types.items()}
+    if not _parse(source, types, columns, separator, header, progress):
+        return None
+    return {name: column.values for name, column in columns.items()}
+
+
+def _dtype(kind: Kind, integer: Any, real: Any) -> Any:
+    return real if kind == "number" else integer
 
 
 def _parse(
     source: Source,
-    types: Mapping[str, Number],
-    columns: Mapping[str, _Column],
+    types: Mapping[str, Kind],
+    columns: dict[str, _Column],
     separator: str,
     header: bool,
     progress: bool | None,
@@ -116,6 +140,8 @@ def _parse(
     try:
         with source.open() as file, _bar(source, progress) as advance:
             names = _header(file, types, separator) if header else list(types)
+            for absent in set(columns) - set(names):
+                del columns[absent]
             parse = _parser(names, types, columns, separator)
             for length, block in _in_parallel(parse, _blocks_of_lines(file)):
                 n_rows = len(next(iter(block.values())))
@@ -131,10 +157,11 @@ def _parse(
     return header or done > 0
 
 
-def _header(file: IO[bytes], types: Mapping[str, Number], separator: str) -> list[str]:
+def _header(file: IO[bytes], types: Mapping[str, Kind], separator: str) -> list[str]:
     line = file.readline().removeprefix(_BOM)
     names = line.decode("utf-8", "replace").rstrip("\r\n").split(separator)
-    if sorted(names) != sorted(types):
+    needed = {name for name, kind in types.items() if kind != "seconds"}
+    if len(set(names)) < len(names) or not needed <= set(names) <= set(types):
         raise _IrregularError
     return names
 
@@ -161,13 +188,13 @@ def _in_parallel(
 
 
 def _parser(
-    names: list[str], types: Mapping[str, Number], wanted: Collection[str], separator: str
+    names: list[str], types: Mapping[str, Kind], wanted: Collection[str], separator: str
 ) -> Callable[[bytes], Columns]:
     """Return what turns lines into compact columns, or raises ArrowInvalid or _IrregularError."""
     import pyarrow as pa
     from pyarrow import csv
 
-    fields = {name: pa.int64() if types[name] is int else pa.float64() for name in names}
+    fields = {name: _dtype(types[name], pa.int64(), pa.float64()) for name in names}
     if separator == "::":
         # To a parser that takes one character there is an empty field at each second one.
         between = {name: {name: kind, f"after {name}": pa.null()} for name, kind in fields.items()}
@@ -177,16 +204,18 @@ def _parser(
     split = csv.ParseOptions(delimiter=separator[0], quote_char=False)
     convert = csv.ConvertOptions(column_types=fields, null_values=[""])
 
+    odd = [byte for byte in (b"-", b" ", b"\t") if byte != separator.encode()]
+
     def parse(block: bytes) -> Columns:
-        # PyArrow takes 0x1F for an integer.
-        if b"x" in block or b"X" in block:
+        # PyArrow takes 0x1F, " 7", 007 and -0 for integers.
+        if any(byte in block for byte in odd) or _has_letter_or_zero_in_front(block):
             raise _IrregularError
         table = csv.read_csv(pa.BufferReader(block), read, split, convert)
         columns = {}
-        for name in types:
+        for name in names:
             column = table[name]
             values = column.to_numpy()
-            if column.null_count or (types[name] is float and not np.isfinite(values).all()):
+            if column.null_count or (types[name] == "number" and not np.isfinite(values).all()):
                 raise _IrregularError
             if name in wanted:
                 columns[name] = _compact(values)
@@ -195,8 +224,27 @@ def _parser(
     return parse
 
 
+def _has_letter_or_zero_in_front(block: bytes) -> bool:
+    """Whether a field may hold a letter, or begin with a zero and another digit."""
+    text = np.frombuffer(block, np.uint8)
+    if text.max(initial=0) > ord(":"):
+        return True
+    zero = np.uint8(ord("0"))
+    if block[:1] == b"0" and block[1:2].isdigit():
+        return True
+    for start in range(0, len(text) - 2, _ZEROS_BYTES):
+        part = text[start : start + _ZEROS_BYTES + 2]
+        # Of ASCII, digits and the point lie together; what else stands before is a separator.
+        begins = (part[1:-1] == zero) & (part[:-2] - _POINT > ord("9") - _POINT)
+        if (begins & (part[2:] - zero < 10)).any():
+            return True
+    return False
+
+
 def _compact(values: NDArray[Any]) -> NDArray[Any]:
-    """Return values in 32 bits where that changes none."""
+    """Return numbers in 32 bits where that changes none."""
+    if values.dtype.kind == "O":
+        return values
     if values.dtype.kind == "f":
         with np.errstate(over="ignore"):
             narrow = values.astype(np.float32)
@@ -247,107 +295,90 @@ def _bar(source: Source, progress: bool | None) -> Iterator[Callable[[int], Any]
 
 
 def _read_carefully(
-    source: Source, types: Mapping[str, Number], separator: str, header: bool
-) -> pd.DataFrame:
+    source: Source, types: Mapping[str, Kind], separator: str, header: bool
+) -> dict[str, Any]:
+    """Return columns of PyArrow; ValueError names the first line that is wrong."""
+    sample = textfiles.sample_of(source)
+    rows = [textfiles.split(row, separator) for row in sample.rows[:2]]
+    names = rows[0] if header else list(types)
+    there = {name: kind for name, kind in types.items() if name in names or kind != "seconds"}
+    absent = [name for name in there if name not in names]
+    if absent:
+        raise ValueError(textfiles.lacks(source, absent[0], names))
+    places = {name: names.index(name) for name in there}
     try:
-        with np.errstate(invalid="ignore"):  # of infinity among integers, which is then refused
-            if separator == "::":
-                frame = _read_double_colon(source, types)
-            else:
-                frame = _read_one_character(source, types, separator, header)
-        for name, column in frame.items():
-            if column.dtype.kind == "f" and not np.isfinite(column.to_numpy()).all():
-                raise ValueError(f"{source.name}: {name} has values that are not finite numbers")
+        if len(rows[-1]) > len(names):
+            raise ValueError("the first row has too many fields")
+        texts = textfiles.read_texts(source, separator, len(names), sample.blank + header)
+        return {name: _converted(texts[places[name]], name, kind) for name, kind in there.items()}
     except (ValueError, OverflowError) as error:
-        found = _first_bad_line(source, types, separator, header)
+        found = _first_bad_line(source, places, there, separator, header)
         text = str(error).strip()
         named = text if text.startswith(source.name) else f"{source.name}: {text}"
         raise ValueError(found or named) from error
-    return frame
 
 
-def _read_one_character(
-    source: Source, types: Mapping[str, Number], separator: str, header: bool
-) -> pd.DataFrame:
-    # pandas would take fields beyond the columns of the first row for an index.
-    with source.open() as file:
-        start = [line for line in itertools.islice(file, 10) if line.strip()]
-    widths = [line.count(separator.encode()) + 1 for line in start[:2]]
-    if widths and widths[-1 if header else 0] > (widths[0] if header else len(types)):
-        raise ValueError("the first row has too many fields")
-    with source.open() as file:
-        frame = pd.read_csv(
-            file,
-            sep=separator,
-            header=0 if header else None,
-            names=None if header else list(types),
-            dtype={name: "int64" if kind is int else "float64" for name, kind in types.items()},
-            engine="c",
-        )
-    absent = [name for name in types if name not in frame.columns]
-    if absent:
-        raise ValueError(textfiles.lacks(source, absent[0], list(frame.columns)))
-    if frame.empty and not header:
-        raise ValueError(f"{source.name} is empty")
-    return frame[list(types)]
-
-
-def _read_double_colon(source: Source, types: Mapping[str, Number]) -> pd.DataFrame:
-    """Read a file of numbers between ``::``, one line a row.
-
-    A ``:`` is one character, which the C parser takes; every second field is then empty. That is
-    exact where each line has the right number of colons, which is counted first.
-    """
-    with source.open() as file:
-        content = file.read()
-    n_lines = content.count(b"\n") + (not content.endswith(b"\n"))
-    n_pairs = content.count(b"::")
-    if n_pairs != n_lines * (len(types) - 1) or content.count(b":") != 2 * n_pairs:
-        found = _first_bad_line(source, types, "::", False)
-        if found:
-            raise ValueError(found)
-    dtypes = {2 * i: "int64" if kind is int else "float64" for i, kind in enumerate(types.values())}
-    frame = pd.read_csv(
-        io.BytesIO(content), sep=":", header=None, usecols=list(dtypes), dtype=dtypes, engine="c"
-    )
-    frame.columns = pd.Index(list(types))
-    return frame
+def _converted(texts: Any, name: str, kind: Kind) -> Any:
+    try:
+        if kind == "number":
+            return text_columns.as_numbers(texts)
+        if kind == "seconds":
+            return text_columns.as_seconds(texts)
+        if texts.null_count:
+            raise ValueError("has missing values")
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    return text_columns.as_ids(texts)
 
 
 def _first_bad_line(
-    source: Source, types: Mapping[str, Number], separator: str, header: bool
+    source: Source,
+    places: Mapping[str, int],
+    types: Mapping[str, Kind],
+    separator: str,
+    header: bool,
 ) -> str | None:
     """Describe the first line that is not as types says; None if there is none.
 
-    Python speed: only for a file that the fast parser has refused.
+    Python speed: only for a file that was refused.
     """
-    columns = list(enumerate(types.items()))
-    n_fields = len(types)
-    with source.open() as file:
-        for number, raw in enumerate(file, 1):
-            line = raw.decode("utf-8-sig", "replace").rstrip("\r\n")
-            if not line.strip():
-                continue
-            fields = [field.strip().strip('"') for field in line.split(separator)]
-            if header and number == 1:
-                if any(name not in fields for name in types):
-                    return None
-                columns = [(fields.index(name), (name, kind)) for name, kind in types.items()]
-                n_fields = len(fields)
-                continue
-            where = f"{source.name}, line {number}"
-            if len(fields) != n_fields:
-                return f"{where}: expected {n_fields} fields, got {len(fields)}: {line[:80]!r}"
-            for place, (name, kind) in columns:
-                if not _fits(fields[place], kind):
-                    wanted = "an integer" if kind is int else "a finite number"
-                    return f"{where}: {name} is {fields[place]!r}, not {wanted}"
+    n_fields = 0 if header else len(types)
+    for number, line in textfiles.lines(source):
+        fields = [field.strip() for field in textfiles.split(line, separator)]
+        if not n_fields:
+            n_fields = len(fields)
+            continue
+        where = f"{source.name}, line {number}"
+        if len(fields) != n_fields:
+            return f"{where}: expected {n_fields} fields, got {len(fields)}: {line[:80]!r}"
+        for name, place in places.items():
+            if not _FITS[types[name]](fields[place]):
+                wrong = _WANTED[types[name]].format(repr(fields[place][:80]))
+                return f"{where}: {name} is {wrong}"
     return None
 
 
-def _fits(text: str, kind: Number) -> bool:
+_WANTED = {
+    "id": "missing",
+    "number": "{}, not a finite number",
+    "seconds": "{}, not an integer or a date",
+}
+
+
+def _is_number(text: str) -> bool:
     try:
-        value = kind(text)
+        return abs(float(text)) < np.inf
     except ValueError:
         return False
-    return abs(value) < 2**63
+
+
+def _is_time(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return str(int(text)) == text and abs(int(text)) < 2**63
+    with contextlib.suppress(ValueError):
+        datetime.fromisoformat(text)
+        return True
+    return False
+
+
+_FITS: dict[Kind, Callable[[str], bool]] = {"id": bool, "number": _is_number, "seconds": _is_time}

@@ -16,7 +16,7 @@ from movieembed._base.validation import OneOf, check_parameter, check_threshold
 from movieembed._base.warn import warn_caller
 from movieembed.data import frames as tables
 from movieembed.data.canonical_csr import blocks, check_finite, check_matrix
-from movieembed.data.ids import ACCEPTED, in_order, unify
+from movieembed.data.ids import ACCEPTED, check_apart, in_order, unify
 from movieembed.exceptions import ParameterError
 
 Duplicates = Literal["last", "first", "max", "error"]
@@ -152,6 +152,8 @@ def encode(
         raise TypeError(f"the ids in {argument} must be hashable: {error}") from error
     if len(codes) and codes.min() < 0:
         raise ValueError(f"{argument} has a missing id")
+    if ids.dtype.kind == "O":
+        check_apart(ids.tolist(), argument)
     distinct = unify(np.asarray(distinct))
     order = in_order(distinct)
     rank = np.empty(len(order), dtype=index_dtype(len(order)))

@@ -20,7 +20,7 @@ from movieembed._base.gpu_arrays import on_host
 from movieembed.data import frames
 from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.ids import as_ids
-from movieembed.data.items import ItemIndex
+from movieembed.data.items import ById, ItemIndex
 from movieembed.exceptions import ItemNotFoundError
 
 N_NAMED = 5
@@ -238,8 +238,10 @@ def plain_labels(labels: Sequence[Any], ids: NDArray[Any]) -> list[Any]:
     return list(labels)
 
 
-def places_of_columns(index: ItemIndex, labels: Sequence[Any]) -> NDArray[np.int64]:
-    """Find the columns of a frame or of likes among a model's items, by id or title.
+def places_of_columns(
+    index: ItemIndex, labels: Sequence[Any], *, by_id: bool = False
+) -> NDArray[np.int64]:
+    """Find the columns of a frame among a model's items, by id or title, or those of likes by id.
 
     Raises
     ------
@@ -255,7 +257,9 @@ def places_of_columns(index: ItemIndex, labels: Sequence[Any]) -> NDArray[np.int
 
     def place(label: Any) -> int:
         try:
-            return known[label] if label in known else index.resolve(label)
+            if label in known:
+                return known[label]
+            return index.resolve(ById(label) if by_id else label)
         except (ItemNotFoundError, TypeError):
             return -1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from movieembed.data.likes import Likes
 from movieembed.data.notebook import html_table, most_liked
 from movieembed.data.users_by_items import read_matrix
 from movieembed.model.embedding import Embedding
+from movieembed.model.npz import Place
 
 
 class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
@@ -67,12 +67,13 @@ class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
         return Likes.from_matrix(given)
 
 
-def load(path: str | os.PathLike[str]) -> MovieEmbedding:
+def load(path: Place) -> MovieEmbedding:
     """Read a model that :meth:`MovieEmbedding.save` wrote.
 
     Parameters
     ----------
-    path : path
+    path : path or binary file object
+        A file object must be one that can seek.
 
     Returns
     -------

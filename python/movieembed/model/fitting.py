@@ -22,7 +22,9 @@ from movieembed.model.regularization import choose_regularization
 from movieembed.objective.cost import CANCELLED, identity_cost, identity_size
 from movieembed.operators.build import Prepared
 from movieembed.operators.protocol import Operator
+from movieembed.operators.units import times
 from movieembed.solvers import HistoryEntry, Solution, solve
+from movieembed.solvers.size import FitSize, check_room
 
 # Length of a row, relative to the longest, below which it is rounding.
 NEGLIGIBLE = 1e-6
@@ -41,6 +43,23 @@ def check_init(init: Any, n_items: int, n_components: int) -> NDArray[Any] | Non
     return V
 
 
+def check_memory(likes: Likes | DistributedLikes, parameters: Parameters, backend: str) -> None:
+    """Raise MemoryError, before anything is done, for a fit that this machine cannot hold."""
+    if backend != "cpu" or not isinstance(likes, Likes) or parameters.entry_weighting is not None:
+        return
+    size = FitSize(
+        n_items=likes.n_items,
+        n_liked=int((likes.item_counts > 0).sum()),
+        n_likes=likes.n_likes,
+        weighted=not likes.is_binary or any((parameters.item_scaling, parameters.user_weighting)),
+        n_components=parameters.n_components,
+        solver=parameters.solver,
+        dtype=parameters.dtype,
+        chooses_lambda=parameters.regularization == "auto",
+    )
+    check_room(size)
+
+
 def start_of(
     op: Operator, init: NDArray[Any] | None, checkpoint: Checkpoint | None
 ) -> NDArray[Any] | None:
@@ -54,7 +73,7 @@ def start_of(
 def solved(
     op: Operator, parameters: Parameters, start: NDArray[Any] | None, checkpoint: Checkpoint | None
 ) -> Solution:
-    """Solve from a V, or from a random one."""
+    """Solve from a V, or from a random one; the solution is in the operator's units."""
     if op.n_items == 0:  # the zero embedding is optimal where X is zero
         V = np.zeros((0, parameters.n_components), dtype=parameters.dtype)
         return Solution(V, 0.0, 0.0, True, "empty", [HistoryEntry(0, 0.0, 0.0, 0.0)])
@@ -63,7 +82,7 @@ def solved(
         parameters.solver,
         parameters.n_components,
         rng=as_generator(parameters.random_state),
-        V0=None if start is None else op.asarray(start),
+        V0=None if start is None else op.asarray(start / op.unit),
         learning_rate=parameters.learning_rate,
         decay=parameters.momentum,
         max_iter=parameters.max_iter,
@@ -126,7 +145,10 @@ def chosen_regularization(given: Any, prepared: Prepared, V: NDArray[Any]) -> fl
         return 1.0
     if given != "auto":
         return float(given)
-    return 1.0 if op.n_items == 0 else choose_regularization(op, V, squares[op.active])
+    if op.n_items == 0:
+        return 1.0
+    found = choose_regularization(op, V, times(squares[op.active], op.unit, -2))
+    return max(times(found, op.unit, 2), float(np.finfo(np.float64).tiny))
 
 
 def warn_of_the_end(solution: Solution, cost: float, solver: str) -> None:

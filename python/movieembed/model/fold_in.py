@@ -9,8 +9,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import object_array
+from movieembed._base.message import Message
+from movieembed.data.ids import as_ids, check_apart, unify
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import likes_matrix
+from movieembed.exceptions import ParameterError
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.taste import as_taste
 
@@ -66,7 +70,8 @@ def extend(
     new, known
         As `fold_in`.
     items : list of ids
-        Of the new items; by default they go on numbering where the ids are 0, 1, 2, ...
+        Of the new items, of any type; by default they go on numbering where the model's ids are
+        0, 1, 2, ...
     titles : list of str, optional
 
     Returns
@@ -78,7 +83,9 @@ def extend(
     Raises
     ------
     ValueError
-        As `fold_in`, and when ids repeat.
+        As `fold_in`, and when ids repeat or are needed.
+    TypeError
+        When an id equals another of a different type, as True equals 1.
 
     Examples
     --------
@@ -92,11 +99,7 @@ def extend(
     """
     new, vectors, squares, scale = _least_squares(fitted, new, known)
     n_old, n_new = len(fitted), new.shape[1]
-    if items is None:
-        items = np.arange(n_old, n_old + n_new)
-    ids = np.array([*fitted.items.tolist(), *list(items)], dtype=fitted.items.dtype)
-    if len(ids) != n_old + n_new:
-        raise ValueError(f"there are {len(ids) - n_old} ids for {n_new} new items")
+    ids = _joined_ids(fitted.items, n_new, items)
     names = None
     if titles is not None or fitted.titles is not None:
         old = [""] * n_old if fitted.titles is None else list(fitted.titles)
@@ -114,6 +117,23 @@ def extend(
         item_scale=_behind(fitted.item_scale, scale),
         likes=likes,
     )
+
+
+def _joined_ids(old: NDArray[Any], n_new: int, items: Any) -> NDArray[Any]:
+    """Old ids with new ones behind them, each of the type it has."""
+    if items is None:
+        if not np.array_equal(old, np.arange(len(old))):
+            what = "pass {items=}, the new items' ids: the model's are not 0, 1, 2, ..."
+            raise ParameterError(Message(what, items=...), "items")
+        items = np.arange(len(old), len(old) + n_new)
+    new = as_ids(items, "items")
+    if len(new) != n_new:
+        raise ValueError(f"there are {len(new)} ids for {n_new} new items")
+    if old.dtype == new.dtype and old.dtype.kind != "O":
+        return np.concatenate([old, new])
+    ids = object_array([*old.tolist(), *new.tolist()])
+    check_apart(ids.tolist(), "items")
+    return unify(ids)
 
 
 def _behind(

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.gpu_arrays import on_host
+from movieembed._base.tables import table_of
 from movieembed.data import frames
 from movieembed.data.ids import holds_values, one_dimensional
 from movieembed.data.items import ItemIndex
@@ -206,10 +207,10 @@ def _liked_and_known(
 
 
 def _of_likes(index: ItemIndex, likes: Likes) -> Taste:
-    """Rows of likes, their columns found by id or title."""
+    """Rows of likes, their columns found by id."""
     rows = likes.matrix
     if not np.array_equal(likes.items, index.ids):
-        places = places_of_columns(index, likes.items.tolist())
+        places = places_of_columns(index, likes.items.tolist(), by_id=True)
         rows = with_columns(rows, places, len(index))
     return Taste(rows, single=False)
 
@@ -238,7 +239,7 @@ def as_table(index: ItemIndex, rows: NDArray[np.int64], scores: NDArray[Any]) ->
     if index.titles is not None:
         columns["title"] = index.titles[rows]
     columns["score"] = scores
-    return pd.DataFrame(columns)
+    return table_of(columns)
 
 
 def is_single(index: ItemIndex, items: Hashable | Iterable[Hashable]) -> bool:

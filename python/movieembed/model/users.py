@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from movieembed._base.atomic_file import replacing
+from movieembed._base.tables import table_of
 from movieembed._base.validation import check_count
 from movieembed.data.distributed.blocks import UserRows
 from movieembed.data.distributed.cluster import new_key
@@ -151,7 +152,7 @@ def best_of(
     columns, scores = recommend(fitted, Taste(rows.matrix, single=False), n, **options)
     there = columns >= 0
     user, place = np.nonzero(there)
-    table = pd.DataFrame(
+    table = table_of(
         {
             "user": rows.users[user],
             "item": fitted.items[columns[there]],

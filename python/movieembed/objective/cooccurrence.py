@@ -200,7 +200,8 @@ def cooccurrence_top_k(
     """
     k = check_count(k, "k")
     if isinstance(likes, DistributedLikes):
-        rows = likes.item_index().resolve_many(likes.items.tolist() if items is None else items)
+        index = likes.item_index()
+        rows = np.arange(len(index)) if items is None else index.resolve_many(items)
         found = statistics.top_k(likes.cluster, likes.parts, rows, k, likes.is_binary)
         return (*found, *cooccurrence_sums(likes)) if return_sums else found
     if items is not None:

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from movieembed._base.atomic_file import replacing
 from movieembed._version import __version__
-from movieembed.data.items import ItemIndex
+from movieembed.data.items import ById, ItemIndex
 from movieembed.data.likes import Likes
+from movieembed.exceptions import shortened
 from movieembed.model.embedding import Embedding
 from movieembed.model.neighbors import embedded
 from movieembed.outputs.loss_plots import plot_loss
@@ -101,7 +102,7 @@ def write_report(
         sections.append(_study(Path(study)))
     page = _page(f"Item embedding, {model.n_components} components", sections)
     with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="replace")
 
 
 def _page(title: str, sections: list[str]) -> str:
@@ -180,11 +181,11 @@ def _neighbours(model: Embedding, items: Iterable[Hashable] | None) -> str:
     ids = model.items_.tolist()
     figures = []
     for column in chosen:
-        table = model.similar([ids[column]], NEIGHBORS)
+        table = model.similar([ById(ids[column])], NEIGHBORS)
         if len(table):
-            drawn = _figure("", plot_neighbors, table)
-            name = html.escape(str(names[column]))
-            figures.append(f"<section><h3>{name}</h3>{drawn}</section>")
+            bars = _figure("", plot_neighbors, table)
+            name = html.escape(shortened(str(names[column])))
+            figures.append(f"<section><h3>{name}</h3>{bars}</section>")
     if not figures:
         return "<h2>Neighbours</h2><p>No item has neighbours.</p>"
     words = "The nearest items by the cosine of their vectors."
@@ -202,7 +203,7 @@ def _well_known(model: Embedding) -> list[int]:
         if ids[column] in near:
             continue
         chosen.append(column)
-        near.update(model.similar(ids[column], 10)["item"])
+        near.update(model.similar(ById(ids[column]), 10)["item"])
         if len(chosen) == WELL_KNOWN:
             break
     return chosen

@@ -65,9 +65,55 @@ def test_kinds_of_ids_that_differ_between_files(
         frame.assign(userId=IDS[kind](frame["userId"]), movieId=IDS[kind](frame["movieId"]))
         for kind, frame in zip(kinds, cut(ratings(170), len(kinds)), strict=True)
     ]
-    if kinds[-1] == "strings":  # a frame of both: numbers beside strings, not numbers as text
-        frames = [frame.astype({"userId": object, "movieId": object}) for frame in frames]
-    check(frames, written(frames, tmp_path), client, n_parts)
+    files = written(frames, tmp_path)
+    both = {"userId": object, "movieId": object}
+    if "strings" in kinds:
+        # Integers beside strings are text, as in one file of both; fractions stay numbers.
+        text = dict.fromkeys(both, str)
+        if "fractions" not in kinds:
+            whole = dict.fromkeys(both, int)
+            frames = [
+                f.astype(text if k == "strings" else whole)
+                for f, k in zip(frames, kinds, strict=True)
+            ]
+            frames = [frame.astype(text) for frame in frames]
+        frames = [frame.astype(both) for frame in frames]
+    check(frames, files, client, n_parts)
+
+
+@pytest.mark.parametrize("n_parts", [1, 3])
+def test_digits_in_one_file_and_an_isbn_in_another(
+    n_parts: int, tmp_path: Path, client: Any
+) -> None:
+    digits = pd.DataFrame({"user": [1, 2, 3], "item": [306406152, 7, 306406152]})
+    isbns = pd.DataFrame({"user": ["2", "x"], "item": ["080442957X", "306406152"]})
+    for name, frames in (("a", [digits, isbns]), ("b", [isbns, digits])):
+        (tmp_path / name).mkdir()
+        files = written(frames, tmp_path / name)
+        likes = me.DistributedLikes.from_ratings(files, client=client, n_parts=n_parts)
+        # What one file of all of them holds, as text.
+        text = pd.concat(frames).astype(str)
+        (tmp_path / "one.csv").write_text(text.to_csv(index=False))
+        local = me.Likes.from_ratings(me.read_table(tmp_path / "one.csv"))
+        assert likes.items.tolist() == local.items.tolist() == ["080442957X", "306406152", "7"]
+        assert gathered(likes) == {
+            "1": {"306406152": 1}, "2": {"080442957X": 1, "7": 1},
+            "3": {"306406152": 1}, "x": {"306406152": 1},
+        }  # fmt: skip
+
+
+def test_large_integers_beside_fractions_and_truth_beside_one(tmp_path: Path, client: Any) -> None:
+    frames = [
+        pd.DataFrame({"user": [1, 2], "item": [2**53 + 1, 2**53]}),
+        pd.DataFrame({"user": [1, 2], "item": [0.5, 2.5]}),
+    ]
+    files = written(frames, tmp_path)
+    likes = me.DistributedLikes.from_ratings(files, client=client, n_parts=2)
+    assert gathered(likes) == {1: {2**53 + 1: 1, 0.5: 1}, 2: {2**53: 1, 2.5: 1}}
+    frames[1] = pd.DataFrame({"user": [1, 2], "item": [True, False]})
+    frames[0] = pd.DataFrame({"user": [1, 2], "item": [1, 2]})
+    with pytest.raises(TypeError, match=r"such as (1 and True|True and 1): give them one"):
+        me.DistributedLikes.from_ratings(written(frames, tmp_path), client=client)
 
 
 def test_negative_ids_beside_large_ones(tmp_path: Path, client: Any) -> None:

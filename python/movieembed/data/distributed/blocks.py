@@ -19,9 +19,19 @@ from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones
 from movieembed.data import frames as tables
-from movieembed.data.distributed.ids import hashes, is_sorted_kind, ordered, places_in, union
+from movieembed.data.distributed.ids import (
+    TEXT,
+    Kind,
+    as_kind,
+    hashes,
+    is_sorted_kind,
+    ordered,
+    places_in,
+    union,
+)
 from movieembed.data.likes_matrix import matrix_of_rows, zeros_and_ones
 from movieembed.data.ratings import Duplicates, RaiseOrDrop, Rows, match_items, rows_of_table
+from movieembed.data.text_columns import is_text
 
 
 @dataclass
@@ -32,10 +42,8 @@ class Summary:
     ----------
     n_rows, n_users : int
         A user whose rows were all dropped still counts.
-    low, high : Any
-        The first and last user id in their order; None where they have none.
-    dtype : numpy.dtype
-        Of the user ids.
+    users : Kind
+        What the user ids are.
     binary : bool
         Whether every rating is 0 or 1.
     highest : float
@@ -44,9 +52,7 @@ class Summary:
 
     n_rows: int
     n_users: int
-    low: Any
-    high: Any
-    dtype: np.dtype[Any]
+    users: Kind
     binary: bool
     highest: float
 
@@ -145,10 +151,11 @@ def summed_up(rows: Rows, threshold: float | None) -> tuple[Rows, Summary]:
     low = high = None
     if len(users) and is_sorted_kind(users):
         low, high = users[0], users[-1]
+    kind = Kind(users.dtype, low, high, is_text(users))
     binary, highest = spread_of(values)
     if values is not None and threshold is not None:
         rows.ratings = (values >= threshold).astype(np.int8)
-    summary = Summary(len(rows), len(users), low, high, users.dtype, binary, highest)
+    summary = Summary(len(rows), len(users), kind, binary, highest)
     return rows, summary
 
 
@@ -177,7 +184,7 @@ def renumbered(block: tuple[Rows, Summary], ids: NDArray[Any], known: bool) -> R
 
 def parted(rows: Rows, dtype: np.dtype[Any], n_parts: int) -> list[Rows]:
     """Return the rows of each part, its users those whose ids, as `dtype`, hash to it."""
-    part_of = (hashes(rows.user_ids.astype(dtype)) % np.uint64(n_parts)).astype(np.int64)
+    part_of = (hashes(as_kind(rows.user_ids, dtype)) % np.uint64(n_parts)).astype(np.int64)
     place = np.empty(len(part_of), dtype=rows.users.dtype)
     of_row = part_of[rows.users]
     pieces = []
@@ -203,10 +210,10 @@ def gathered(
     The pieces are in the order of their blocks.
     """
     each = [rows for rows in pieces if len(rows.user_ids)]
-    users = np.empty(0, dtype=dtype)
+    users = np.empty(0, dtype=object if dtype == TEXT else dtype)
     if each:
-        users = ordered(union(*(rows.user_ids.astype(dtype) for rows in each)))
-    codes = [places_in(users, rows.user_ids.astype(dtype))[rows.users] for rows in each]
+        users = ordered(union(*(as_kind(rows.user_ids, dtype) for rows in each)))
+    codes = [places_in(users, as_kind(rows.user_ids, dtype))[rows.users] for rows in each]
     ratings = [rows.ratings for rows in each if rows.ratings is not None]
     joined = Rows(
         _joined(codes, np.int32),

@@ -18,7 +18,7 @@ from movieembed._base.warn import warn_caller
 from movieembed.data import frames as tables
 from movieembed.data.distributed import blocks
 from movieembed.data.distributed.cluster import Cluster, new_key
-from movieembed.data.distributed.ids import ordered, union
+from movieembed.data.distributed.ids import common_kind, ordered, union
 from movieembed.data.likes_matrix import default_threshold, warn_of_scale
 from movieembed.data.ratings import Duplicates, RaiseOrDrop
 
@@ -219,11 +219,11 @@ def planned(summaries: Sequence[blocks.Summary], n_parts: int, exact: bool) -> l
     """
     there = [s for s in summaries if s.n_users]
     n_parts = n_parts if exact else max(1, min(n_parts, sum(s.n_users for s in there)))
-    if not there or len(there) < n_parts or any(s.low is None for s in there):
+    if not there or len(there) < n_parts or any(s.users.low is None for s in there):
         return n_parts
     try:
-        ordered = sorted(there, key=lambda s: s.low)
-        if any(a.high >= b.low for a, b in itertools.pairwise(ordered)):
+        ordered = sorted(there, key=lambda s: s.users.low)
+        if any(a.users.high >= b.users.low for a, b in itertools.pairwise(ordered)):
             return n_parts
     except TypeError:  # numbers here, strings there
         return n_parts
@@ -246,7 +246,7 @@ def gather(
     plan: list[range] | int,
 ) -> tuple[list[Any], list[Any]]:
     """Return futures of the parts, and of what is known of their ratings."""
-    dtype = common_dtype([s for s in summaries if s.n_users])
+    dtype = common_kind([s.users for s in summaries if s.n_users])
     whole, both = new_key("renumber"), new_key("gather")
     part, spread = new_key("users"), new_key("ratings")
     tasks: dict[Any, Any] = {
@@ -270,18 +270,3 @@ def gather(
     each = range(len(chosen))
     futures = cluster.submit(tasks, [(kind, p) for kind in (part, spread) for p in each])
     return futures[: len(chosen)], futures[len(chosen) :]
-
-
-def common_dtype(summaries: Sequence[blocks.Summary]) -> np.dtype[Any]:
-    """Return one dtype for the user ids of all blocks, so that equal ids hash alike."""
-    dtypes = {s.dtype for s in summaries}
-    kinds = {dtype.kind for dtype in dtypes}
-    if not dtypes:
-        return np.dtype(np.int64)
-    if len(dtypes) == 1:
-        return dtypes.pop()
-    if kinds == {"i", "u"} and all(s.low >= 0 for s in summaries):
-        return np.dtype(np.uint64)  # a column of uint64 whose ids fit int64 in some blocks
-    if kinds == {"i", "f"}:
-        return np.dtype(np.float64)
-    return np.dtype(object)
