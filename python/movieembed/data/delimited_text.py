@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from movieembed._base.regular_file import check_regular
 from movieembed.data import text_columns
+from movieembed.data.bounded_text import bounded
 from movieembed.data.frames import (
     ITEM_ALIASES,
     RATING_ALIASES,
@@ -29,9 +31,6 @@ from movieembed.data.text_fields import QUOTING, Source, read_texts, sample_of, 
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-from movieembed._base.regular_file import check_regular
-from movieembed.data.bounded_text import bounded
 
 # Between equally good ones the first wins; a blank is tried only if nothing else separates.
 _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
