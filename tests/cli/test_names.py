@@ -10,6 +10,7 @@ import pytest
 
 import movieembed as me
 from command_line import error, run
+from movieembed.cli.data import load_genres
 
 IDS = [300, 51662, 7, 2012, 11, 12]
 TITLES = ["Quiz Show (1994)", "300 (2007)", "Sabrina (1995)", "7", "Up (2009)", "Heat (1995)"]
@@ -131,3 +132,11 @@ def test_digits_in_one_file_and_text_in_the_other_are_the_same_ids(tmp_path, odd
     model = me.load(tmp_path / "m.npz")
     assert model.items_.tolist() == items["item"].drop_duplicates().tolist()
     assert model.similar("id:7", 1)["item"].tolist() == ["8"]
+
+
+def test_genres_of_digits_are_those_of_a_model_of_text(tmp_path):
+    model = fitted(tmp_path / "m.npz", ["7", "8", "080442957X", "9", "10", "11"], TITLES)
+    genres = tmp_path / "genres.csv"
+    genres.write_text("item,title,genres\n7,A,Drama\n8,B,NA\n")
+    found = load_genres(genres, model, None, None)
+    assert found == ["Drama", "NA", None, None, None, None]
