@@ -10,10 +10,23 @@ liked both items, exactly and without forming X.
 ['B']
 """
 
-import lazy_loader
+from __future__ import annotations
 
 from movieembed._version import __version__ as __version__
 
-# Importing pandas, SciPy and scikit-learn takes a second, which --help and a script that wants one
-# function need not wait for: a name is imported when it is first used. The stub says from where.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+def __getattr__(name: str) -> object:
+    """Import a name when it is first used; the stub beside this file says from where.
+
+    Importing pandas, SciPy and scikit-learn takes a second, which --help and a script that wants
+    one function need not wait for.
+    """
+    import lazy_loader
+
+    get, names, exported = lazy_loader.attach_stub(__name__, __file__)
+    globals().update(__getattr__=get, __dir__=names, __all__=exported)
+    return exported if name == "__all__" else get(name)
+
+
+def __dir__() -> list[str]:
+    return list(__getattr__("__all__"))  # type: ignore[call-overload]

@@ -21,6 +21,18 @@ __all__ = [
 ]
 
 
+# Of a value or a list that somebody gave, and of a whole message: a screen holds some 1,900.
+LONGEST_VALUE, LONGEST_MESSAGE = 200, 1200
+
+
+def shortened(text: str, longest: int = LONGEST_VALUE) -> str:
+    """Text of a bounded length, cut in the middle: both ends of a name or of a sentence tell."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
+
+
 class ParameterError(ValueError):
     """A parameter's value is not among those allowed.
 
@@ -47,7 +59,7 @@ class ParameterError(ValueError):
     """
 
     def __init__(self, message: str, parameter: str = "") -> None:
-        super().__init__(message)
+        super().__init__(shortened(message, LONGEST_MESSAGE))
         self.parameter = parameter
 
 
@@ -77,7 +89,7 @@ class ParameterTypeError(TypeError):
     """
 
     def __init__(self, message: str, parameter: str = "") -> None:
-        super().__init__(message)
+        super().__init__(shortened(message, LONGEST_MESSAGE))
         self.parameter = parameter
 
 
@@ -95,6 +107,11 @@ class MovieEmbedError(Exception):
     ...     print(error)
     no item is called 'Heta'; did you mean 'Heat (1995)'?
     """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(
+            *(shortened(a, LONGEST_MESSAGE) if isinstance(a, str) else a for a in args)
+        )
 
 
 class ItemNotFoundError(MovieEmbedError, LookupError):

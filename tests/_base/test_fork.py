@@ -87,3 +87,69 @@ print("done")
     for _ in range(3):
         done = run_python(COUNTED + code)
         assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_children_fit_that_are_forked_while_a_thread_fits() -> None:
+    """Each may find any lock of the parent held by a thread that it has not got."""
+    code = """
+import os, signal, threading, time, warnings
+import numpy as np
+import movieembed as me
+warnings.simplefilter("ignore")
+L = (np.random.default_rng(0).random((300, 200)) < 0.1).astype(np.float32)
+def fit():
+    model = me.MovieEmbedding(4, random_state=0, max_iter=10, tol=1e-4).fit(L)
+    return model.cost_, model.recommend([0, 1], n=3)["score"].tolist()
+def keep_fitting():
+    while not stop.is_set():
+        fit()
+one, stop = fit(), threading.Event()
+busy = threading.Thread(target=keep_fitting)
+busy.start()
+ends = []
+for i in range(15):
+    time.sleep(0.003 * (i % 7))
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        os._exit(0 if fit() == one else 1)
+    ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+stop.set()
+busy.join()
+print(ends)
+"""
+    assert run_python(code).stdout == f"{[0] * 15}\n"
+
+
+def test_blas_of_a_forked_child_has_its_threads_again_after_a_fit() -> None:
+    code = """
+import threading
+from threadpoolctl import threadpool_info
+from movieembed._base.threads import serial_blas
+def blas():
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+def in_turn():
+    with serial_blas():
+        limited = blas()
+    return (limited, blas()) == ([1] * len(before), before)
+before = blas()
+assert before and set(before) == {2}, before
+assert in_turn()
+inside, done = threading.Event(), threading.Event()
+def hold():
+    with serial_blas():
+        inside.set()
+        done.wait(60)
+holding = threading.Thread(target=hold)
+holding.start()
+inside.wait(60)
+assert in_child(in_turn)
+with serial_blas():
+    assert in_child(in_turn) is False  # this thread, which the child is, is inside already
+done.set()
+holding.join()
+assert blas() == before
+"""
+    done = run_python(COUNTED + "import scipy.linalg\n" + code, OPENBLAS_NUM_THREADS="2")
+    assert done.returncode == 0, done.stderr

@@ -134,3 +134,43 @@ def test_the_real_data(movielens_small, tmp_path):
     titles = [row["title"] for row in document["queries"][0]["neighbors"]]
     assert "Fugitive, The (1993)" in titles
     assert len(titles) == 10
+
+
+def own_table(path, rows):
+    path.write_text("user,item,rating\n" + "".join(f"{u},{i},{r}\n" for u, i, r in rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ([(u, i, 3) for u in range(5) for i in range(4)], "the highest rating is 3 and the thres"),
+        ([(u, u % 4, 5) for u in range(5)], "no two items are liked by the same user"),
+    ],
+    ids=["nothing is liked", "nothing is shared"],
+)
+def test_a_model_of_nothing_takes_no_others_place(folder, tmp_path, rows, why):
+    out = tmp_path / "m.npz"
+    run("fit", folder / "data", "--components", 2, "--out", out)
+    good = out.read_bytes()
+    result = run("fit", own_table(tmp_path / "t.csv", rows), "--out", out, status=1)
+    assert why in result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last == f"movieembed: error: there is nothing to learn, so {out} is not written"
+    assert result.stdout == ""
+    assert out.read_bytes() == good
+    run("fit", tmp_path / "t.csv", "--out", tmp_path / "new.npz", status=1)
+    assert not (tmp_path / "new.npz").exists()
+
+
+def test_another_scale_is_said_in_the_words_of_the_command_line(tmp_path):
+    table = own_table(
+        tmp_path / "t.csv", [(u, i, 1 + (u + i) % 10) for u in range(9) for i in range(8)]
+    )
+    result = run("fit", table, "--components", 1, "--out", tmp_path / "m.npz")
+    (warning,) = result.stderr.splitlines()
+    assert "ratings go up to 10, and 71% of them, those from 4 on, count as likes" in warning
+    assert warning.endswith("choose with --threshold")
+    assert run("info", tmp_path / "m.npz").stdout.count("threshold 4\n") == 1
+    run("fit", table, "--threshold", 8, "--components", 1, "--out", tmp_path / "m.npz")
+    assert me.load(tmp_path / "m.npz").threshold_ == 8

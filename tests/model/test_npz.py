@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import pickle
+import tracemalloc
+import zipfile
 
 import numpy as np
 import pytest
@@ -274,3 +278,104 @@ def test_other_layouts_work_or_are_refused(tmp_path, good, name):
             continue
         assert len(model.similar(0)) > 0
         assert len(model.recommend([0, 1])) > 0
+
+
+def peak_of_loading(path):
+    """What Python and NumPy allocate at most while a file is refused."""
+    tracemalloc.start()
+    try:
+        error = refused(path)
+        return tracemalloc.get_traced_memory()[1], error
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["extra", "embedding", "header"])
+def test_a_member_that_would_inflate_is_not_read(tmp_path, good, name):
+    _, arrays, _ = good
+    path = tmp_path / "m.npz"
+    np.savez(path, **{key: value for key, value in arrays.items() if key != name})
+    held = io.BytesIO()
+    np.save(held, np.zeros(50_000_000, dtype=np.uint8))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{name}.npy", held.getbuffer())
+    peak, error = peak_of_loading(path)
+    assert peak < 5e6
+    assert ("'extra.npy', which none has" if name == "extra" else "is compressed") in str(error)
+
+
+@pytest.mark.parametrize("shape", [(2**40, 3), (N_ITEMS, 2**40), (10**30, 3)])
+@pytest.mark.parametrize("declared", [None, 2**43])
+def test_an_array_that_says_it_is_huge_is_damage(tmp_path, good, shape, declared):
+    """Nothing is allocated for it, also where the archive's entry says the same."""
+    _, arrays, header = good
+    header = header | {"items": ["x"] * N_ITEMS}
+    path = tmp_path / "m.npz"
+    rest = {key: value for key, value in arrays.items() if key not in ("embedding", "header")}
+    np.savez(path, header=as_header(header), **rest)
+    about = {"descr": "<f8", "fortran_order": False, "shape": shape}
+    with zipfile.ZipFile(path, "a") as archive:
+        with archive.open("embedding.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array_header_2_0(member, about)
+        if declared:
+            entry = archive.getinfo("embedding.npy")
+            entry.file_size = entry.compress_size = declared
+    peak, error = peak_of_loading(path)
+    assert peak < 5e6
+    assert "or is damaged" in str(error)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"refine": 10**29},
+        {"refine": 1e29},
+        {"max_iter": "many"},
+        {"solver": "magic"},
+        {"n_jobs": 0},
+        {"n_jobs": "all"},
+        {"random_state": -1},
+        {"item_scaling": 1e300},
+        {"tol": -1.0},
+        {"keep_likes": "no"},
+    ],
+)
+def test_parameters_are_checked_as_the_constructor_checks_them(tmp_path, good, changes):
+    _, arrays, header = good
+    changed = header | {"params": header["params"] | changes}
+    path = tmp_path / "m.npz"
+    np.savez(path, **{**arrays, "header": as_header(changed)})
+    (name,) = changes
+    assert f"damaged: {name} must" in str(refused(path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    refused(tmp_path / "pipe", "is a pipe or a device, not a movieembed model")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="no such device here")
+def test_a_device_is_not_read():
+    refused("/dev/zero", "is a pipe or a device, not a movieembed model")
+
+
+def test_a_file_object(tmp_path, good):
+    content, _, _ = good
+    model = me.load(io.BytesIO(content))
+    held = io.BytesIO()
+    model.save(held)
+    assert held.getvalue() == content
+    held.seek(0)
+    assert (me.load(held).embedding_ == model.embedding_).all()
+    with (tmp_path / "m.npz").open("w+b") as file:
+        model.save(file)
+        assert (me.load(file).embedding_ == model.embedding_).all()
+    assert (me.load(tmp_path / "m.npz").embedding_ == model.embedding_).all()
+    with pytest.raises(ValueError, match="the file object is not a movieembed model"):
+        me.load(io.BytesIO(b"PK half"))
+    for wrong in (io.StringIO(), 3):
+        with pytest.raises(TypeError, match="expected a path or a binary file object"):
+            me.load(wrong)
+        with pytest.raises(TypeError, match="expected a path or a binary file object"):
+            model.save(wrong)

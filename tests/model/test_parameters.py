@@ -154,7 +154,7 @@ def test_fit_returns_itself_and_changes_no_parameter():
 @pytest.mark.parametrize(
     ("parameters", "error", "match"),
     [
-        ({"refine": -1}, ValueError, "at least 0"),
+        ({"refine": -1}, ValueError, r"refine must be in \[0, 1000\]"),
         ({"regularization": -1}, ValueError, "regularization must be in"),
         ({"regularization": "much"}, ValueError, "a number or 'auto'"),
         ({"refine": 2}, ValueError, "needs keep_likes=True"),

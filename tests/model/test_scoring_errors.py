@@ -23,7 +23,7 @@ import movieembed as me
         (lambda m: m.recommend([1], method="magic"), ValueError, "method must be one of"),
         (lambda m: m.recommend([1], regularization=0), ValueError, "regularization must be"),
         (lambda m: m.recommend([1], regularization="x"), TypeError, "must be a number"),
-        (lambda m: m.recommend([1], refine=-1), ValueError, "refine must be at least 0"),
+        (lambda m: m.recommend([1], refine=-1), ValueError, r"refine must be in \[0, 1000\]"),
         (lambda m: m.recommend([1], refine=1.5), TypeError, "refine must be an integer"),
         (lambda m: m.recommend([1], popularity_discount=3), ValueError, "popularity_discount"),
         (lambda m: m.recommend([1], popularity_discount="a"), TypeError, "popularity_discount"),

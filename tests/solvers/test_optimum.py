@@ -172,15 +172,16 @@ def test_an_infimum_that_is_not_attained():
         assert model.cost_ == pytest.approx(dense_cost(dense_cooccurrence(L), model.embedding_))
 
 
-def test_costs_in_float32_are_good_to_more_than_float32():
-    """Where the cost is a small part of its terms, as with many likes."""
+@pytest.mark.parametrize("seed", range(5))
+def test_costs_in_float32_are_good_to_more_than_float32(seed: int) -> None:
+    """Where the cost is a small part of its terms, as with many likes: float32 has 6e-8 of them."""
     rng = np.random.default_rng(3)
     popular = 0.9 * rng.random(50) ** 2
     L = sp.csr_array((rng.random((20_000, 50)) < popular).astype(np.float32))
     op = CpuOperator(L, np.float32)
     with serial_blas():
-        steps = list(itertools.islice(eigen(op, 12, np.random.default_rng(0)), 4))
+        steps = list(itertools.islice(eigen(op, 12, np.random.default_rng(seed)), 4))
     for step in steps:
         expected = cost(L[:, op.active], step.V)
         assert expected < 1e-2 * op.frobenius_squared
-        assert step.cost == pytest.approx(expected, rel=1e-6)
+        assert step.cost == pytest.approx(expected, abs=1e-10 * op.frobenius_squared, rel=0)

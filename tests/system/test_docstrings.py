@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import functools
 import importlib
 import inspect
 import pkgutil
@@ -14,6 +13,7 @@ import pytest
 
 import movieembed
 from movieembed import evaluation, study
+from movieembed._base.derived import derived
 from movieembed.outputs import loss_plots as plots
 from movieembed.outputs import plots as model_plots
 
@@ -39,7 +39,7 @@ def public_objects() -> Iterator[tuple[str, Any]]:
             for key in dir(value):
                 static = inspect.getattr_static(value, key)
                 method = static.__func__ if isinstance(static, classmethod) else static
-                if key.startswith("_") or isinstance(method, property | functools.cached_property):
+                if key.startswith("_") or isinstance(method, property | derived):
                     continue
                 if inspect.isfunction(method) and method.__module__.startswith("movieembed"):
                     yield f"{path}.{key}", method

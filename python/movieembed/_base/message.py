@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any, NamedTuple
 
+from movieembed.exceptions import LONGEST_MESSAGE, shortened
+
 
 class Parameter(NamedTuple):
     """A parameter that a message names, alone or with its value; ``...`` stands for any value."""
@@ -22,7 +24,7 @@ class Parameter(NamedTuple):
         """As Python spells it."""
         if self.text or self.value is None:
             return self.text or self.name
-        return f"{self.name}={'...' if self.value is ... else repr(self.value)}"
+        return f"{self.name}={'...' if self.value is ... else shortened(repr(self.value))}"
 
 
 Part = str | Parameter
@@ -100,5 +102,6 @@ def _parts(clause: str, values: Mapping[str, Any]) -> list[Part]:
         elif isinstance(value, Parameter):
             parts.append(value)
         else:
-            parts.append(format(formatter.convert_field(value, conversion), spec or ""))
+            text = format(formatter.convert_field(value, conversion), spec or "")
+            parts.append(shortened(text, LONGEST_MESSAGE // 2))
     return parts

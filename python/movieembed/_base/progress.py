@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -11,9 +12,28 @@ with warnings.catch_warnings():
     from tqdm.auto import tqdm
 
 
+class HiddenBar:
+    """A bar that is not shown. One of tqdm's own takes a lock that a forked child may never get."""
+
+    def __enter__(self) -> HiddenBar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def update(self, n: float = 1) -> None:
+        """Count so many more."""
+
+    def set_postfix_str(self, text: str, refresh: bool = True) -> None:
+        """Take a text."""
+
+
 def progress_bar(
     total: int | None, name: str, unit: str, progress: bool | None, **options: Any
 ) -> Any:
     """A bar that goes when it is done: shown, not shown, or with None where there is a terminal."""
-    hidden = None if progress is None else not progress
-    return tqdm(total=total, desc=name, unit=unit, disable=hidden, **{"leave": False, **options})
+    if progress is None:
+        progress = sys.stderr is not None and sys.stderr.isatty()
+    if not progress:
+        return HiddenBar()
+    return tqdm(total=total, desc=name, unit=unit, **{"leave": False, **options})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
@@ -49,8 +50,8 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     return min(int(n_jobs), 4 * available_cores())
 
 
-_lock = threading.Lock()
-_inside = 0
+_lock = threading.RLock()
+_inside: Counter[int] = Counter()  # by thread, for a forked child has only one of them
 _controller: ThreadpoolController | None = None
 _limiter: Any = None
 
@@ -61,18 +62,20 @@ def serial_blas() -> Iterator[None]:
 
     BLAS's own threads, which spin after each product, would take the cores from ours and make both
     ten times slower. Several Python threads may be inside at once: the last to leave gives BLAS its
-    threads back.
+    threads back. In a child that was forked meanwhile, BLAS has one thread until its own last
+    leaves.
     """
-    global _inside, _controller, _limiter
+    global _controller, _limiter
+    thread = threading.get_ident()
     with _lock:
         threads = _core.max_threads()
-        if _inside == 0:
+        if _limiter is None:
             if _controller is None:
                 _use_scipy_blas()
                 _controller = ThreadpoolController().select(user_api="blas")
             _take_control()
             _limiter = _controller.limit(limits=1)
-        _inside += 1
+        _inside[thread] += 1
         # An OpenBLAS that was built with OpenMP hands its limit on to OpenMP, so to the kernels.
         limited = _core.max_threads() != threads
         if limited:
@@ -81,14 +84,31 @@ def serial_blas() -> Iterator[None]:
         yield
     finally:
         with _lock:
-            _inside -= 1
-            if _inside == 0:
+            _inside[thread] -= 1
+            if not _inside[thread]:
+                del _inside[thread]
+            if not _inside:
                 _take_control()
                 _limiter.restore_original_limits()
                 _limiter = None
                 _take_control()
             if limited:
                 _core.set_max_threads(0)
+
+
+def _alone_after_a_fork() -> None:
+    """Forget the threads that were inside when this process was forked: it has not got them."""
+    own = threading.get_ident()
+    for thread in _inside.keys() - {own}:
+        del _inside[thread]
+    _lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    # The forking thread holds the lock, so that no other holds it in the child for ever.
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_alone_after_a_fork
+    )
 
 
 def _take_control() -> None:

@@ -224,6 +224,8 @@ def check_embedding(V: Any, n_items: int, name: str = "V") -> NDArray[Any]:
     def refuse(what: str) -> NoReturn:
         raise ParameterError(f"{name} {what}", name)
 
+    if np.ma.is_masked(V):
+        refuse("has masked entries")
     array: NDArray[Any] = np.asarray(V)
     if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
         raise ParameterTypeError(

@@ -1,9 +1,8 @@
-"""The commands put together: their help, its tour, and `main`."""
+"""The commands put together: their help and its tour."""
 
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from movieembed._version import __version__
 from movieembed.cli.evaluate import evaluate
 from movieembed.cli.export import export
 from movieembed.cli.fit import fit
-from movieembed.cli.group import MISUSED, Command, Group
+from movieembed.cli.group import Command, Group
 from movieembed.cli.info import info
 from movieembed.cli.map import map_
 from movieembed.cli.options import with_options_of_table
@@ -99,10 +98,3 @@ def add(function: Callable[..., None], panel: str) -> None:
 for panel, functions in COMMANDS.items():
     for function in functions:
         add(function, panel)
-
-
-def main() -> None:
-    """Run the command line, as the console script does."""
-    if sys.stderr is None or sys.stdout is None:  # pythonw has neither
-        raise SystemExit(MISUSED)
-    typer.main.get_command(app)(prog_name="movieembed")

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from movieembed.exceptions import LONGEST_MESSAGE, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +27,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 def complain(kind: str, text: str = "") -> None:
     """Print one line on stderr."""
+    text = shortened(text, LONGEST_MESSAGE)
     print(f"movieembed: {kind}{': ' if text else ''}{text}", file=sys.stderr)
 
 
@@ -35,7 +39,19 @@ def one_line(text: str) -> str:
 def print_json(document: Any) -> None:
     """Print one JSON document: null for what is not finite, ASCII where stdout can hold no more."""
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
-    print(json.dumps(plain(document), indent=2, ensure_ascii=encoding != "utf8", allow_nan=False))
+    text = json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False)
+    if encoding != "utf8" or not encodable(text):  # a lone surrogate, of a file's name for one
+        text = json.dumps(plain(document), indent=2, allow_nan=False)
+    print(text)
+
+
+def encodable(text: str) -> bool:
+    """Whether text has a form in UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def plain(value: Any) -> Any:
@@ -53,9 +69,13 @@ def plain(value: Any) -> Any:
 
 def print_lines(lines: Sequence[str]) -> None:
     """Print lines of text, with what the terminal's encoding lacks replaced."""
-    encoding = sys.stdout.encoding or "utf-8"
     for line in lines:
-        print(line.encode(encoding, "replace").decode(encoding))
+        print(_shown(line))
+
+
+def _shown(text: str) -> str:
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def print_answer(as_json: bool, document: Any, lines: Sequence[str]) -> None:
@@ -68,7 +88,7 @@ def print_answer(as_json: bool, document: Any, lines: Sequence[str]) -> None:
 
 def print_columns(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print aligned columns, two blanks between; the last, which may be long, is not padded."""
-    table = [[_CONTROL.sub(" ", cell) for cell in row] for row in (heading, *rows)]
+    table = [[_shown(_CONTROL.sub(" ", cell)) for cell in row] for row in (heading, *rows)]
     if sys.stdout.isatty():
         _print_rich(table)
         return
@@ -82,7 +102,7 @@ def print_markdown(text: str) -> None:
         from rich.console import Console
         from rich.markdown import Markdown
 
-        Console().print(Markdown(text))
+        Console().print(Markdown(_shown(text)))
     else:
         print_lines(text.replace("**", "").splitlines())
 
@@ -116,7 +136,11 @@ def check_out_file(path: Path) -> None:
     """Raise OSError unless `path` can become a file, so that no work is done for nothing."""
     if path.is_dir():
         raise IsADirectoryError(f"--out: {path} is a folder; name a file in it")
-    check_writable(path.parent)
+    if path.exists() and not path.is_file():  # a device or a pipe
+        if not os.access(path, os.W_OK):
+            raise PermissionError(f"--out: cannot write to {path}")
+        return
+    check_writable((Path(os.path.realpath(path)) if path.is_symlink() else path).parent)
 
 
 def make_out_folder(path: Path) -> None:
@@ -146,11 +170,11 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def print_items(table: pd.DataFrame, more: dict[str, list[str]] | None = None) -> None:
     """Print rows of items: the score, the id, and the title last, for it may be long."""
     scores = [f"{score:.4f}" if abs(score) < 100 else f"{score:,.1f}" for score in table["score"]]
-    columns = [scores, table["item"].astype(str).tolist()]
+    columns = [scores, [str(item) for item in table["item"].tolist()]]
     heading = ["score", "item"]
     if "title" in table:
         heading.append("title")
-        columns.append(table["title"].astype(str).tolist())
+        columns.append([str(title) for title in table["title"].tolist()])
     for name, words in (more or {}).items():
         heading.append(name)
         columns.append(words)

@@ -94,11 +94,11 @@ def let_ids_agree(
     ratings: pd.DataFrame, item: str | None, catalogue: pd.DataFrame, item_id: str | None
 ) -> None:
     """Make text of the items' ids in a table where all are integers, if the other has others."""
-    from movieembed.data.frames import ITEM_ALIASES, squeeze
+    from movieembed.data.frames import ITEM_ALIASES, looks_like
     from movieembed.data.text_columns import of_one_kind
 
     rated, listed = (
-        [name for name in table if str(name) == given or squeeze(name) in {*ITEM_ALIASES, "id"}]
+        [name for name in table if str(name) == given or looks_like(name, {*ITEM_ALIASES, "id"})]
         for table, given in ((ratings, item), (catalogue, item_id))
     )
     for there in rated:
@@ -158,6 +158,7 @@ def model_facts(model: Embedding) -> dict[str, Any]:
         "entry_weighting": model.entry_weighting,
         "regularization": model.regularization_,
         "keeps_likes": model.likes_ is not None,
+        "threshold": model.threshold_,
         "solver": model.solver,
         "learning_rate": model.learning_rate,
         "seed": model.random_state if isinstance(model.random_state, int) else None,

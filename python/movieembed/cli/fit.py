@@ -10,7 +10,7 @@ import typer
 
 from movieembed.cli import console
 from movieembed.cli.data import data_facts, load_likes, model_facts
-from movieembed.cli.group import INTERRUPTED
+from movieembed.cli.group import FAILED, INTERRUPTED
 from movieembed.cli.options import Data, Jobs, Json, OwnTable, Seed, Threshold, choice, one_of
 
 SOLVERS = ("eigen", "als", "lbfgs", "momentum", "adam", "gd")
@@ -21,7 +21,6 @@ STOPS = {
     "exact": "exact: the likes have no more dimensions than that",
     "max_iter": "stopped at --max-iter",
     "interrupted": "interrupted",
-    "empty": "nothing to learn",
 }
 
 DESCENT: dict[str, Any] = {"rich_help_panel": "Choosing the solver"}
@@ -144,6 +143,9 @@ def fit(
         verbose=None,
     ).fit(likes)
     seconds = time.perf_counter() - start
+    if model.stop_reason_ == "empty":
+        console.complain("error", f"there is nothing to learn, so {out} is not written")
+        raise typer.Exit(FAILED)
     model.save(out)
     of_data, of_model = data_facts(data, n_ratings, likes), model_facts(model)
     facts = {"data": of_data} | of_model | {"seconds": seconds, "out": str(out)}

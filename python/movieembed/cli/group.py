@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Mapping
 from shlex import quote
-from typing import Any
+from typing import Any, TypeGuard
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -21,7 +22,7 @@ from movieembed.exceptions import MovieEmbedError
 UsageError: Any = typer.BadParameter.__bases__[0]
 
 FORESEEABLE = (MovieEmbedError, ValueError, TypeError, OSError, ImportError, MemoryError)
-MISUSED, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
+FAILED, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 
 
 class _Examples:
@@ -47,7 +48,9 @@ class Group(_Examples, TyperGroup):
     """A group of commands in which everything foreseeable ends in one line and a status."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
-        """Run a command, and exit with 0, 2 for an error, 130 for Ctrl-C or 141 for a closed pipe.
+        """Run a command and exit with its status.
+
+        It is 0, 1 where stdout is full, 2 for an error, 130 for Ctrl-C, 141 for a closed pipe.
 
         Parameters
         ----------
@@ -61,6 +64,7 @@ class Group(_Examples, TyperGroup):
             return run()
         try:
             status = run()
+            sys.stdout.flush()
         except UsageError as error:
             context = getattr(error, "ctx", None)
             where = f" (see {context.command_path} --help)" if context else ""
@@ -69,6 +73,10 @@ class Group(_Examples, TyperGroup):
         except typer.Abort:
             complain("interrupted")
             status = INTERRUPTED
+        except OSError as error:
+            if not is_of_stdout(error):  # but with --traceback
+                raise
+            status = unwritable(error)
         sys.exit(status if isinstance(status, int) else 0)
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -85,17 +93,13 @@ class Group(_Examples, TyperGroup):
             with warnings.catch_warnings():
                 warnings.simplefilter("always", UserWarning)
                 warnings.showwarning = show_warning
-                result = super().invoke(ctx)
-            sys.stdout.flush()
-            return result
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             complain("interrupted")
             raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError:
-            # Python would try to flush what nobody reads once more when it ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(PIPE_CLOSED) from None
         except FORESEEABLE as error:
+            if is_of_stdout(error):
+                raise typer.Exit(unwritable(error)) from None
             if ctx.params.get("traceback"):
                 raise
             complain("error", describe(error, self.options_of(ctx.invoked_subcommand)))
@@ -107,6 +111,35 @@ class Group(_Examples, TyperGroup):
         if running is not None:
             commands.append(self.commands[running])
         return {p.name: max(p.opts, key=len) for command in commands for p in command.params}
+
+
+def is_of_stdout(error: BaseException) -> TypeGuard[OSError]:
+    """Whether an error is of text on its way to stdout: others name their file."""
+    return isinstance(error, OSError) and bool(error.errno) and error.filename is None
+
+
+def unwritable(error: OSError) -> int:
+    """Say that stdout takes no more, and return the status; a closed pipe is no news."""
+    # Python would try to write what is left once more when it ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return PIPE_CLOSED
+    complain("error", f"standard output: {error.strerror}")
+    return FAILED
+
+
+def run(app: typer.Typer) -> None:
+    """Run the command line to its status; nothing interrupts the end, where nothing is left to do.
+
+    What Python does then would answer Ctrl-C with a traceback.
+    """
+    try:
+        typer.main.get_command(app)(prog_name="movieembed")
+    except KeyboardInterrupt:  # before or after a command
+        complain("interrupted")
+        sys.exit(INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def describe(error: BaseException, options: Mapping[str, str]) -> str:

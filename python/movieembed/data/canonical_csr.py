@@ -47,7 +47,9 @@ def canonical_csr(matrix: Any) -> sp.csr_array:
         _check_real(matrix.dtype, "matrix")
         check_finite(matrix, "matrix")
         # SciPy's matrices know no half precision.
-        matrix = sp.csr_array(matrix.astype(np.float32) if matrix.itemsize == 2 else matrix)
+        half = matrix.dtype.kind == "f" and matrix.itemsize == 2
+        matrix = matrix.astype(np.float32 if half else matrix.dtype.newbyteorder("="), copy=False)
+        matrix = sp.csr_array(matrix)
     elif not sp.issparse(matrix):
         raise TypeError(
             "matrix must be a SciPy sparse matrix or array, or a two-dimensional ndarray, "

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from movieembed._base.regular_file import check_regular
 from movieembed.data import text_columns
+from movieembed.data.bounded_text import bounded
 from movieembed.data.frames import (
     ITEM_ALIASES,
     RATING_ALIASES,
     TIME_ALIASES,
     TITLE_ALIASES,
     USER_ALIASES,
-    squeeze,
+    looks_like,
 )
 from movieembed.data.number_file import Kind, read_regular
 from movieembed.data.text_fields import QUOTING, Source, read_texts, sample_of, split
@@ -111,7 +113,11 @@ def read_table(
         raise ValueError(f"{path} is an archive, not a table; see load_movielens for those")
 
     file_opener = _COMPRESSED.get(path.suffix.lower(), io)
-    source = Source(str(path), lambda: file_opener.open(path, "rb"))
+    check_regular(path, "a table")
+    size = path.stat().st_size if file_opener is not io else None
+    source = Source(
+        str(path), lambda: bounded(lambda: file_opener.open(path, "rb"), str(path), size)
+    )
     sample = sample_of(source)
     if separator is None:
         separator = _sniff(source, sample.rows)
@@ -125,7 +131,7 @@ def read_table(
     labels: list[Any] = list(range(width))
     if header:
         labels = [name or f"Unnamed: {place}" for place, name in enumerate(rows[0])]
-    of_ids = [str(label) in given or squeeze(label) in _ID_NAMES for label in labels]
+    of_ids = [str(label) in given or looks_like(label, _ID_NAMES) for label in labels]
     columns = None
     kinds = _kinds(rows[header:], of_ids)
     if kinds and separator != " " and not sample.blank:
@@ -194,7 +200,7 @@ def _is_header(rows: Sequence[Sequence[str]], given: Collection[str]) -> bool:
     first, *others = rows
     if any(_is_number(field) for field in first):
         return False
-    if any(field in given or squeeze(field) in _NAMES for field in first):
+    if any(field in given or looks_like(field, _NAMES) for field in first):
         return True
     columns = [[row[i] for row in others if i < len(row)] for i in range(len(first))]
     return any(column and all(map(_is_number, column)) for column in columns)

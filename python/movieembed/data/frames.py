@@ -7,7 +7,7 @@ is read: a fit from the command line reads none.
 from __future__ import annotations
 
 import operator
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from movieembed._base.message import Message, Parameter
 from movieembed._base.warn import warn_caller
-from movieembed.data.ids import as_ids, as_titles
+from movieembed.data.ids import as_ids, as_titles, is_table, of_arrow
 from movieembed.exceptions import ParameterError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ ITEM_ALIASES = frozenset({"movieid", "itemid", "movie", "item", "iid", "filmid",
 RATING_ALIASES = frozenset({"rating", "ratings", "score", "stars", "liked", "like", "value"})
 TITLE_ALIASES = ("title", "name", "movietitle", "itemtitle", "itemname", "moviename")
 TIME_ALIASES = frozenset({"timestamp", "time", "date", "datetime", "ts"})
+RATING_COLUMNS = {"user": USER_ALIASES, "item": ITEM_ALIASES, "rating": RATING_ALIASES}
 
 
 class Table:
@@ -45,6 +46,7 @@ class Table:
     """
 
     def __init__(self, frame: pd.DataFrame | nw.DataFrame[Any]) -> None:
+        self._given = frame
         if isinstance(frame, pd.DataFrame):
             labels = set(frame.columns)
             if any(name is not None and name not in labels for name in frame.index.names):
@@ -65,6 +67,31 @@ class Table:
                 raise ValueError(f"{argument} has {column.shape[1]} columns called {label!r}")
             return nw.from_native(column, series_only=True)
         return self._frame.get_column(cast(str, label))
+
+    def names_of_axes(self) -> tuple[list[Any], list[Any]]:
+        """Return what the index of the rows and that of the columns are called, in pandas."""
+        if not isinstance(self._given, pd.DataFrame):
+            return [], []
+        return list(self._given.index.names), list(self._given.columns.names)
+
+    def row_labels(self) -> list[Any] | None:
+        """Return the index of a pandas frame; None where rows are merely numbered."""
+        if not isinstance(self._given, pd.DataFrame):
+            return None
+        index = self._given.index
+        if index.names == [None] and (isinstance(index, pd.RangeIndex) or not index.is_unique):
+            return None
+        return index.tolist()
+
+    def own_columns(self) -> list[Any]:
+        """Return the labels without the names of the index."""
+        return list(self._given.columns)
+
+    def in_sparse_columns(self) -> bool:
+        """Whether all columns are pandas's sparse ones, of zeros where nothing is stored."""
+        dtypes = list(self._given.dtypes) if isinstance(self._given, pd.DataFrame) else []
+        sparse = (isinstance(dtype, pd.SparseDtype) and dtype.fill_value == 0 for dtype in dtypes)
+        return bool(dtypes) and all(sparse)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a pandas copy with rows numbered from 0."""
@@ -88,19 +115,20 @@ def as_table(data: object, argument: str) -> Table | None:
     except nw.exceptions.DuplicateError as error:
         raise ValueError(f"{argument} has several columns of one name: {error}") from error
     if isinstance(wrapped, nw.LazyFrame):
-        wrapped = wrapped.collect()
-    if isinstance(wrapped, nw.DataFrame):
-        return Table(wrapped)
-    if isinstance(nw.from_native(cast(Any, data), pass_through=True, allow_series=True), nw.Series):
-        return None
-    if not hasattr(data, "__arrow_c_stream__"):
+        return Table(wrapped.collect())
+    # Frames that narwhals sees from outside alone, such as DuckDB's relations, go through Arrow.
+    eager = nw.from_native(cast(Any, data), pass_through=True, eager_only=True, allow_series=True)
+    if isinstance(eager, nw.DataFrame):
+        return Table(eager)
+    column = None if isinstance(eager, nw.Series) else of_arrow(data)
+    if column is None or not is_table(column):
         return None
     import pyarrow as pa
 
-    try:
-        return Table(nw.from_native(pa.table(data), eager_only=True))
-    except (TypeError, ValueError, pa.ArrowInvalid) as error:
-        raise TypeError(f"{argument}: its Arrow stream is not a table ({error})") from error
+    names = [field.name for field in column.type]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{argument} has several columns of one name: {names}")
+    return Table(nw.from_native(pa.Table.from_arrays(column.flatten(), names), eager_only=True))
 
 
 def find_column(
@@ -143,7 +171,7 @@ def find_column(
         given = Parameter(role, given)
         raise ParameterError(Message(what, given=given, argument=argument, listed=listed), role)
     wanted = set(aliases)
-    found = [label for label in columns if label not in taken and squeeze(label) in wanted]
+    found = [label for label in columns if label not in taken and looks_like(label, wanted)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -169,11 +197,7 @@ def find_rating_columns(
     Warns if there is no rating but another column of numbers.
     """
     labels: dict[str, Any] = {"user": user, "item": item, "rating": rating}
-    for role, aliases in (
-        ("user", USER_ALIASES),
-        ("item", ITEM_ALIASES),
-        ("rating", RATING_ALIASES),
-    ):
+    for role, aliases in RATING_COLUMNS.items():
         labels[role] = find_column(
             table.columns,
             labels[role],
@@ -189,14 +213,18 @@ def find_rating_columns(
     return labels
 
 
-def squeeze(label: object) -> str:
-    """Return a label in lower case without what separates words; "" if it is no text."""
+def looks_like(label: object, aliases: Container[str]) -> bool:
+    """Whether a column's label is one of some usual names, in any spelling."""
+    return _squeeze(label) in aliases
+
+
+def _squeeze(label: object) -> str:
     if not isinstance(label, str):
         return ""
     return label.lower().replace("_", "").replace(" ", "").replace("-", "").replace(".", "")
 
 
-def _missing(column: nw.Series[Any]) -> nw.Series[Any]:
+def missing_values(column: nw.Series[Any]) -> nw.Series[Any]:
     """Return where a column is null or NaN, as a column of booleans."""
     mask = column.is_null()
     if column.dtype.is_float():
@@ -212,7 +240,7 @@ def complete_columns(
     Raises ValueError, with the counts and the first such row, if there are any and not `drop`.
     """
     columns = {role: table.column(label, argument) for role, label in labels.items()}
-    masks = {role: _missing(column) for role, column in columns.items()}
+    masks = {role: missing_values(column) for role, column in columns.items()}
     counts = {role: int(mask.sum()) for role, mask in masks.items()}
     if not any(counts.values()):
         return columns
@@ -237,7 +265,7 @@ def _warn_of_other_numbers(table: Table, used: Iterable[Hashable]) -> None:
         label
         for label in table.columns
         if label not in used
-        and squeeze(label) not in TIME_ALIASES
+        and not looks_like(label, TIME_ALIASES)
         and table.column(label, "ratings").dtype.is_numeric()
     ]
     if others:
@@ -306,12 +334,12 @@ def item_labels(
     if item_id is None and fallback_id is not None and fallback_id in table.columns:
         item_id = fallback_id
     aliases = ITEM_ALIASES
-    if not any(squeeze(label) in aliases for label in table.columns):
+    if not any(looks_like(label, aliases) for label in table.columns):
         aliases = frozenset({"id"})
     id_label = find_column(table.columns, item_id, aliases, argument="items", role="item_id")
     ids = as_ids(table.column(id_label, "items"), "items")
     if title is None:
-        squeezed = {squeeze(label): label for label in reversed(table.columns)}
+        squeezed = {_squeeze(label): label for label in reversed(table.columns)}
         found = [squeezed[name] for name in TITLE_ALIASES if name in squeezed]
         title = found[0] if found else None
     else:

@@ -27,6 +27,7 @@ from movieembed.data.ratings import (
     rows_of_matrix,
     rows_of_table,
 )
+from movieembed.data.users_by_items import read_matrix, refuse_cooccurrence
 
 
 def read_ratings(
@@ -48,7 +49,9 @@ def read_ratings(
     if sp.issparse(ratings):
         if columns != (None, None, None):
             raise ValueError("user, item and rating name columns of a table, not of a matrix")
-        rows = rows_of_matrix(ratings, missing)
+        given = read_matrix(ratings)
+        rows = rows_of_matrix(given.values, missing)
+        refuse_cooccurrence(given.values)
         if labels is not None:
             check_length(labels[0], 1, (len(rows.user_ids), len(rows.item_ids)), "items")
             rows.item_ids = labels[0]
@@ -70,7 +73,7 @@ def read_movielens(
     **where: Any,
 ) -> tuple[dict[str, Any], int]:
     """Return the attributes of `Likes.from_movielens`, and how many ratings the data set has."""
-    threshold = check_reading(threshold, duplicates, unknown=unknown)
+    given = threshold = check_reading(threshold, duplicates, unknown=unknown)
     columns, movies = load_compact(source, **where)
     n_ratings = len(columns["rating"])
     # Arrays as large as the ratings are overwritten or let go early.
@@ -82,7 +85,10 @@ def read_movielens(
     titles = as_titles(movies["title"].to_numpy())
     if threshold is not None and rows.ratings is not None and rows.ratings.dtype == np.float32:
         threshold = _rounded_up(threshold)
-    return _attributes(rows, threshold, duplicates, titles, movies), n_ratings
+    attributes = _attributes(rows, threshold, duplicates, titles, movies)
+    if given is not None:
+        attributes["threshold"] = given
+    return attributes, n_ratings
 
 
 def _attributes(
@@ -92,8 +98,16 @@ def _attributes(
     titles: NDArray[np.object_] | None,
     table: pd.DataFrame | None,
 ) -> dict[str, Any]:
+    least = None
+
+    def is_like(values: NDArray[Any]) -> NDArray[np.bool_]:
+        nonlocal least
+        liked, least = reaching(values, threshold)
+        return liked
+
     return {
-        "matrix": matrix_of_rows(rows, duplicates, lambda values: reaching(values, threshold)),
+        "matrix": matrix_of_rows(rows, duplicates, is_like),
+        "threshold": least,
         "users": rows.user_ids,
         "items": rows.item_ids,
         "titles": titles,

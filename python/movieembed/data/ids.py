@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,9 @@ ACCEPTED = (
     "a pandas, polars, PyArrow or other narwhals-supported data frame, or an object with the "
     "Arrow C stream interface"
 )
+ACCEPTED_IDS = f"a sequence of ids or {ACCEPTED}"
+# The last is of lazy frames.
+_OF_HOLDERS = ("__array__", "__arrow_c_stream__", "__arrow_c_array__", "collect_schema")
 
 
 def as_ids(values: object, argument: str) -> NDArray[Any]:
@@ -31,7 +34,7 @@ def as_ids(values: object, argument: str) -> NDArray[Any]:
     TypeError
         If an id is not hashable, or values cannot be read one by one.
     """
-    ids = unify(_one_dimensional(values, argument))
+    ids = unify(one_dimensional(values, argument))
     absent = np.flatnonzero(np.asarray(pd.isna(ids), dtype=bool))
     if len(absent):
         raise ValueError(f"{argument} has a missing id at position {absent[0]}")
@@ -50,23 +53,93 @@ def as_ids(values: object, argument: str) -> NDArray[Any]:
     return ids
 
 
-def _one_dimensional(values: object, argument: str) -> NDArray[Any]:
-    if isinstance(values, pd.Index):
-        return values.to_numpy()
-    if isinstance(values, np.ndarray):
-        if values.ndim != 1:
-            raise ValueError(f"{argument} must be one-dimensional, got shape {values.shape}")
-        return values
+def one_dimensional(values: object, argument: str) -> NDArray[Any]:
+    """Return ids or titles, whatever holds them in an order, as an array.
+
+    Raises
+    ------
+    ValueError
+        If they are not one-dimensional, one is masked, or a table has several columns.
+    TypeError
+        If they are in no order, or cannot be read one by one.
+    """
+    if isinstance(values, str | bytes | dict | set | frozenset):
+        why = "a set has no order" if isinstance(values, set | frozenset) else ACCEPTED_IDS
+        raise TypeError(f"{argument} must be {ACCEPTED_IDS}, got {type(values).__name__}: {why}")
+    if isinstance(values, list | tuple | range):
+        return object_array(values)
+    column = _as_column(values, argument)
+    if column.ndim != 1:
+        raise ValueError(f"{argument} must be one-dimensional, got shape {column.shape}")
+    return column
+
+
+def holds_values(x: Any) -> bool:
+    """Whether something is an array, column, table or stream, which may not be gone through."""
+    return any(hasattr(x, name) for name in _OF_HOLDERS) and getattr(x, "ndim", 1) != 0
+
+
+def each_id(values: Any) -> Any:
+    """Return a list of the ids that an array, table or set holds; all else as it is."""
+    if holds_values(values):
+        return one_dimensional(values, "the list of items").tolist()
+    if isinstance(values, set | frozenset):
+        listed = object_array(values)
+        return listed[in_order(listed)].tolist()
+    return values
+
+
+def _as_column(values: Any, argument: str) -> NDArray[Any]:
+    if isinstance(values, np.ma.MaskedArray):
+        if np.ma.is_masked(values):
+            raise ValueError(f"{argument} has a missing id at a masked place")
+        return np.asarray(values)
+    if isinstance(values, pd.Index | np.ndarray | pd.api.extensions.ExtensionArray):
+        return np.asarray(values)
     import narwhals.stable.v1 as nw
 
-    wrapped = nw.from_native(cast(Any, values), pass_through=True, allow_series=True)
+    wrapped = nw.from_native(values, pass_through=True, allow_series=True)
     if isinstance(wrapped, nw.Series):
         return wrapped.to_numpy()
-    if isinstance(values, str | bytes | dict | set | frozenset) or not isinstance(values, Iterable):
-        raise TypeError(
-            f"{argument} must be a sequence of ids or {ACCEPTED}, got {type(values).__name__}"
-        )
+    if isinstance(values, pd.DataFrame):
+        _check_one_column(values.shape[1], argument)
+        return values.iloc[:, 0].to_numpy()
+    if isinstance(wrapped, nw.LazyFrame):
+        values = wrapped.collect().to_native()
+    column = of_arrow(values)
+    if column is not None:
+        if is_table(column):
+            _check_one_column(column.type.num_fields, argument)
+            (column,) = column.flatten()
+        return np.asarray(column.to_numpy())
+    if hasattr(values, "__array__"):
+        return np.asarray(values)
+    if not isinstance(values, Iterable):
+        raise TypeError(f"{argument} must be {ACCEPTED_IDS}, got {type(values).__name__}")
     return object_array(values)
+
+
+def of_arrow(values: Any) -> Any:
+    """Return what Arrow's C interfaces give, a table as one array of structs; None without."""
+    import pyarrow as pa
+
+    if hasattr(values, "__arrow_c_stream__"):
+        return pa.chunked_array(values)
+    return pa.chunked_array([pa.array(values)]) if hasattr(values, "__arrow_c_array__") else None
+
+
+def is_table(column: Any) -> bool:
+    """Whether what Arrow gave is a table, not a column."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_struct(column.type))
+
+
+def _check_one_column(n_columns: int, argument: str) -> None:
+    if n_columns != 1:
+        raise ValueError(
+            f"{argument} is a table of {n_columns} columns: pass the column that holds the ids"
+        )
 
 
 def unify(ids: NDArray[Any]) -> NDArray[Any]:
@@ -143,7 +216,7 @@ def in_order(ids: NDArray[Any]) -> NDArray[np.intp]:
 
 def as_titles(values: object) -> NDArray[np.object_]:
     """Return titles as an object array of str, "" for a missing one."""
-    given = _one_dimensional(values, "titles")
+    given = one_dimensional(values, "titles")
     return object_array(
         "" if absent else str(text) for text, absent in zip(given, pd.isna(given), strict=True)
     )

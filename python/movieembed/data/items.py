@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import object_array
-from movieembed.data.ids import typed, unify
+from movieembed.data.ids import each_id, typed, unify
 from movieembed.data.title_keys import RULES, plain, spellings
 from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError
 
@@ -250,6 +250,7 @@ class ItemIndex:
         >>> index.resolve_many([2571, "Toy Story"])
         array([1, 0])
         """
+        queries = each_id(queries)
         if isinstance(queries, str | bytes) or not isinstance(queries, Iterable):
             return np.array([self.resolve(queries)], dtype=np.int64)
         if isinstance(queries, tuple) and self.is_id(queries):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -14,15 +13,16 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones
-from movieembed._base.gpu_arrays import on_host
-from movieembed.data.canonical_csr import canonical_csr, check_length
+from movieembed._base.derived import derived
+from movieembed._base.validation import check_threshold
+from movieembed.data.canonical_csr import check_length
 from movieembed.data.download import MOVIELENS_URL
-from movieembed.data.frames import item_labels
 from movieembed.data.from_ratings import read_movielens, read_ratings
 from movieembed.data.ids import as_ids, as_titles
 from movieembed.data.items import ItemIndex
 from movieembed.data.notebook import likes_html
 from movieembed.data.ratings import Duplicates, RaiseOrDrop
+from movieembed.data.users_by_items import read_labelled, read_matrix
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,6 +45,8 @@ class Likes:
         Title of each column, "" where unknown.
     item_table : pandas.DataFrame of n_items rows, or None
         The item table, aligned with `items`.
+    threshold : float or None
+        Lowest rating that is a like; None where there were no ratings.
 
     Notes
     -----
@@ -73,9 +75,11 @@ class Likes:
     items: NDArray[Any]
     titles: NDArray[np.object_] | None = None
     item_table: pd.DataFrame | None = None
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
-        self._check(canonical_csr(self.matrix))
+        object.__setattr__(self, "threshold", check_threshold(self.threshold))
+        self._check(read_matrix(self.matrix).canonical(rows_are_users=True))
 
     def _check(self, matrix: sp.csr_array) -> Self:
         """Keep a canonical matrix that nobody else holds, and check all else."""
@@ -273,11 +277,14 @@ class Likes:
 
         Parameters
         ----------
-        matrix : SciPy sparse matrix or array, or ndarray, of shape (n_users, n_items)
-            Real and finite, of any sparse format. Duplicates are summed, stored zeros dropped.
-            It is copied, never modified. One on a GPU (CuPy) is copied to the host.
+        matrix : sparse or dense matrix, or data frame, of shape (n_users, n_items)
+            Real and finite, of any sparse format, here or on a GPU (CuPy). Duplicates are summed,
+            stored zeros dropped. It is copied, never modified. A sparse array of one dimension is
+            one user. What NumPy masks is absent. The columns of a data frame are items, its index
+            or a column such as userId the users.
         users, items : sequence of ids, or None
-            Ids of the rows and columns; None numbers them from 0. `items` may be a table.
+            Ids of the rows and columns; None numbers them from 0. `items` may be a table. The named
+            columns of a data frame are put in the order of `items`, with zeros for those it lacks.
         titles : sequence of str, or None
             Titles of the columns.
         item_id, title : hashable or None
@@ -291,8 +298,9 @@ class Likes:
         Raises
         ------
         ValueError
-            If a value is NaN or infinite, the sparse structure is malformed, or lengths and
-            shape disagree.
+            If a value is NaN or infinite, the sparse structure is malformed, lengths and shape
+            disagree, or a frame has a row a rating. If without `users` the matrix is symmetric, as
+            the co-occurrence matrix X is, which is made of likes.
         TypeError
             If matrix is of no accepted kind or not of real numbers.
 
@@ -307,18 +315,9 @@ class Likes:
         >>> me.Likes.from_matrix([[1, 0], [1, 1]], items=[10, 20], titles=titles)
         Likes(2 users x 2 items, 3 likes)
         """
-        matrix, users, items, titles = map(on_host, (matrix, users, items, titles))
-        checked = canonical_csr(matrix)
-        table = None
-        item_ids = np.arange(checked.shape[1])
-        if items is not None:
-            item_ids, found, table = item_labels(items, item_id, title, None)
-            if titles is None:
-                titles = found
-        user_ids = np.arange(checked.shape[0]) if users is None else users
-        likes = object.__new__(cls)
-        likes._set(users=user_ids, items=item_ids, titles=titles, item_table=table)
-        return likes._check(checked)
+        attributes = read_labelled(matrix, users, items, titles, (item_id, title))
+        likes = object.__new__(cls)._set(**attributes)
+        return likes._check(likes.matrix)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -340,12 +339,12 @@ class Likes:
         """Number of stored likes or weights."""
         return int(self.matrix.nnz)
 
-    @cached_property
+    @derived
     def item_counts(self) -> NDArray[np.int64]:
         """Stored likes of each item, int64 of shape (n_items,)."""
         return np.bincount(self.matrix.indices, minlength=self.n_items).astype(np.int64)
 
-    @cached_property
+    @derived
     def is_binary(self) -> bool:
         """Whether every stored value is 1."""
         return holds_ones(self.matrix.data)
@@ -362,7 +361,7 @@ class Likes:
         """
         return self._item_index
 
-    @cached_property
+    @derived
     def _item_index(self) -> ItemIndex:
         return ItemIndex(self.items, self.titles)
 

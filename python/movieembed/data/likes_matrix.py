@@ -18,6 +18,9 @@ from movieembed._base.warn import warn_caller
 from movieembed.data.canonical_csr import blocks
 from movieembed.data.ratings import Codes, Duplicates, Rows
 
+# Of the scale that the default threshold is for.
+MOST_STARS = 5
+
 
 def matrix_of_rows(
     rows: Rows, duplicates: Duplicates, is_like: Callable[[NDArray[Any]], NDArray[np.bool_]]
@@ -45,16 +48,32 @@ def matrix_of_rows(
     return matrix
 
 
-def reaching(values: NDArray[Any], threshold: float | None) -> NDArray[np.bool_]:
-    """Return which ratings are likes, by `default_threshold` for None; warn if none is."""
-    if threshold is None:
-        threshold = default_threshold(bool(len(values)) and zeros_and_ones(values))
-    liked: NDArray[np.bool_] = values >= threshold
+def reaching(
+    values: NDArray[Any], threshold: float | None
+) -> tuple[NDArray[np.bool_], float | None]:
+    """Return which ratings are likes, and the threshold, by `default_threshold` for None.
+
+    Warn if none is a like, or if ratings without a threshold are no stars.
+    """
+    default = threshold is None
+    least = threshold
+    if least is None:
+        least = default_threshold(bool(len(values)) and zeros_and_ones(values))
+    liked: NDArray[np.bool_] = values >= least
     if len(values) and not liked.any():
-        warn_caller(
-            f"no likes: the highest rating is {values.max():g} and the threshold {threshold:g}"
-        )
-    return liked
+        warn_caller(f"no likes: the highest rating is {values.max():g} and the threshold {least:g}")
+    elif default and len(values):
+        warn_of_scale(float(values.max()), least, float(liked.mean()))
+    return liked, least
+
+
+def warn_of_scale(highest: float, least: float, share: float | None = None) -> None:
+    """Warn that a threshold that nobody gave is for stars from 1 to 5, where there are more."""
+    if highest > MOST_STARS:
+        likes = "those" if share is None else f"{share:.0%} of them, those"
+        what = "ratings go up to {highest}, and {likes} from {least} on, count as likes, "
+        what += "which is meant for 1 to 5 stars; choose with {threshold}"
+        warn_caller(Message(what, highest=f"{highest:g}", likes=likes, least=f"{least:g}"))
 
 
 def default_threshold(binary: bool) -> float:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 import pandas as pd
 from numpy.typing import NDArray
 
+from movieembed._base.regular_file import check_regular
 from movieembed.data import demo, text_columns
 from movieembed.data import number_file as numberfiles
 from movieembed.data import text_fields as textfiles
+from movieembed.data.bounded_text import bounded
 from movieembed.data.download import CHECKSUMS, MOVIELENS_URL, download
 
 # In the order of the flags of u.item.
@@ -173,9 +176,18 @@ def _opened(
     if path.is_dir():
         inside = [entry for pattern in ("*", "*/*") for entry in path.glob(pattern)]
         names = [entry.relative_to(path).as_posix() for entry in inside]
-        opened, size_of = (lambda n: (path / n).open("rb")), (lambda n: (path / n).stat().st_size)
-        yield _find(str(path), names, opened, size_of)
+
+        def in_folder(name: str) -> textfiles.Source:
+            file = path / name
+            check_regular(file, "a file of text")
+            where = str(file)
+            return textfiles.Source(
+                where, lambda: bounded(lambda: file.open("rb"), where), file.stat().st_size
+            )
+
+        yield _find(str(path), names, in_folder)
         return
+    check_regular(path, "a folder or a .zip")
     if path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
         raise ValueError(
             f"{path} is neither a folder nor a .zip; read a single ratings table with read_table"
@@ -183,7 +195,16 @@ def _opened(
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if "__MACOSX" not in name.split("/")]
-            yield _find(str(path), names, archive.open, lambda n: archive.getinfo(n).file_size)
+
+            def in_archive(name: str) -> textfiles.Source:
+                member, where = archive.getinfo(name), f"{path}{os.sep}{name}"
+                held = min(member.compress_size, path.stat().st_size)
+                opened = functools.partial(archive.open, name)
+                # What an archive says of a size is believed as far as ratings may shrink.
+                size = min(member.file_size, 16 * held)
+                return textfiles.Source(where, lambda: bounded(opened, where, held), size)
+
+            yield _find(str(path), names, in_archive)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f"{path} is not a whole .zip file: {error}") from error
     except RuntimeError as error:  # what zipfile raises for both
@@ -193,8 +214,7 @@ def _opened(
 def _find(
     where: str,
     names: Collection[str],
-    opened: Callable[[str], IO[bytes]],
-    size_of: Callable[[str], int],
+    source_of: Callable[[str], textfiles.Source],
 ) -> tuple[_Layout, textfiles.Source, textfiles.Source]:
     """Return the layout, ratings and movies of the one data set among the files."""
     found: dict[str, _Layout] = {}
@@ -218,12 +238,7 @@ def _find(
         raise FileNotFoundError(
             f"{where} has {prefix}{layout.ratings} but no {prefix}{layout.movies}"
         )
-
-    def source(name: str) -> textfiles.Source:
-        shown = f"{where}{os.sep}{prefix}{name}"
-        return textfiles.Source(shown, lambda: opened(prefix + name), size_of(prefix + name))
-
-    return layout, source(layout.ratings), source(layout.movies)
+    return layout, source_of(prefix + layout.ratings), source_of(prefix + layout.movies)
 
 
 # A movie as it is read: the number of its line, movieId, title and genres.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from movieembed._base.arrays import index_dtype
 from movieembed._base.message import Message
 from movieembed._base.validation import OneOf, check_parameter, check_threshold
+from movieembed._base.warn import warn_caller
 from movieembed.data import frames as tables
 from movieembed.data.canonical_csr import blocks, check_finite, check_matrix
 from movieembed.data.ids import ACCEPTED, check_apart, in_order, unify
@@ -24,6 +25,9 @@ Codes = NDArray[np.signedinteger[Any]]
 
 # Integer ids are numbered through a table of their range where it has at most so many places an id.
 _PLACES_AN_ID = 4
+# Fewer may well repeat themselves.
+_FEW_ROWS = 100
+_SWAPPED = "all users are in items, so users and items look swapped"
 
 
 def check_reading(
@@ -91,7 +95,27 @@ def rows_of_table(
         check_finite(values, "ratings")
     users, user_ids = encode(columns["user"].to_numpy(), f"ratings column {labels['user']!r}")
     items, item_ids = encode(columns["item"].to_numpy(), f"ratings column {labels['item']!r}")
-    return Rows(users, items, values, user_ids, item_ids)
+    rows = Rows(users, items, values, user_ids, item_ids)
+    if user is None or item is None:
+        _check_pairs(rows, labels)
+    elif tables.looks_like(user, tables.ITEM_ALIASES) and tables.looks_like(
+        item, tables.USER_ALIASES
+    ):
+        warn_caller(Message("{user=} and {item=} look swapped", user=user, item=item))
+    return rows
+
+
+def _check_pairs(rows: Rows, labels: Mapping[str, Any]) -> None:
+    """Raise ParameterError if there are more rows than pairs: a column that was found is wrong."""
+    n_users, n_items = len(rows.user_ids), len(rows.item_ids)
+    if len(rows) >= _FEW_ROWS and len(rows) > n_users * n_items:
+        what = "ratings has {n:,} rows, but columns {by!r} and {of!r}, taken for the user and the "
+        what += "item, hold only {n_users:,} x {n_items:,} pairs; say which columns are meant with "
+        what += "{user=} and {item=}"
+        found = {"user": labels["user"], "item": labels["item"]}
+        sizes = {"n": len(rows), "n_users": n_users, "n_items": n_items}
+        message = Message(what, by=found["user"], of=found["item"], **sizes, user=..., item=...)
+        raise ParameterError(message, "user")
 
 
 def rows_of_matrix(ratings: Any, missing: RaiseOrDrop) -> Rows:
@@ -158,11 +182,16 @@ def match_items(rows: Rows, ids: NDArray[Any], unknown: RaiseOrDrop) -> None:
         [places.get(id_, -1) for id_ in rows.item_ids.tolist()], dtype=index_dtype(len(ids))
     )
     strangers = rows.item_ids[place_of < 0].tolist()
+    swapped = len(rows.user_ids) > 0 and all(id_ in places for id_ in rows.user_ids.tolist())
+    if strangers and swapped and unknown == "drop":
+        warn_caller(f"{len(strangers)} items are dropped: {_SWAPPED}")
     if strangers and unknown == "raise":
         what = f"ratings name {len(strangers)} items that items lacks, such as "
         what += ", ".join(map(repr, strangers[:5]))
         if len(strangers) == len(rows.item_ids) and len(ids):
             what += f" (ratings hold {strangers[0]!r} where items hold {ids.tolist()[0]!r})"
+        if swapped:
+            what += f": {_SWAPPED}"
         raise ValueError(
             Message("{what}|; pass {unknown=} to leave them out", what=what, unknown="drop")
         )

@@ -12,9 +12,11 @@ from scipy.linalg import lapack
 
 import movieembed._core as _core
 from movieembed._base.threads import resolve_n_jobs, serial_blas
-from movieembed.data.likes import Likes
+from movieembed.data.likes import Likes, as_likes, likes_matrix
+from movieembed.data.users_by_items import read_matrix
 from movieembed.model.embedding import Embedding
 from movieembed.model.neighbors import positions_among
+from movieembed.model.taste import Taste
 
 Recommend = Callable[[sp.csr_array, int], NDArray[np.int64]]
 """From what users like, (n_users, n_items), and n to their lists, (n_users, n): columns or -1."""
@@ -43,7 +45,7 @@ def popularity(likes: Likes) -> Recommend:
     >>> evaluation.popularity(likes)(likes.matrix, 1).tolist()
     [[2], [1], [2]]
     """
-    counts = likes.item_counts.astype(np.float32)
+    counts = as_likes(likes).item_counts.astype(np.float32)
     return _best_by(lambda some: np.tile(counts[:, None], some.shape[0]))
 
 
@@ -68,7 +70,7 @@ def item_cosine(likes: Likes) -> Recommend:
     >>> evaluation.item_cosine(likes)(new.matrix, 2).tolist()
     [[1, 2]]
     """
-    L = likes.matrix.astype(np.float32)
+    L = likes_matrix(likes).astype(np.float32)
     lengths = np.sqrt(np.bincount(L.indices, weights=L.data**2, minlength=L.shape[1]))
     scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
     unit = L @ sp.diags_array(scale.astype(np.float32))
@@ -110,6 +112,7 @@ def ease(likes: Likes, regularization: float = 100.0) -> Recommend:
     >>> evaluation.ease(likes, 1.0)(new.matrix, 1).tolist()
     [[1]]
     """
+    likes = as_likes(likes)
     used = np.flatnonzero(likes.item_counts)
     if len(used) > MOST_EASE_ITEMS:
         raise ValueError(
@@ -177,7 +180,7 @@ def als(
             iterations=iterations,
             random_state=random_state,
         )
-        model.fit(sp.csr_matrix(likes.matrix.astype(np.float32)), show_progress=False)
+        model.fit(sp.csr_matrix(likes_matrix(likes).astype(np.float32)), show_progress=False)
 
     def recommend(given: sp.csr_array, n: int) -> NDArray[np.int64]:
         rows = sp.csr_matrix(given.astype(np.float32))
@@ -225,14 +228,15 @@ def movieembed(likes: Likes, **parameters: Any) -> Recommend:
     [[1]]
     """
     given = {"random_state": 0, "keep_likes": True, **parameters}
-    model = Embedding(**given).fit(likes)
-    return lambda given, n: model.recommend(given, n)[0]
+    model = Embedding(**given).fit(as_likes(likes))
+    return lambda given, n: model.recommend(Taste(given, single=False), n)[0]
 
 
 def _best_by(scores: Callable[[sp.csr_array], NDArray[Any]]) -> Recommend:
     """Recommend the best, what is given left out, by scores (n_items, users) of blocks of users."""
 
     def recommend(given: sp.csr_array, n: int) -> NDArray[np.int64]:
+        given = read_matrix(given).canonical(rows_are_users=True)
         n_users, n_items = given.shape
         found = np.full((n_users, n), -1, dtype=np.int64)
         inner = min(n, n_items)

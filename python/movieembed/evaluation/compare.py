@@ -19,6 +19,7 @@ from movieembed.evaluation.baselines import Recommend
 from movieembed.evaluation.metrics import list_metrics, ranking_metrics
 from movieembed.evaluation.splits import Split, split_random
 from movieembed.model.embedding import Embedding
+from movieembed.model.taste import Taste
 
 
 def evaluate(
@@ -170,6 +171,7 @@ def tune(
     (True, 16)
     """
     split = split_random(likes, random_state=random_state) if split is None else split
+    given = Taste(split.given, single=False)
     rows, scores = [], []
     for d in n_components:
         model = Embedding(d, random_state=random_state, keep_likes=True, **parameters)
@@ -177,7 +179,7 @@ def tune(
         for factor in factors:
             value = factor * model.regularization_
             for steps in refine:
-                columns, _ = model.recommend(split.given, k, regularization=value, refine=steps)
+                columns, _ = model.recommend(given, k, regularization=value, refine=steps)
                 found = ranking_metrics(columns, split.held, ks=(k,))
                 score = found[f"recall@{k}"] + found[f"ndcg@{k}"]
                 scores.append(score)

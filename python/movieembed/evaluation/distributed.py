@@ -20,6 +20,7 @@ from movieembed.evaluation.metrics import ranking_metrics
 from movieembed.model.embedding import Embedding
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.scoring import recommend
+from movieembed.model.taste import Taste
 from movieembed.model.users import check_same_items, in_a_task
 
 
@@ -167,7 +168,8 @@ def split_parts(likes: DistributedLikes, share: float, random_state: Any) -> Dis
         tasks[held, p] = (getitem, (key, p), 1)
     n_parts = len(likes.parts)
     parts = cluster.submit(tasks, [(kind, p) for kind in (given, held) for p in range(n_parts)])
-    train = DistributedLikes(cluster, parts[:n_parts], likes.items, likes.titles, likes.item_table)
+    labels = (likes.items, likes.titles, likes.item_table, likes.threshold)
+    train = DistributedLikes(cluster, parts[:n_parts], *labels)
     if train.n_likes == likes.n_likes:
         raise ValueError("nothing is held out: users have too few likes for this split")
     return DistributedSplit(train, parts[n_parts:])
@@ -190,7 +192,7 @@ def evaluated(
     asked = np.flatnonzero(np.diff(held.indptr))
     given, held = rows.matrix[asked], held[asked]
     n_items = rows.matrix.shape[1]
-    columns, _ = recommend(in_a_task(fitted), given, max(ks), **options)
+    columns, _ = recommend(in_a_task(fitted), Taste(given, single=False), max(ks), **options)
     found = ranking_metrics(columns, held, ks=ks)
     first = found[f"ndcg@{ks[0]}"]
     mean = float(first.mean()) if len(first) else 0.0

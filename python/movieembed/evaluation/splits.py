@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed.data.distributed.likes import DistributedLikes
-from movieembed.data.likes import Likes
+from movieembed.data.likes import Likes, as_likes
 from movieembed.evaluation.distributed import DistributedSplit, split_parts
 from movieembed.evaluation.holdout import drawn, first_of_rows, held_at_random, rows_of, selected
 
@@ -93,6 +93,7 @@ def split_random(
     _check_share(share)
     if isinstance(likes, DistributedLikes):
         return split_parts(likes, share, random_state)
+    likes = as_likes(likes)
     train, held = held_at_random(likes.matrix, share, np.random.default_rng(random_state))
     return _within_users(likes, train, held)
 
@@ -144,6 +145,7 @@ def split_last(
     for label in (user, item, timestamp):
         if label not in frame.columns:
             raise ValueError(f"the ratings have no column {label!r}; they have {frame.columns}")
+    likes = as_likes(likes)
     matrix = likes.matrix
     place_user = {value: r for r, value in enumerate(likes.users.tolist())}
     place_item = {value: c for c, value in enumerate(likes.items.tolist())}
@@ -209,6 +211,7 @@ def split_users(
     (18, (2, 10), 4)
     """
     _check_share(share)
+    likes = as_likes(likes)
     rng = np.random.default_rng(random_state)
     active = np.flatnonzero(np.diff(likes.matrix.indptr) >= max(2, min_likes))
     count = round(n_users * len(active)) if isinstance(n_users, float) else int(n_users)
@@ -237,7 +240,7 @@ def _check_share(share: float) -> None:
 
 
 def _likes_of(likes: Likes, matrix: sp.csr_array, users: NDArray[Any]) -> Likes:
-    return Likes.from_matrix(matrix, users=users, items=likes.items, titles=likes.titles)
+    return Likes(matrix, users, likes.items, likes.titles, threshold=likes.threshold)
 
 
 def _within_users(likes: Likes, train: sp.csr_array, held: sp.csr_array) -> Split:

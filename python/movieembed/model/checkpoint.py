@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed.data.digest import likes_digest
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
 from movieembed.model import npz
@@ -26,6 +27,7 @@ CHECKPOINT = npz.Kind(
     1,
     "checkpoint",
     "a checkpoint of movieembed",
+    frozenset(("embedding", "history")),
     "; remove it, or name another checkpoint",
 )
 # The next writing waits for so many times as long as the last one took.
@@ -74,6 +76,7 @@ class Checkpoint:
             "likes": likes.n_likes,
             "item ids": digest(likes.items),
             "likes of each item": digest(likes.item_counts),
+            "who likes what": likes_digest(likes),
             "n_components": int(n_components),
             "item_scaling": weighting.item_scaling,
             "user_weighting": weighting.user_weighting,

@@ -6,8 +6,6 @@ than a fit of MovieLens small: the command line does without.
 
 from __future__ import annotations
 
-import inspect
-import os
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Self
@@ -17,6 +15,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.finite import check_finite
 from movieembed._base.gpu_arrays import on_host
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed.data.distributed.likes import DistributedLikes
@@ -27,6 +26,7 @@ from movieembed.model.delegation import Fitted, question, successor
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.parameters import Parameters
 from movieembed.operators.build import backend_of, prepare
+from movieembed.operators.units import times
 from movieembed.solvers import HistoryEntry
 
 
@@ -140,6 +140,8 @@ class Embedding(Parameters):
         lambda in use.
     likes_ : csr_array of shape (n_users, n_items) or None
         With `keep_likes`.
+    threshold_ : float or None
+        Lowest rating that was a like; None where the likes came without ratings.
     n_features_in_ : int
         n_items, in scikit-learn's words.
     feature_names_in_ : ndarray of shape (n_items,)
@@ -175,6 +177,7 @@ class Embedding(Parameters):
     item_scale_ = Fitted[NDArray[np.float64] | None]("item_scale")
     regularization_ = Fitted[float]("regularization")
     likes_ = Fitted[sp.csr_array | None]("likes")
+    threshold_ = Fitted[float | None]("threshold")
     eigenvalues_: NDArray[np.float64]
     cost_: float
     gap_: float
@@ -189,9 +192,10 @@ class Embedding(Parameters):
 
         Parameters
         ----------
-        X : Likes, DistributedLikes, or sparse or dense matrix of shape (n_users, n_items)
+        X : Likes, DistributedLikes, or matrix or data frame of shape (n_users, n_items)
             A matrix holds 1 where the user (row) liked the item (column), or real weights. It may
-            be on a GPU (CuPy).
+            be on a GPU (CuPy). The columns of a frame are the ids. A table with a row a rating goes
+            to `Likes.from_ratings`.
         y : None
             Ignored; scikit-learn's convention.
 
@@ -206,6 +210,8 @@ class Embedding(Parameters):
             When a parameter or the data is not what is documented.
         DivergenceError
             When a learning rate was too large.
+        MemoryError
+            When the fit would need more memory than there is, before it begins.
 
         Notes
         -----
@@ -224,6 +230,7 @@ class Embedding(Parameters):
         backend = backend_of(X) if self.backend == "auto" else self.backend
         likes = self._as_likes(on_host(X))
         threads = resolve_n_jobs(self.n_jobs)
+        fitting.check_memory(likes, self, backend)
         init = fitting.check_init(self.init, likes.n_items, self.n_components)
         checkpoint = None
         if self.checkpoint is not None:
@@ -234,15 +241,18 @@ class Embedding(Parameters):
             start = fitting.start_of(op, init, checkpoint)
             with nullcontext() if checkpoint is None else checkpoint.guard():
                 solution = fitting.solved(op, self, start, checkpoint)
-                V, self.eigenvalues_ = fitting.item_vectors(op, solution, self.n_components)
-                self.cost_ = fitting.final_cost(op, solution, V)
+                V, eigenvalues = fitting.item_vectors(op, solution, self.n_components)
+                cost = fitting.final_cost(op, solution, V)
                 value = fitting.chosen_regularization(self.regularization, prepared, V)
         history = solution.history if checkpoint is None else checkpoint.done(solution)
         self.history_ = pd.DataFrame(history, columns=list(HistoryEntry._fields))
         self.gap_, self.converged_ = solution.gap, solution.converged
         self.stop_reason_, self.n_iter_ = solution.reason, solution.n_iter
+        unit = op.unit
+        self.cost_, self.eigenvalues_ = times(cost, unit, 4), times(eigenvalues, unit, 2)
         embedding = np.zeros((likes.n_items, self.n_components), dtype=self.dtype)
-        embedding[op.active] = V
+        embedding[op.active] = V * V.dtype.type(unit)
+        check_finite(embedding, "the embedding")
         self._fitted = FittedItems(
             embedding=embedding,
             index=likes.item_index(),
@@ -252,6 +262,7 @@ class Embedding(Parameters):
             regularization=value,
             weighting=weighting,
             likes=likes.matrix if self.keep_likes and isinstance(likes, Likes) else None,
+            threshold=likes.threshold,
         )
         fitting.warn_of_the_end(solution, self.cost_, self.solver)
         return self
@@ -261,9 +272,10 @@ class Embedding(Parameters):
 
         Parameters
         ----------
-        X : Likes, or sparse or dense matrix of shape (n_users, n_items)
-            All likes, old and new, of any users. Items are found again by their ids. A matrix
-            without ids must have this model's columns first, and may have more behind them.
+        X : Likes, or matrix or data frame of shape (n_users, n_items)
+            All likes, old and new, of any users. Items are found again by their ids, which are the
+            names of a frame's columns. A matrix without ids must have this model's columns first,
+            and may have more behind them.
 
         Returns
         -------
@@ -310,14 +322,14 @@ class Embedding(Parameters):
     extend = successor(fold_in.extend)
     fold_in = question(fold_in.fold_in)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: npz.Place) -> None:
         """Write the fitted model to a file that holds arrays and JSON, nothing executable.
 
         Parameters
         ----------
-        path : path
-            Usually ending in ".npz". Written beside it first and renamed, so that no half file
-            stays.
+        path : path or binary file object
+            A path usually ends in ".npz". What it leads to is written beside it first and renamed,
+            so that no half file stays. A file object, such as ``io.BytesIO()``, is written to.
 
         Raises
         ------
@@ -346,7 +358,7 @@ class Embedding(Parameters):
         file.write(path, self._fitted_items(), self._parameters(), vars(self))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: npz.Place) -> Self:
         """Read what `save` wrote; see :func:`movieembed.load`.
 
         Examples
@@ -360,9 +372,7 @@ class Embedding(Parameters):
         MovieEmbedding(n_components=1, random_state=0)
         """
         with npz.reading(path, file.MODEL) as contents:
-            known = inspect.signature(cls).parameters
-            params = contents.field("params", dict)
-            model = cls(**{name: value for name, value in params.items() if name in known})
+            model = cls._of(contents.field("params", dict))
             fitted = model._fitted = file.fitted_items(contents, model._weighting())
             vars(model).update(file.outcome(contents, fitted))
         return model

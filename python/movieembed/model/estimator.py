@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,9 @@ from sklearn.utils.validation import validate_data
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
 from movieembed.data.notebook import html_table, most_liked
+from movieembed.data.users_by_items import read_matrix
 from movieembed.model.embedding import Embedding
+from movieembed.model.npz import Place
 
 
 class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
@@ -57,18 +58,22 @@ class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
     def _as_likes(self, X: Any) -> Likes | DistributedLikes:
         if isinstance(X, Likes | DistributedLikes):
             return super()._as_likes(X)
-        checked = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32])
-        # The columns of a table are item ids, also the numbers that scikit-learn takes no note of.
-        names = list(X.columns) if hasattr(X, "columns") else None
-        return Likes.from_matrix(sp.csr_array(checked), items=names)
+        given, kinds = read_matrix(X, "X"), [np.float64, np.float32]
+        checked = validate_data(self, given.values, accept_sparse="csr", dtype=kinds)
+        # The columns of a frame are item ids, also the numbers that scikit-learn takes no note of.
+        if given.items is not None and all(isinstance(name, str) for name in given.items):
+            self.feature_names_in_ = np.array(given.items, dtype=object)
+        given.values = sp.csr_array(checked)
+        return Likes.from_matrix(given)
 
 
-def load(path: str | os.PathLike[str]) -> MovieEmbedding:
+def load(path: Place) -> MovieEmbedding:
     """Read a model that :meth:`MovieEmbedding.save` wrote.
 
     Parameters
     ----------
-    path : path
+    path : path or binary file object
+        A file object must be one that can seek.
 
     Returns
     -------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,13 +11,18 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones, index_dtype
+from movieembed._base.validation import check_threshold
 from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.items import ItemIndex
 from movieembed.model import npz
 from movieembed.model.fitted_items import FittedItems
 from movieembed.operators.weighting import Weighting
 
-MODEL = npz.Kind("movieembed-model", 1, "model file", "a movieembed model")
+ARRAYS = ("embedding", "eigenvalues", "item_counts", "item_squares", "item_scale", "history")
+LIKES = ("likes_indptr", "likes_indices", "likes_data")
+MODEL = npz.Kind(
+    "movieembed-model", 1, "model file", "a movieembed model", frozenset(ARRAYS + LIKES)
+)
 HISTORY_COLUMNS = ("iteration", "cost", "gradient_norm", "seconds")
 PARAMETERS_NOT_KEPT = ("callback", "checkpoint", "init")
 # What describes the fit, in the header: the types that are read, and that which is made of them.
@@ -32,7 +36,7 @@ OUTCOME: dict[str, tuple[type, ...]] = {
 
 
 def write(
-    path: str | os.PathLike[str],
+    place: npz.Place,
     fitted: FittedItems,
     params: Mapping[str, Any],
     result: Mapping[str, Any],
@@ -41,7 +45,7 @@ def write(
 
     Parameters
     ----------
-    path : path
+    place : path or binary file object
     fitted : FittedItems
     params : mapping of str to object
         The parameters of the model.
@@ -62,6 +66,7 @@ def write(
         "item_dtype": fitted.items.dtype.name,
         "titles": None if fitted.titles is None else [str(title) for title in fitted.titles],
         "feature_names": None if names is None else [str(name) for name in names],
+        "threshold": fitted.threshold,
     }
     arrays = {
         "embedding": fitted.embedding,
@@ -78,7 +83,7 @@ def write(
         arrays["likes_indices"] = fitted.likes.indices
         if not holds_ones(fitted.likes.data):
             arrays["likes_data"] = fitted.likes.data
-    npz.write(path, MODEL, header, arrays)
+    npz.write(place, MODEL, header, arrays)
 
 
 def fitted_items(contents: npz.Contents, weighting: Weighting) -> FittedItems:
@@ -95,7 +100,7 @@ def fitted_items(contents: npz.Contents, weighting: Weighting) -> FittedItems:
         raise ValueError(f"regularization is {regularization}")
 
     def if_there(name: str) -> NDArray[np.float64] | None:
-        there = name in contents.arrays
+        there = name in contents
         return contents.array(name, ("float64",), (n_items,)) if there else None
 
     return FittedItems(
@@ -107,6 +112,7 @@ def fitted_items(contents: npz.Contents, weighting: Weighting) -> FittedItems:
         regularization=regularization,
         weighting=weighting,
         likes=_likes(contents, n_items),
+        threshold=_threshold(contents),
     )
 
 
@@ -134,6 +140,13 @@ def _labels(contents: npz.Contents, name: str, n_items: int) -> NDArray[np.objec
     return np.array([str(label) for label in found], dtype=object)
 
 
+def _threshold(contents: npz.Contents) -> float | None:
+    """The lowest rating that was a like; files of before it was kept have none."""
+    if "threshold" not in contents.header:
+        return None
+    return check_threshold(contents.field("threshold", float, int, type(None)))
+
+
 def _likes(contents: npz.Contents, n_items: int) -> sp.csr_array | None:
     """The kept likes; every index is checked before a kernel may follow it."""
     n_users = contents.field("n_users", int, type(None))
@@ -142,7 +155,7 @@ def _likes(contents: npz.Contents, n_items: int) -> sp.csr_array | None:
     indptr = contents.array("likes_indptr", ("int64",), (n_users + 1,))
     indices = contents.array("likes_indices", ("int32", "int64"), (None,))
     data = np.ones(len(indices), dtype=np.float32)
-    if "likes_data" in contents.arrays:
+    if "likes_data" in contents:
         data = contents.array("likes_data", ("float32", "float64"), (len(indices),))
     if indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
         raise ValueError("the row pointers of its likes do not fit")

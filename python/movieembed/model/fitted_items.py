@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Generic, Literal, TypeVar, cast
+from numbers import Integral
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.derived import derived
 from movieembed._base.message import Message, Parameter
 from movieembed._base.threads import resolve_n_jobs
-from movieembed._base.validation import check_integer, check_real
+from movieembed._base.validation import Interval, check_parameter, check_real
 from movieembed.data.items import ItemIndex
 from movieembed.exceptions import ParameterError
 from movieembed.model.neighbors import embedded
+from movieembed.model.parameters import MOST_STEPS
 from movieembed.model.precision import PrecisionForm, Refinement
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.weighting import Weighting
@@ -28,24 +31,6 @@ Method = Literal["precision", "cosine", "dot"]
 METHODS: tuple[Method, ...] = ("precision", "cosine", "dot")
 
 T = TypeVar("T")
-
-
-class derived(Generic[T]):  # noqa: N801
-    """A property that is computed when it is first asked for, and kept.
-
-    Two threads that ask at once may both compute it and get the same object. Python 3.11's
-    `cached_property` has a lock, on which a forked child would wait for ever.
-    """
-
-    def __init__(self, compute: Callable[[Any], T]) -> None:
-        self.compute = compute
-        self.__doc__ = compute.__doc__
-
-    def __get__(self, instance: Any, owner: Any) -> T:
-        if instance is None:
-            return self  # type: ignore[return-value]
-        value: T = vars(instance).setdefault(self.compute.__name__, self.compute(instance))
-        return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +58,8 @@ class FittedItems:
         How X is made of likes.
     likes : csr_array, shape (n_users, n_items), or None
         Where the model keeps them.
+    threshold : float or None
+        Lowest rating that is a like, where the likes were made of ratings.
     refine : int or "auto"
         Steps of `recommend` unless it is told otherwise.
     n_jobs : int, optional
@@ -87,6 +74,7 @@ class FittedItems:
     regularization: float
     weighting: Weighting
     likes: sp.csr_array | None = None
+    threshold: float | None = None
     refine: int | Literal["auto"] = "auto"
     n_jobs: int | None = None
 
@@ -171,7 +159,8 @@ class FittedItems:
             if method != "precision" or self.likes is None:
                 return 0
             return 1 if self.refine == "auto" else int(self.refine)
-        steps = check_integer(refine, "refine")
+        check_parameter(refine, "refine", Interval(Integral, 0, MOST_STEPS))
+        steps = int(refine)
         if steps and method != "precision":
             what = "{refine} goes with {method=}, not {given!r}"
             raise ValueError(Message(what, method="precision", given=method))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.gpu_arrays import on_host
@@ -14,6 +13,7 @@ from movieembed._base.validation import OneOf, as_generator, check_embedding, ch
 from movieembed._base.warn import warn_caller
 from movieembed.data.distributed.likes import DistributedLikes, with_items_first
 from movieembed.data.likes import Likes
+from movieembed.data.users_by_items import plain_labels, read_matrix, with_columns
 from movieembed.exceptions import ParameterError
 from movieembed.model.checkpoint import Checkpoint
 from movieembed.model.fitted_items import FittedItems
@@ -22,7 +22,9 @@ from movieembed.model.regularization import choose_regularization
 from movieembed.objective.cost import CANCELLED, identity_cost, identity_size
 from movieembed.operators.build import Prepared
 from movieembed.operators.protocol import Operator
+from movieembed.operators.units import times
 from movieembed.solvers import HistoryEntry, Solution, solve
+from movieembed.solvers.size import FitSize, check_room
 
 # Length of a row, relative to the longest, below which it is rounding.
 NEGLIGIBLE = 1e-6
@@ -41,6 +43,23 @@ def check_init(init: Any, n_items: int, n_components: int) -> NDArray[Any] | Non
     return V
 
 
+def check_memory(likes: Likes | DistributedLikes, parameters: Parameters, backend: str) -> None:
+    """Raise MemoryError, before anything is done, for a fit that this machine cannot hold."""
+    if backend != "cpu" or not isinstance(likes, Likes) or parameters.entry_weighting is not None:
+        return
+    size = FitSize(
+        n_items=likes.n_items,
+        n_liked=int((likes.item_counts > 0).sum()),
+        n_likes=likes.n_likes,
+        weighted=not likes.is_binary or any((parameters.item_scaling, parameters.user_weighting)),
+        n_components=parameters.n_components,
+        solver=parameters.solver,
+        dtype=parameters.dtype,
+        chooses_lambda=parameters.regularization == "auto",
+    )
+    check_room(size)
+
+
 def start_of(
     op: Operator, init: NDArray[Any] | None, checkpoint: Checkpoint | None
 ) -> NDArray[Any] | None:
@@ -54,7 +73,7 @@ def start_of(
 def solved(
     op: Operator, parameters: Parameters, start: NDArray[Any] | None, checkpoint: Checkpoint | None
 ) -> Solution:
-    """Solve from a V, or from a random one."""
+    """Solve from a V, or from a random one; the solution is in the operator's units."""
     if op.n_items == 0:  # the zero embedding is optimal where X is zero
         V = np.zeros((0, parameters.n_components), dtype=parameters.dtype)
         return Solution(V, 0.0, 0.0, True, "empty", [HistoryEntry(0, 0.0, 0.0, 0.0)])
@@ -63,7 +82,7 @@ def solved(
         parameters.solver,
         parameters.n_components,
         rng=as_generator(parameters.random_state),
-        V0=None if start is None else op.asarray(start),
+        V0=None if start is None else op.asarray(start / op.unit),
         learning_rate=parameters.learning_rate,
         decay=parameters.momentum,
         max_iter=parameters.max_iter,
@@ -126,7 +145,10 @@ def chosen_regularization(given: Any, prepared: Prepared, V: NDArray[Any]) -> fl
         return 1.0
     if given != "auto":
         return float(given)
-    return 1.0 if op.n_items == 0 else choose_regularization(op, V, squares[op.active])
+    if op.n_items == 0:
+        return 1.0
+    found = choose_regularization(op, V, times(squares[op.active], op.unit, -2))
+    return max(times(found, op.unit, 2), float(np.finfo(np.float64).tiny))
 
 
 def warn_of_the_end(solution: Solution, cost: float, solver: str) -> None:
@@ -159,29 +181,36 @@ def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | DistributedLi
     old = fitted.items.tolist()
     titles = {} if fitted.titles is None else dict(zip(old, fitted.titles, strict=True))
     if isinstance(X, Likes):
-        given, matrix, users = X.items.tolist(), X.matrix, X.users
+        likes, given = X, X.items.tolist()
         if X.titles is not None:
             titles.update(zip(given, X.titles, strict=True))
     else:
-        matrix, users = Likes.from_matrix(X).matrix, None
-        given = _with_new_columns(old, matrix.shape[1])
+        read = read_matrix(X)
+        likes = Likes.from_matrix(read)
+        if read.items is None:
+            given = _with_new_columns(old, likes.shape)
+        else:
+            given = plain_labels(read.items, fitted.items)
     place = {item: column for column, item in enumerate(old)}
     for item in given:
         place.setdefault(item, len(place))
     columns = np.array([place[item] for item in given], dtype=np.int64)
-    moved = sp.csr_array(
-        (matrix.data, columns[matrix.indices], matrix.indptr), shape=(matrix.shape[0], len(place))
-    )
+    moved = with_columns(likes.matrix, columns, len(place))
     names = [titles.get(item, "") for item in place] if titles else None
-    return Likes.from_matrix(moved, users=users, items=list(place), titles=names)
+    ids: Any = list(place)
+    return Likes(moved, likes.users, ids, cast(Any, names), threshold=likes.threshold)
 
 
-def _with_new_columns(ids: list[Any], n_columns: int) -> list[Any]:
+def _with_new_columns(ids: list[Any], shape: tuple[int, int]) -> list[Any]:
     """Ids of the columns of a matrix that goes on behind a model's items."""
+    n_users, n_columns = shape
     if n_columns < len(ids):
+        hint = "pass Likes, whose columns have ids"
+        if n_users == len(ids):
+            hint = "it looks transposed: pass matrix.T"
         raise ValueError(
-            f"the matrix has {n_columns} columns, fewer than the {len(ids)} items of "
-            "the model; pass Likes, whose columns have ids"
+            f"the matrix has {n_columns} columns, fewer than the {len(ids)} items of the model; "
+            + hint
         )
     fresh = range(len(ids), n_columns)
     if set(fresh) & set(ids):

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from movieembed._base.arrays import object_array
 from movieembed._base.message import Message
-from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.ids import as_ids, check_apart, unify
 from movieembed.data.items import ItemIndex
-from movieembed.data.likes import Likes
+from movieembed.data.likes import likes_matrix
 from movieembed.exceptions import ParameterError
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.taste import as_taste
@@ -161,9 +160,9 @@ def _least_squares(
         Their scale, where items are scaled.
     """
     weighting = fitted.weighting
-    new = canonical_csr(new.matrix if isinstance(new, Likes) else new)
+    new = likes_matrix(new)
     if known is not None:
-        known = as_taste(fitted.index, known).rows
+        known = as_taste(fitted, known).rows
     elif fitted.likes is not None:
         known = fitted.likes
     else:

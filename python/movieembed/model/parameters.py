@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from movieembed._base.message import Message
-from movieembed._base.validation import Constraint, InstanceOf, Interval, OneOf, check_parameters
+from movieembed._base.threads import resolve_n_jobs
+from movieembed._base.validation import (
+    Constraint,
+    InstanceOf,
+    Interval,
+    OneOf,
+    as_generator,
+    check_parameters,
+)
 from movieembed.exceptions import ParameterError
 from movieembed.operators.build import BACKENDS
 from movieembed.operators.weighting import Weighting
 from movieembed.solvers import SOLVERS, HistoryEntry
 
+MOST_STEPS = 1000  # of refinement, which is at its end after some tens
 POSITIVE = Interval(Real, 0, closed="neither")
 # The others are checked where they are read: `init` against the likes, `random_state` and `n_jobs`
 # by what makes generators and threads of them, the weights of X by `Weighting.of`.
@@ -31,7 +40,7 @@ CONSTRAINTS: dict[str, Sequence[Constraint]] = {
     "tol": [Interval(Real, 0)],
     "dtype": [OneOf("float32", "float64", np.float32, np.float64, name="float32 or float64")],
     "regularization": [POSITIVE, OneOf("auto")],
-    "refine": [Interval(Integral, 0), OneOf("auto")],
+    "refine": [Interval(Integral, 0, MOST_STEPS), OneOf("auto")],
     "keep_likes": [bool],
     "checkpoint": [InstanceOf(str, os.PathLike, name="a path"), None],
     "callback": [callable, None],
@@ -96,6 +105,17 @@ class Parameters:
         if self.refine not in ("auto", 0) and not self.keep_likes:
             message = Message("{refine=} needs {keep_likes=}", refine=self.refine, keep_likes=True)
             raise ParameterError(message, "refine")
+
+    @classmethod
+    def _of(cls, params: Mapping[str, Any]) -> Self:
+        """The parameters of a file, each checked; those of other versions are passed over."""
+        known = inspect.signature(cls).parameters
+        made = cls(**{name: value for name, value in params.items() if name in known})
+        check_parameters(CONSTRAINTS, vars(made))
+        made._weighting()
+        resolve_n_jobs(made.n_jobs)
+        as_generator(made.random_state)
+        return made
 
     def _parameters(self) -> dict[str, Any]:
         """What the model is made with, in the order of its signature."""

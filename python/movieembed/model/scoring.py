@@ -110,11 +110,12 @@ def recommend(
     [[1], [-1]]
     """
     n = check_count(n, "n")
-    taste = as_taste(fitted.index, items, weights, dislikes)
+    taste = as_taste(fitted, items, weights, dislikes)
     if taste.single:
         _warn_of_unembedded(fitted, taste.rows)
     method = fitted.check_method(method)
     candidates = _candidates(fitted, filter_items, allowed_items)
+    candidates[taste.known] = False
     factor = _popularity_factor(fitted, popularity_discount)
     steps = fitted.check_steps(refine, method)
     if steps == 0:
@@ -178,7 +179,7 @@ def explain(
     >>> model.explain(["A", "B"], "C")["title"].tolist()
     ['A', 'B']
     """
-    taste = as_taste(fitted.index, items, weights, dislikes)
+    taste = as_taste(fitted, items, weights, dislikes)
     if not taste.single:
         raise ValueError("explain takes one person's items, not a matrix")
     fitted.check_method("precision")
@@ -258,7 +259,7 @@ def query_vectors(fitted: FittedItems, items: Any, method: Method = "cosine") ->
     >>> scores.shape
     (1, 3)
     """
-    taste = as_taste(fitted.index, items)
+    taste = as_taste(fitted, items)
     _, users = _scorer(fitted, fitted.check_method(method))
     return users(taste.rows)
 

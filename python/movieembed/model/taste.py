@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,23 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed.data.canonical_csr import canonical_csr
-from movieembed.data.items import ById, ItemIndex
+from movieembed._base.gpu_arrays import on_host
+from movieembed._base.tables import table_of
+from movieembed.data import frames
+from movieembed.data.ids import holds_values, one_dimensional
+from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
+from movieembed.data.users_by_items import (
+    GivenMatrix,
+    places_of_columns,
+    read_matrix,
+    with_columns,
+)
+from movieembed.model.fitted_items import FittedItems
+
+ITEM_COLUMNS = {"id", *frames.ITEM_ALIASES, *frames.TITLE_ALIASES}
+# What is a list of items, and nothing that would have to be looked into.
+PLAIN = (str, bytes, tuple, set, frozenset, range, Number, Iterator)
 
 
 @dataclass
@@ -25,40 +40,56 @@ class Taste:
     rows : csr_array, shape (n_users, n_items)
         Weights of the items given; canonical.
     single : bool
-        Whether it was a list of items, not a matrix.
+        Whether it was one person, not a matrix of them.
+    known : ndarray of int64
+        Items that a single person has rated and does not like.
     """
 
     rows: sp.csr_array
     single: bool
+    known: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 def as_taste(
-    index: ItemIndex, items: Any, weights: Iterable[float] | None = None, dislikes: Any = None
+    fitted: FittedItems, items: Any, weights: Iterable[float] | None = None, dislikes: Any = None
 ) -> Taste:
-    """What `recommend` was given: a list of ids or titles, or one row a user.
+    """What `recommend` was given: a list of ids or titles, ratings, or one row a user.
 
     Raises
     ------
     ValueError
         When a list is empty, an item is liked and disliked, weights are not finite or do not fit,
-        or a matrix has another number of columns than there are items.
+        no rating is a like, or a matrix has another number of columns than there are items.
     """
-    n_items = len(index)
-    if isinstance(items, Likes):
-        items = _by_id(index, items)
-    if sp.issparse(items) or (isinstance(items, np.ndarray) and items.ndim == 2):
+    if isinstance(items, Taste):
+        return items
+    index = fitted.index
+    given = _read(index, items, listed=weights is not None)
+    if isinstance(given, Likes | GivenMatrix):
         if weights is not None or dislikes is not None:
             raise ValueError(
                 "weights and dislikes go with a list of items; a matrix holds weights itself, "
                 "negative ones for dislikes"
             )
-        if items.shape[1] != n_items:
-            hint = "; it looks transposed: pass matrix.T" if items.shape[0] == n_items else ""
-            raise ValueError(
-                f"the matrix, users x items, has {items.shape[1]} columns for {n_items} items{hint}"
-            )
-        return Taste(canonical_csr(items), single=False)
-    liked = index.resolve_many(items)
+        return _of_likes(index, given) if isinstance(given, Likes) else _of_matrix(index, given)
+    known = np.zeros(0, dtype=np.int64)
+    if isinstance(given, Mapping):
+        if weights is not None:
+            raise ValueError("weights go with a list of items; a dict or Series holds ratings")
+        liked, known = _liked_and_known(index, given, fitted.threshold)
+    else:
+        liked = index.resolve_many(given)
+    total = _weights(index, liked, weights, dislikes)
+    columns = np.array(sorted(total))
+    data = np.array([total[c] for c in columns.tolist()])
+    indptr = np.array([0, len(columns)])
+    return Taste(sp.csr_array((data, columns, indptr), shape=(1, len(index))), True, known)
+
+
+def _weights(
+    index: ItemIndex, liked: NDArray[np.int64], weights: Iterable[float] | None, dislikes: Any
+) -> dict[int, float]:
+    """The weight of each column that one person names."""
     values = np.ones(len(liked))
     if weights is not None:
         values = np.asarray(list(weights), dtype=np.float64)
@@ -76,22 +107,130 @@ def as_taste(
         total[column] = -1.0
     if not total:
         raise ValueError("items is empty: name at least one item to recommend from")
-    columns = np.array(sorted(total))
-    data = np.array([total[c] for c in columns.tolist()])
-    return Taste(
-        sp.csr_array((data, columns, np.array([0, len(columns)])), shape=(1, n_items)), single=True
-    )
+    return total
 
 
-def _by_id(index: ItemIndex, likes: Likes) -> sp.csr_array:
-    """The matrix of some likes with this model's columns."""
-    if likes.items is index.ids or np.array_equal(likes.items, index.ids):
-        return likes.matrix
-    place = index.resolve_many(map(ById, likes.items.tolist()))
-    matrix = likes.matrix
-    return sp.csr_array(
-        (matrix.data, place[matrix.indices], matrix.indptr), shape=(matrix.shape[0], len(index))
-    )
+def _read(index: ItemIndex, items: Any, *, listed: bool) -> Any:
+    """Likes or a `GivenMatrix` of people, or a person's ratings as a mapping or list of items."""
+    items = on_host(items)
+    if isinstance(items, pd.Series):
+        items = _of_series(index, items)
+    if sp.issparse(items):
+        return read_matrix(items)
+    if isinstance(items, Likes | Mapping) or (isinstance(items, PLAIN) and not holds_values(items)):
+        return items
+    if isinstance(items, list):
+        nested = bool(items) and all(isinstance(row, list | np.ndarray) for row in items)
+    else:
+        nested = not isinstance(items, pd.DataFrame) and getattr(items, "ndim", 1) == 2
+        table = None if isinstance(items, np.ndarray) else frames.as_table(items, "the matrix")
+        if table is not None:
+            if len(table.columns) != 1 or not frames.looks_like(table.columns[0], ITEM_COLUMNS):
+                return read_matrix(table)
+            items, nested = table.column(table.columns[0], "items"), False
+    if nested:
+        return read_matrix(items)
+    if not listed and is_row(items, len(index)):
+        row = np.ma.filled(items, 0) if isinstance(items, np.ma.MaskedArray) else items
+        return GivenMatrix(np.asarray(row)[None], one=True)
+    plain = isinstance(items, list) or not isinstance(items, Iterable)
+    return items if plain else one_dimensional(items, "items")
+
+
+def is_row(items: Any, n_items: int) -> bool:
+    """Whether numbers are a person's dense row of likes, not ids.
+
+    An array with a number for each of three items or more, some of them repeated, is one; and so
+    is a list of as many zeros and ones. As ids they would mean nothing.
+    """
+    if n_items < 3 or not hasattr(items, "__len__") or len(items) != n_items:
+        return False
+    if isinstance(items, list):
+        return all(isinstance(x, int | float | np.number | np.bool_) and x in (0, 1) for x in items)
+    array = np.asarray(items)
+    return array.dtype.kind in "biuf" and len(np.unique(array)) < n_items
+
+
+def _of_series(index: ItemIndex, items: pd.Series) -> Any:
+    """Ratings by item as a dict; the values of a Series that is a list of items."""
+    labels, name = items.index, items.name
+    is_rating = frames.looks_like(name, frames.RATING_ALIASES)
+    in_order = isinstance(labels, pd.RangeIndex) and labels.step == 1
+    if in_order and labels.start == 0 and labels.name is None and not is_rating:
+        return items.to_numpy()
+    if not pd.api.types.is_numeric_dtype(items.dtype) or frames.looks_like(name, ITEM_COLUMNS):
+        return items.to_numpy()
+    # A piece of a list has the numbers of its rows, as has a column of some rows of a table.
+    ids = set(index.ids.tolist())
+    numbered = labels.name is None and pd.api.types.is_integer_dtype(labels.dtype)
+    piece = in_order and items.is_unique and set(items.tolist()) <= ids
+    if numbered and not is_rating and (piece or isinstance(name, str)) and set(labels) != ids:
+        raise ValueError(
+            "the Series may hold ratings by item or be a list of items: pass "
+            "series.to_dict() or series.tolist()"
+        )
+    if not labels.is_unique:
+        raise ValueError("the Series rates some items more than once")
+    return dict(zip(labels.tolist(), items.tolist(), strict=True))
+
+
+def _liked_and_known(
+    index: ItemIndex, ratings: Mapping[Any, Any], threshold: float | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The items that one person's ratings make likes, and the others that they have rated."""
+    given = [np.nan if x is None or x is pd.NA else x for x in ratings.values()]
+    if not all(isinstance(x, Number | np.bool_) for x in given):
+        raise TypeError("a dict or Series must hold numbers: one person's ratings by item")
+    values = np.array(given, dtype=np.float64)
+    if np.isinf(values).any():
+        raise ValueError("the ratings hold infinity")
+    columns = index.resolve_many(list(ratings))
+    if len(np.unique(columns)) < len(columns):
+        raise ValueError("the ratings name an item twice, by id and by title")
+    # Of a row of a users x items table zeros come along, and say that there is no rating.
+    rated = ~np.isnan(values) & ((values != 0) | (len(values) < len(index)))
+    values, columns = values[rated], columns[rated]
+    if threshold is None:
+        if not np.isin(values, (0, 1)).all():
+            raise ValueError(
+                "this model's likes came without a threshold, so it cannot tell from which rating "
+                "on an item is liked: pass the list of liked items, with weights= if they matter"
+            )
+        threshold = 1.0
+    liked = values >= threshold
+    if len(values) and not liked.any():
+        raise ValueError(
+            f"the highest of the ratings is {values.max():g}, below {threshold:g}, from which on "
+            "an item is liked: pass the list of liked items instead"
+        )
+    return columns[liked], columns[~liked]
+
+
+def _of_likes(index: ItemIndex, likes: Likes) -> Taste:
+    """Rows of likes, their columns found by id or title."""
+    rows = likes.matrix
+    if not np.array_equal(likes.items, index.ids):
+        places = places_of_columns(index, likes.items.tolist())
+        rows = with_columns(rows, places, len(index))
+    return Taste(rows, single=False)
+
+
+def _of_matrix(index: ItemIndex, given: GivenMatrix) -> Taste:
+    """Rows of a matrix, its columns found by name where it has names."""
+    n_items = len(index)
+    if given.items is None:
+        shape = np.shape(given.values)
+        if len(shape) == 2 and shape[1] != n_items:
+            hint = "; it looks transposed: pass matrix.T" if shape[0] == n_items else ""
+            raise ValueError(
+                f"the matrix, users x items, has {shape[1]} columns for {n_items} items{hint}"
+            )
+    rows = given.canonical()
+    if given.items is not None and given.items != index.ids.tolist():
+        rows = with_columns(rows, places_of_columns(index, given.items), n_items)
+    if given.one and not rows.nnz:
+        raise ValueError("items is empty: the row has no likes to recommend from")
+    return Taste(rows, single=given.one)
 
 
 def as_table(index: ItemIndex, rows: NDArray[np.int64], scores: NDArray[Any]) -> pd.DataFrame:
@@ -100,16 +239,14 @@ def as_table(index: ItemIndex, rows: NDArray[np.int64], scores: NDArray[Any]) ->
     if index.titles is not None:
         columns["title"] = index.titles[rows]
     columns["score"] = scores
-    return pd.DataFrame(columns)
+    return table_of(columns)
 
 
 def is_single(index: ItemIndex, items: Hashable | Iterable[Hashable]) -> bool:
     """Whether one item was asked for, not a list."""
-    return (
-        isinstance(items, (str, bytes))
-        or not isinstance(items, Iterable)
-        or (isinstance(items, tuple) and index.is_id(items))
-    )
+    if isinstance(items, (str, bytes)) or not isinstance(items, Iterable):
+        return not holds_values(items)
+    return isinstance(items, tuple) and index.is_id(items)
 
 
 def why_unembedded(index: ItemIndex, counts: NDArray[np.int64], row: int) -> str:

@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 
 from movieembed._base.atomic_file import replacing
+from movieembed._base.tables import table_of
 from movieembed._base.validation import check_count
 from movieembed.data.distributed.blocks import UserRows
 from movieembed.data.distributed.cluster import new_key
 from movieembed.data.distributed.likes import DistributedLikes
-from movieembed.data.likes import Likes
+from movieembed.data.likes import Likes, as_likes
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.scoring import recommend
+from movieembed.model.taste import Taste
 from movieembed.operators.dask.part import threads
 
 
@@ -70,6 +72,8 @@ def recommend_users(
        user item  rank
     0     0    c     1
     """
+    if not isinstance(likes, DistributedLikes):
+        likes = as_likes(likes)
     check_same_items(likes, fitted)
     n = check_count(n, "n")
     n_parts = len(likes.parts) if isinstance(likes, DistributedLikes) else 1
@@ -145,10 +149,10 @@ def best_of(
     part: int,
 ) -> pd.DataFrame | str:
     """The best items for a part's users: a table, or the file that it was written to."""
-    columns, scores = recommend(fitted, rows.matrix, n, **options)
+    columns, scores = recommend(fitted, Taste(rows.matrix, single=False), n, **options)
     there = columns >= 0
     user, place = np.nonzero(there)
-    table = pd.DataFrame(
+    table = table_of(
         {
             "user": rows.users[user],
             "item": fitted.items[columns[there]],

@@ -235,13 +235,13 @@ def cooccurrence_top_k(
 
 
 def cooccurrence_frame(
-    likes: Likes, items: Iterable[Hashable], columns: Iterable[Hashable] | None = None
+    likes: Likes | Any, items: Iterable[Hashable], columns: Iterable[Hashable] | None = None
 ) -> pd.DataFrame:
     """A corner of X as a table with item ids, to look at.
 
     Parameters
     ----------
-    likes : Likes
+    likes : Likes or users x items matrix or data frame
     items : iterable of ids or titles
         Rows.
     columns : iterable of ids or titles, optional
@@ -266,6 +266,7 @@ def cooccurrence_frame(
     x  0  2  1
     y  2  0  1
     """
+    likes = as_likes(likes)
     index = likes.item_index()
     rows = index.resolve_many(items)
     cols = rows if columns is None else index.resolve_many(columns)

@@ -17,7 +17,11 @@ from movieembed.data.likes import Likes
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.explicit import ExplicitOperator
 from movieembed.operators.protocol import Operator
+from movieembed.operators.units import divided, times, unit_of, unit_of_shared
 from movieembed.operators.weighting import Weighting
+
+# Of the unit of the weights: V, of about that size, then has all its digits.
+MOST = {"float32": 2.0**96, "float64": 2.0**960}
 
 
 class Prepared(NamedTuple):
@@ -54,10 +58,33 @@ def prepare(backend: str, likes: Any, weighting: Weighting, dtype: Any, n_thread
     Returns
     -------
     Prepared
+
+    Raises
+    ------
+    ValueError
+        When the weights, or the numbers that belong to them, leave the range of `dtype`.
     """
     if isinstance(likes, DistributedLikes) and backend != "dask":
         raise ValueError(f"backend={backend!r} takes Likes; DistributedLikes take backend='dask'")
-    return BACKENDS[backend](likes, weighting, dtype, n_threads)
+    with np.errstate(over="ignore"):
+        prepared = BACKENDS[backend](likes, weighting, dtype, n_threads)
+    check_reach(prepared, np.dtype(dtype))
+    return prepared
+
+
+def check_reach(prepared: Prepared, dtype: np.dtype[Any]) -> None:
+    """Raise ValueError unless V has its digits in `dtype`, and the costs are finite."""
+    squares, unit = prepared.item_squares, prepared.op.unit
+    most = MOST[dtype.name]
+    finite = squares is None or bool(np.isfinite(squares).all())
+    if finite and unit != 1:
+        finite = bool(np.isfinite(times(prepared.op.frobenius_squared, unit, 4)))
+    if not finite or not 1 / most <= unit <= most:
+        rest = ", or leave {dtype=}" if finite and dtype == np.float32 else ""
+        what = "weights of the size of {unit:.0e} are out of the reach of {reach}: multiply all by "
+        what += "one number so that the largest is about 1" + rest
+        reach = "float64" if not finite else dtype.name
+        raise ValueError(Message(what, unit=unit, reach=reach, dtype="float64"))
 
 
 def backend_of(X: Any) -> str:
@@ -71,9 +98,15 @@ def on_cpu(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> Pr
     """On the cores of this machine."""
     if weighting.entries is not None:
         X = weighting.explicit(likes.matrix, n_threads)
-        return Prepared(ExplicitOperator(X, dtype, n_threads), None, None)
-    matrix, scale, squares = scaled(likes, weighting)
-    return Prepared(CpuOperator(matrix, dtype, n_threads), scale, squares)
+        unit = unit_of(np.sqrt(np.abs(X.data)))
+        X.data /= unit**2
+        op: CpuOperator = ExplicitOperator(X, dtype, n_threads)
+        op.unit = unit
+        return Prepared(op, None, None)
+    matrix, unit, scale, squares = scaled(likes, weighting)
+    op = CpuOperator(matrix, dtype, n_threads)
+    op.unit = unit
+    return Prepared(op, scale, squares)
 
 
 def on_cuda(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> Prepared:
@@ -83,8 +116,10 @@ def on_cuda(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> P
 
     refuse_entries(weighting)
     device = cuda_device()
-    matrix, scale, squares = scaled(likes, weighting)
-    return Prepared(CudaOperator(matrix, dtype, device, n_threads), scale, squares)
+    matrix, unit, scale, squares = scaled(likes, weighting)
+    op = CudaOperator(matrix, dtype, device, n_threads)
+    op.unit = unit
+    return Prepared(op, scale, squares)
 
 
 def on_dask(
@@ -109,8 +144,8 @@ def refuse_entries(weighting: Weighting) -> None:
 
 def scaled(
     likes: Likes, weighting: Weighting
-) -> tuple[sp.csr_array, NDArray[np.float64] | None, NDArray[np.float64]]:
-    """W^(1/2) L S, the diagonal of S, and that of the product's Gram matrix."""
+) -> tuple[sp.csr_array, float, NDArray[np.float64] | None, NDArray[np.float64]]:
+    """W^(1/2) L S over its unit, the unit, the diagonal of S, and that of the Gram matrix."""
     roots = weighting.user_roots(likes.matrix)
     scale = weighting.item_scale(likes.matrix, roots)
     matrix = weighting.scaled(likes.matrix, roots, scale)
@@ -120,7 +155,8 @@ def scaled(
         weights=None if ones else matrix.data.astype(np.float64) ** 2,
         minlength=matrix.shape[1],
     )
-    return matrix, scale, squares.astype(np.float64, copy=False)
+    unit = 1.0 if ones else unit_of_shared(matrix, matrix is not likes.matrix)
+    return divided(matrix, unit), unit, scale, squares.astype(np.float64, copy=False)
 
 
 BACKENDS: dict[str, Callable[[Any, Weighting, Any, int], Prepared]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 import movieembed._core as _core
 from movieembed._base.arrays import holds_ones
+from movieembed._base.derived import derived
 from movieembed.operators.core_csr import core_csr, core_pair
 from movieembed.operators.host_arrays import HostArrays, rows_contiguous
 
@@ -80,15 +80,15 @@ class CpuOperator(HostArrays):
             other.__dict__.pop(of_rounded_values, None)
         return other
 
-    @cached_property
+    @derived
     def diagonal(self) -> NDArray[Any]:
         return self._squares.astype(self.dtype)
 
-    @cached_property
+    @derived
     def _squares(self) -> NDArray[np.float64]:
         return self._product.squares()
 
-    @cached_property
+    @derived
     def frobenius_squared(self) -> float:
         return sum_of_squares(self.matrix, self.n_threads)
 

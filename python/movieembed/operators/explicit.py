@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.derived import derived
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.host_arrays import rows_contiguous
 
@@ -31,11 +31,11 @@ class ExplicitOperator(CpuOperator):
         kept.sort_indices()
         self._hold(kept, active, dtype, n_threads)
 
-    @cached_property
+    @derived
     def _squares(self) -> NDArray[np.float64]:
         return np.zeros(self.n_items)
 
-    @cached_property
+    @derived
     def frobenius_squared(self) -> float:
         data = self.matrix.data.astype(np.float64)
         return float(data @ data)

@@ -22,11 +22,14 @@ class HostArrays:
     dtype : dtype
     n_threads : int
         Of the kernels; 0 is their default.
+    unit : float
+        See :class:`movieembed.operators.protocol.Operator`.
     """
 
     n_items: int
     dtype: np.dtype[Any]
     n_threads: int
+    unit: float = 1.0
 
     def asarray(self, host: NDArray[Any]) -> NDArray[Any]:
         return np.ascontiguousarray(host, dtype=self.dtype)

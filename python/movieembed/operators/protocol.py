@@ -38,12 +38,16 @@ class Operator(Protocol):
         c, the sum of squares of each column of the reduced L.
     frobenius_squared : float
         The sum of squares of X.
+    unit : float
+        A power of two: L is the likes' own over it, so that its largest weights are of order one,
+        and the V of the likes is `unit` times the operator's.
     """
 
     n_items: int
     n_users: int
     active: NDArray[np.int64]
     dtype: np.dtype[Any]
+    unit: float
 
     @property
     def diagonal(self) -> Tall:

@@ -6,7 +6,6 @@ a change of single entries needs X itself.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +13,17 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.memory import memory
 from movieembed._base.message import Message
 from movieembed._base.validation import check_real
 from movieembed.operators.cooccurrence_matrix import cooccurrence_within
+from movieembed.operators.units import (
+    divided,
+    row_sums,
+    unit_of_columns,
+    unit_of_rows,
+    unit_of_shared,
+)
 
 ENTRIES = ("log1p", "ppmi")
 NAMED = {"cosine": 1.0, "inverse": 1.0}
@@ -67,9 +74,10 @@ class Weighting:
         """The diagonal of W^(1/2), or None where it is one."""
         if not self.user_weighting:
             return None
-        upto = np.concatenate([[0.0], np.cumsum(matrix.data.astype(np.float64) ** 2)])
-        of_users = upto[matrix.indptr[1:]] - upto[matrix.indptr[:-1]]
-        return _power(of_users, -self.user_weighting / 2)
+        units = unit_of_rows(matrix)  # squares could overflow or vanish
+        weights = matrix.data / np.repeat(units, np.diff(matrix.indptr))
+        roots = _power(row_sums(matrix, weights**2), -self.user_weighting / 2)
+        return np.asarray(roots * units**-self.user_weighting)
 
     def item_scale(
         self, matrix: sp.csr_array, roots: NDArray[np.float64] | None
@@ -77,17 +85,30 @@ class Weighting:
         """The diagonal of S, or None where it is one."""
         if not self.item_scaling:
             return None
-        return self.scale_of(self.item_squares(matrix, roots))
+        weights = self._weights(matrix, roots)
+        units = unit_of_columns(weights, matrix)
+        if units is None:
+            return self.scale_of(self.item_squares(matrix, roots))
+        weights /= units[matrix.indices]
+        c: NDArray[Any] = np.bincount(matrix.indices, weights=weights**2, minlength=matrix.shape[1])
+        return self.scale_of(c) * units**-self.item_scaling
 
     def item_squares(
         self, matrix: sp.csr_array, roots: NDArray[np.float64] | None
     ) -> NDArray[np.float64]:
         """The diagonal of L'WL; that of rows in parts is the sum of the parts'."""
-        weights = matrix.data.astype(np.float64)
-        if roots is not None:
-            weights *= np.repeat(roots, np.diff(matrix.indptr))
+        weights = self._weights(matrix, roots)
         c: NDArray[Any] = np.bincount(matrix.indices, weights=weights**2, minlength=matrix.shape[1])
         return c
+
+    def _weights(
+        self, matrix: sp.csr_array, roots: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """The entries of W^(1/2) L."""
+        weights: NDArray[np.float64] = matrix.data.astype(np.float64)
+        if roots is not None:
+            weights *= np.repeat(roots, np.diff(matrix.indptr))
+        return weights
 
     def scale_of(self, squares: NDArray[np.float64]) -> NDArray[np.float64]:
         """The diagonal of S from that of L'WL."""
@@ -102,9 +123,7 @@ class Weighting:
         """W^(1/2) L S; the matrix itself where both are one."""
         if roots is None and scale is None:
             return matrix
-        data = matrix.data.astype(np.float64)
-        if roots is not None:
-            data *= np.repeat(roots, np.diff(matrix.indptr))
+        data = self._weights(matrix, roots)
         if scale is not None:
             data *= scale[matrix.indices]
         out = sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
@@ -119,6 +138,8 @@ class Weighting:
         MemoryError
             When X does not fit in half of this machine's memory, with its size.
         """
+        if self.entries == "ppmi":  # the same for kL
+            matrix = divided(matrix, unit_of_shared(matrix))
         X = cooccurrence_within(
             matrix, threads, most_bytes=(memory() or 8 << 30) // 2, why=f"{self.entries}"
         )
@@ -130,17 +151,14 @@ class Weighting:
             expected = np.repeat(sums, np.diff(X.indptr)) * sums[X.indices] / sums.sum()
             np.log(data / expected, out=data)
             np.maximum(data, 0, out=data)
+        if not np.isfinite(data).all():
+            what = "{entry_weighting=} is not finite for these weights: it takes the logarithm of "
+            raise ValueError(
+                Message(what + "X, which must be positive", entry_weighting=self.entries)
+            )
         out = sp.csr_array((data, X.indices, X.indptr), shape=X.shape)
         out.eliminate_zeros()
         return out
-
-
-def memory() -> int | None:
-    """Bytes of this machine's memory, where the system tells."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return None
 
 
 def _power(x: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:

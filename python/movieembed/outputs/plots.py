@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from movieembed.model.embedding import Embedding
-from movieembed.outputs.style import BLUE, new_axes, not_a_formula
+from movieembed.outputs.style import BLUE, drawn, new_axes
 
 __all__ = [
     "plot_cost_against_components",
@@ -131,15 +131,14 @@ def plot_neighbors(table: pd.DataFrame, ax: Axes | None = None, *, title: str = 
     if "query" in table and table["query"].nunique() > 1:
         raise ValueError("the table has the neighbours of several items: draw one at a time")
     ax = new_axes() if ax is None else ax
-    names = table["title" if "title" in table else "item"].astype(str)
-    shown = [n if len(n) <= LONGEST_TITLE else n[: LONGEST_TITLE - 1] + "…" for n in names]
+    names = map(str, table["title" if "title" in table else "item"].tolist())
     places = np.arange(len(table))
     ax.barh(places, table["score"], color=BLUE, height=0.7)
-    ax.set_yticks(places, [not_a_formula(name) for name in shown])
+    ax.set_yticks(places, [drawn(name, LONGEST_TITLE) for name in names])
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
     ax.set_xlabel("score")
-    ax.set_title(not_a_formula(title), loc="left")
+    ax.set_title(drawn(title), loc="left")
     return ax
 
 

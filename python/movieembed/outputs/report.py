@@ -23,6 +23,7 @@ from movieembed._base.atomic_file import replacing
 from movieembed._version import __version__
 from movieembed.data.items import ById, ItemIndex
 from movieembed.data.likes import Likes
+from movieembed.exceptions import shortened
 from movieembed.model.embedding import Embedding
 from movieembed.model.neighbors import embedded
 from movieembed.outputs.loss_plots import plot_loss
@@ -101,7 +102,7 @@ def write_report(
         sections.append(_study(Path(study)))
     page = _page(f"Item embedding, {model.n_components} components", sections)
     with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="replace")
 
 
 def _page(title: str, sections: list[str]) -> str:
@@ -175,16 +176,16 @@ def _fit(model: Embedding) -> str:
 def _neighbours(model: Embedding, items: Iterable[Hashable] | None) -> str:
     """The nearest items of those that are given, or else of the well-known ones, as bars."""
     index = ItemIndex(model.items_, model.titles_)
-    chosen = _well_known(model) if items is None else index.resolve_many(list(items)).tolist()
+    chosen = _well_known(model) if items is None else index.resolve_many(items).tolist()
     names = model.items_ if model.titles_ is None else model.titles_
     ids = model.items_.tolist()
     figures = []
     for column in chosen:
         table = model.similar([ById(ids[column])], NEIGHBORS)
         if len(table):
-            drawn = _figure("", plot_neighbors, table)
-            name = html.escape(str(names[column]))
-            figures.append(f"<section><h3>{name}</h3>{drawn}</section>")
+            bars = _figure("", plot_neighbors, table)
+            name = html.escape(shortened(str(names[column])))
+            figures.append(f"<section><h3>{name}</h3>{bars}</section>")
     if not figures:
         return "<h2>Neighbours</h2><p>No item has neighbours.</p>"
     words = "The nearest items by the cosine of their vectors."

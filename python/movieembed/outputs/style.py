@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ FONTS: Any = {
     "axes.edgecolor": "#666666",
 }
 """Matplotlib's settings for figures with axes."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 NAMES = {"adam": "Adam", "gd": "gradient descent", "lbfgs": "L-BFGS", "als": "ALS"}
 
 
@@ -29,9 +31,20 @@ def optimizer_name(name: str) -> str:
     return NAMES.get(name, name)
 
 
-def not_a_formula(text: str) -> str:
-    """Text that Matplotlib draws as it stands: between two dollar signs it sees a formula."""
+def drawn(text: str, longest: int = 80) -> str:
+    """Text that Matplotlib draws as it stands, on one line and not too long.
+
+    Between two dollar signs it would see a formula, and at half of a surrogate pair it fails.
+    """
+    text = " ".join(CONTROL.sub(" ", utf8(text)).split())
+    if len(text) > longest:
+        text = text[: longest - 1] + "…"
     return text.replace("$", r"\$")
+
+
+def utf8(text: str) -> str:
+    """Text that UTF-8 can encode."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def new_axes() -> Axes:

@@ -91,10 +91,10 @@ def solve(
     rng : Generator
         For the random start.
     V0 : Tall, shape (n_items, n_components), optional
-        Where to start, by default a random block. One a hundred times too large is scaled
-        down first, except under a fixed learning rate.
+        Where to start, in the operator's unit as the solution is, by default a random block. One a
+        hundred times too large is scaled down first, except under a fixed learning rate.
     learning_rate : float or "exact"
-        Step length of the descent solvers.
+        Step length of the descent solvers, in the units of the likes.
     decay : float
         Of the velocity of "momentum".
     max_iter, tol, callback, progress, checkpoint
@@ -127,6 +127,9 @@ def solve(
                     exact=Parameter("learning_rate", "exact", 'learning_rate="exact"'),
                 )
             options = {"decay": decay} if solver == "momentum" else {}
+            if learning_rate != "exact":
+                learning_rate, in_units = rate_in_units(solver, learning_rate, np.float64(op.unit))
+                options |= in_units
             steps = DESCENT[solver](op, V0, learning_rate, **options)
     return run(
         steps,
@@ -140,3 +143,15 @@ def solve(
         hint=hint,
         checkpoint=checkpoint,
     )
+
+
+def rate_in_units(solver: str, rate: float, unit: np.float64) -> tuple[float, dict[str, float]]:
+    """A learning rate for likes as they are, for those over `unit`: V and its gradient then differ.
+
+    The gradient is the likes' over unit^3, and V theirs over unit.
+    """
+    if solver == "adam":  # its directions have no unit
+        return float(rate / unit), {"eps": float(1e-8 / unit**3)}
+    if solver == "lbfgs":  # after the first step its directions have V's
+        return rate, {"first": float(unit**2)}
+    return float(rate * unit**2), {}

@@ -77,10 +77,15 @@ def adam(
 
 
 def lbfgs(
-    op: Operator, V0: Tall, learning_rate: float | Literal["exact"], memory: int = 10
+    op: Operator,
+    V0: Tall,
+    learning_rate: float | Literal["exact"],
+    memory: int = 10,
+    first: float = 1.0,
 ) -> Iterator[Step]:
     """Yield steps along -H g, H the inverse Hessian that the last `memory` steps suggest.
 
+    Before there are any H is `first` times the identity.
     That is L-BFGS (Nocedal, Math. Comp. 1980).
     """
     number = op.dtype.type
@@ -101,6 +106,8 @@ def lbfgs(
         if pairs:
             _, y, sy = pairs[-1]
             direction = direction * number(sy / dot(y, y))
+        elif first != 1:
+            direction = direction * number(first)
         for (s, y, sy), a in zip(pairs, reversed(weights), strict=True):
             direction = direction + number(a - dot(y, direction) / sy) * s
         moved = point.step(op, direction, learning_rate)

@@ -17,6 +17,7 @@ from movieembed._base.message import Message
 from movieembed._base.progress import progress_bar
 from movieembed.exceptions import DivergenceError
 from movieembed.operators.protocol import Operator, Tall
+from movieembed.operators.units import times
 from movieembed.solvers.point import Step
 from movieembed.solvers.stopping import Stopping
 
@@ -111,6 +112,11 @@ def run(
     checkpoint : Keeper, optional
         Told of every iteration. Iterations and seconds go on where its past ends.
 
+    Notes
+    -----
+    The history, and what a callback and a checkpoint see, are of the likes themselves; the
+    solution's V and cost are of those over the operator's `unit`.
+
     Raises
     ------
     DivergenceError
@@ -130,15 +136,16 @@ def run(
         with bar, np.errstate(over="ignore", invalid="ignore"):
             for iteration, step in enumerate(steps, start=done):
                 seconds = time.perf_counter() - start
-                entry = HistoryEntry(iteration, step.cost, step.gradient_norm, seconds)
+                cost, norm = times(step.cost, op.unit, 4), times(step.gradient_norm, op.unit, 3)
+                entry = HistoryEntry(iteration, cost, norm, seconds)
                 history.append(entry)
                 bar.update(int(iteration > done))
-                bar.set_postfix_str(f"cost {step.cost:.8g}", refresh=False)
-                check_divergence(history, op.frobenius_squared, name, hint)
+                bar.set_postfix_str(f"cost {cost:.8g}", refresh=False)
+                check_divergence(history, times(op.frobenius_squared, op.unit, 4), name, hint)
                 if best is None or step.cost < best.cost:
                     best = step
                 if checkpoint is not None:
-                    checkpoint.keep(op, best, entry)
+                    checkpoint.keep(op, in_likes_units(op, best), entry)
                 if ended := stopping.reason(step, iteration):
                     best, reason = (step if step.final else best), ended
                     break
@@ -154,6 +161,11 @@ def run(
     assert best is not None
     gap, converged = stopping.relative_gap(best.cost), reason in ("converged", "exact")
     return Solution(best.V, best.cost, gap, converged, reason, history)
+
+
+def in_likes_units(op: Operator, step: Step) -> Step:
+    """A step whose V is that of the likes themselves; its cost stays the operator's."""
+    return step if op.unit == 1 else step._replace(V=step.V * op.dtype.type(op.unit))
 
 
 def check_divergence(history: list[HistoryEntry], scale: float, name: str, hint: str) -> None:

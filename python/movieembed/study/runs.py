@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from movieembed._base.memory import memory
 from movieembed._base.progress import progress_bar
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import as_generator, check_count
@@ -15,7 +16,6 @@ from movieembed.data.likes import Likes
 from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError, ParameterError
 from movieembed.model.taste import why_unembedded
 from movieembed.operators.cpu import CpuOperator
-from movieembed.operators.weighting import memory
 from movieembed.solvers import SOLVERS, HistoryEntry
 from movieembed.study.comparison import Columns, Comparison, Setting, stable_rates
 from movieembed.study.tables import Study, as_study, film_name

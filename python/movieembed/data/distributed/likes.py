@@ -33,6 +33,8 @@ class DistributedLikes:
         Id of each column.
     titles : ndarray of str objects of shape (n_items,), or None
     item_table : pandas.DataFrame of n_items rows, or None
+    threshold : float or None
+        Lowest rating that is a like; None where there were no ratings.
     item_counts : ndarray of int64 of shape (n_items,)
         Stored likes of each item.
     is_binary : bool
@@ -69,10 +71,12 @@ class DistributedLikes:
         items: NDArray[Any],
         titles: NDArray[np.object_] | None = None,
         item_table: pd.DataFrame | None = None,
+        threshold: float | None = None,
     ) -> None:
         self.cluster = cluster
         self.parts = parts
         self.items, self.titles, self.item_table = items, titles, item_table
+        self.threshold = threshold
         counts = cluster.each("count", blocks.counted, parts)
         sizes = cluster.result(cluster.each("count", getitem, counts, 0))
         self.users_of_part = [int(n) for n, _ in sizes]
@@ -167,8 +171,10 @@ class DistributedLikes:
         labels = reading.find_labels(sources, user, item, rating)
         check_rated(threshold, len(labels) == 3)
         options = reading.Options(threshold, duplicates, missing, unknown)
-        parts, ids = reading.read_parts(cluster, sources, labels, given, options, n_parts, progress)
-        return cls(cluster, parts, ids, titles, table)
+        parts, ids, least = reading.read_parts(
+            cluster, sources, labels, given, options, n_parts, progress
+        )
+        return cls(cluster, parts, ids, titles, table, least)
 
     @classmethod
     def from_likes(cls, likes: Likes, n_parts: int | None = None, client: Any = None) -> Self:
@@ -225,7 +231,7 @@ class DistributedLikes:
                 likes.users[first:last],
             )
         parts = cluster.submit(tasks, list(tasks))
-        return cls(cluster, parts, likes.items, likes.titles, likes.item_table)
+        return cls(cluster, parts, likes.items, likes.titles, likes.item_table, likes.threshold)
 
     @property
     def shape(self) -> tuple[int, int]:

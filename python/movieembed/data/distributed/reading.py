@@ -19,7 +19,7 @@ from movieembed.data import frames as tables
 from movieembed.data.distributed import blocks
 from movieembed.data.distributed.cluster import Cluster, new_key
 from movieembed.data.distributed.ids import common_kind, ordered, union
-from movieembed.data.likes_matrix import default_threshold
+from movieembed.data.likes_matrix import default_threshold, warn_of_scale
 from movieembed.data.ratings import Duplicates, RaiseOrDrop
 
 
@@ -132,8 +132,8 @@ def read_parts(
     options: Options,
     n_parts: int | None,
     progress: bool | None,
-) -> tuple[list[Any], NDArray[Any]]:
-    """Return futures of parts with whole users, and the ids of all items.
+) -> tuple[list[Any], NDArray[Any], float | None]:
+    """Return futures of parts with whole users, the ids of all items, and the threshold.
 
     Blocks are read where there is room; only their summaries, and the item ids, come here.
     """
@@ -188,7 +188,11 @@ def read_parts(
         if options.threshold is not None:
             highest, least = max(s.highest for s in summaries), options.threshold
         warn_of_no_likes(highest, least)
-    return parts, item_ids
+    elif options.threshold is None and len(labels) == 3:
+        warn_of_scale(highest, least)
+    if options.threshold is not None:
+        least = options.threshold
+    return parts, item_ids, least if len(labels) == 3 else None
 
 
 def warn_of_no_likes(highest: float, least: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones
+from movieembed._base.derived import derived
 from movieembed.operators.cpu import FEW_USERS, CpuOperator, spread, without_unembedded
 from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.kernels import Device, has_rows
@@ -42,6 +42,8 @@ class CudaOperator:
     active : ndarray of int64, shape (n_items,)
     matrix : csr_array, shape (n_users, n_items)
         The reduced matrix, on the host.
+    unit : float
+        1 unless what makes the operator has divided the matrix.
 
     Notes
     -----
@@ -72,6 +74,7 @@ class CudaOperator:
         weights = None if self._ones else self.matrix.data.astype(np.float64) ** 2
         c = np.bincount(self.matrix.indices, weights=weights, minlength=self.n_items)
         self._squares = self.xp.asarray(c.astype(np.float64))
+        self.unit = 1.0
         self._other: CudaOperator | None = None
 
     def in_precision(self, dtype: Any) -> CudaOperator:
@@ -84,15 +87,15 @@ class CudaOperator:
                 self._other.__dict__.pop(cached, None)
         return self._other
 
-    @cached_property
+    @derived
     def diagonal(self) -> Any:
         return self._squares.astype(self.dtype)
 
-    @cached_property
+    @derived
     def _minus_diagonal(self) -> Any:
         return -self.diagonal[:, None]
 
-    @cached_property
+    @derived
     def frobenius_squared(self) -> float:
         if not self.likes.resident:
             return self._on_host.frobenius_squared
@@ -273,7 +276,7 @@ class CudaOperator:
     def user_gram(self) -> NDArray[np.float64] | None:
         return self._on_host.user_gram() if self.n_users <= FEW_USERS else None
 
-    @cached_property
+    @derived
     def _on_host(self) -> CpuOperator:
         return CpuOperator(self.matrix, np.float64, self.n_threads, keep_all=True)
 

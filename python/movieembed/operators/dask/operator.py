@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed._base.derived import derived
 from movieembed.data.distributed.cluster import Cluster, new_key
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.operators.cpu import spread
@@ -39,6 +39,8 @@ class DaskOperator(HostArrays):
         The diagonal of S, as a model keeps it.
     item_squares : ndarray of float64, shape (n_all_items,)
         The diagonal of the scaled L'L.
+    unit : float
+        A power of two, over which the operator has the likes.
 
     Notes
     -----
@@ -55,7 +57,13 @@ class DaskOperator(HostArrays):
         self.item_scale: NDArray[np.float64] | None = None
         if weighting.item_scaling:
             c = self.cluster.total("item-squares", part.weighted_squares, likes.parts, weighting)
-            self.item_scale = weighting.scale_of(self.cluster.result(c))
+            squares = self.cluster.result(c)
+            if not np.isfinite(squares).all() or ((squares == 0) & (likes.item_counts > 0)).any():
+                raise ValueError(
+                    "the squares of these weights leave the range of float64: multiply all by one "
+                    "number so that the largest is about 1"
+                )
+            self.item_scale = weighting.scale_of(squares)
         scale = None
         if self.item_scale is not None:
             scale = self.cluster.here("item-scale", self.item_scale)
@@ -64,7 +72,12 @@ class DaskOperator(HostArrays):
         self.item_squares: NDArray[np.float64] = own(squares)
         self.active: NDArray[np.int64] = np.flatnonzero(counts)
         active = self.cluster.here("active", self.active)
-        self.parts = self.cluster.each("likes", part.reduced, likes.parts, weighting, scale, active)
+        if not likes.is_binary or weighting != Weighting():
+            units = self.cluster.each("unit", part.unit_of_part, likes.parts, weighting, scale)
+            self.unit = max(self.cluster.result(units)) or 1.0
+        self.parts = self.cluster.each(
+            "likes", part.reduced, likes.parts, weighting, scale, active, self.unit
+        )
         sizes = self.cluster.result(self.cluster.each("users", part.n_users, self.parts))
         self.bounds: NDArray[np.int64] = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         self.n_items, self.n_users = len(self.active), int(self.bounds[-1])
@@ -79,16 +92,16 @@ class DaskOperator(HostArrays):
             self._other.__dict__.pop("diagonal", None)
         return self._other
 
-    @cached_property
+    @derived
     def _squares(self) -> NDArray[np.float64]:
         total = self.cluster.total("item-squares", part.squares, self.parts)
         return own(self.cluster.result(total))
 
-    @cached_property
+    @derived
     def diagonal(self) -> NDArray[Any]:
         return self._squares.astype(self.dtype)
 
-    @cached_property
+    @derived
     def frobenius_squared(self) -> float:
         return statistics.frobenius_squared(self.cluster, self.parts)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import movieembed._core as _core
 from movieembed.data.distributed.blocks import UserRows, usable
 from movieembed.operators.core_csr import core_csr
+from movieembed.operators.units import divided, unit_of_shared
 from movieembed.operators.weighting import Weighting
 
 
@@ -73,6 +74,13 @@ def reduction(
     return squares, counts
 
 
+def unit_of_part(rows: UserRows, weighting: Weighting, scale: NDArray[np.float64] | None) -> float:
+    """The unit of the part's weights, 0 where no user has two likes."""
+    matrix = weighting.scaled(rows.matrix, weighting.user_roots(rows.matrix), scale)
+    unit = unit_of_shared(matrix, matrix is not rows.matrix)
+    return unit if (np.diff(matrix.indptr) >= 2).any() else 0.0
+
+
 def weighted_squares(rows: UserRows, weighting: Weighting) -> NDArray[np.float64]:
     """The part's term of the diagonal of L'WL."""
     return weighting.item_squares(rows.matrix, weighting.user_roots(rows.matrix))
@@ -83,9 +91,11 @@ def reduced(
     weighting: Weighting,
     scale: NDArray[np.float64] | None,
     active: NDArray[np.int64],
+    unit: float,
 ) -> Part:
-    """The weighted rows of users with at least two likes, over the active items."""
+    """The weighted rows of users with at least two likes, over the active items and the unit."""
     matrix = weighting.scaled(rows.matrix, weighting.user_roots(rows.matrix), scale)
+    matrix = divided(matrix, unit)
     users = np.flatnonzero(np.diff(matrix.indptr) >= 2)
     if len(users) < matrix.shape[0]:
         matrix = matrix[users]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from movieembed.data.distributed.blocks import usable
 from movieembed.data.distributed.cluster import Cluster, new_key
+from movieembed.operators import units
 from movieembed.operators.cpu import row_squares, sum_of_squares
 from movieembed.operators.dask import part
 
@@ -105,8 +106,7 @@ def row_totals(rows: Any) -> NDArray[np.float64]:
     """Row sums of a part's X: a user adds their other likes to each."""
     L = rows.matrix
     data = L.data.astype(np.float64)
-    upto = np.concatenate([[0.0], np.cumsum(data)])
-    of_user = np.repeat(upto[L.indptr[1:]] - upto[L.indptr[:-1]], np.diff(L.indptr))
+    of_user = np.repeat(units.row_sums(L, data), np.diff(L.indptr))
     found: NDArray[Any] = np.bincount(
         L.indices, weights=data * (of_user - data), minlength=L.shape[1]
     )

@@ -207,7 +207,8 @@ def _as_likes(likes: Any) -> Likes:
     if likes.likes_ is None:
         what = "this model did not keep its likes: fit it with {keep_likes=}"
         raise ValueError(Message(what, keep_likes=True))
-    return Likes.from_matrix(likes.likes_, items=likes.items_, titles=likes.titles_)
+    kept, ids = likes.likes_, (likes.items_, likes.titles_)
+    return Likes(kept, np.arange(kept.shape[0]), *ids, threshold=likes.threshold_)
 
 
 def _write_sparse(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from movieembed._base.atomic_file import replacing
 from movieembed.model.embedding import Embedding
 from movieembed.model.neighbors import embedded
+from movieembed.outputs.style import utf8
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,6 @@ def choose(model: Embedding, only_embedded: bool) -> Chosen:
 def encodable(titles: Iterable[str] | None) -> list[str] | None:
     """Titles that UTF-8 can encode: a "?" stands for half of a surrogate pair."""
     return None if titles is None else [utf8(str(title)) for title in titles]
-
-
-def utf8(text: str) -> str:
-    """Text that UTF-8 can encode."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def uniform(ids: NDArray[Any], name: str) -> NDArray[Any]:

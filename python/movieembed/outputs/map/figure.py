@@ -14,7 +14,7 @@ from movieembed._base.atomic_file import replacing
 from movieembed.model.embedding import Embedding
 from movieembed.outputs.map.content import COLOURS, OTHER, Content, content_of
 from movieembed.outputs.map.layout import Method
-from movieembed.outputs.style import not_a_formula
+from movieembed.outputs.style import drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PICTURES = (".png", ".svg", ".pdf")
 LABELS = 60
+LONGEST_LABEL, LONGEST_GENRE = 60, 30
 
 
 def map_figure(
@@ -79,7 +80,7 @@ def map_figure(
     ax.set_aspect("equal", "datalim")
     ax.axis("off")
     if title:
-        ax.set_title(title, loc="left", fontsize=14)
+        ax.set_title(drawn(title), loc="left", fontsize=14)
     figure.draw_without_rendering()
     _name_points(figure, content, order[::-1])
     return figure
@@ -122,7 +123,7 @@ def _draw_points(ax: Axes, content: Content, order: NDArray[np.intp]) -> None:
     first = [of[0] if (of := content.genres_of[i]) else len(COLOURS) for i in order]
     ax.scatter(x, y, c=[COLOURS[g] if g < len(COLOURS) else OTHER for g in first], **dots)
     marks = [
-        Line2D([], [], linestyle="none", marker="o", color=colour, label=name)
+        Line2D([], [], linestyle="none", marker="o", color=colour, label=drawn(name, LONGEST_GENRE))
         for colour, name in zip(COLOURS, content.genres, strict=False)
     ]
     ax.legend(handles=marks, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
@@ -139,7 +140,7 @@ def _name_points(figure: Figure, content: Content, order: NDArray[np.intp]) -> N
     taken: list[Any] = []
     for i in order[: 8 * LABELS]:
         text = ax.annotate(
-            not_a_formula(content.titles[i]),
+            drawn(content.titles[i], LONGEST_LABEL),
             content.xy[i],
             xytext=(0, 4),
             textcoords="offset points",

@@ -107,7 +107,9 @@ def map_html(
     )
     heading = "Map of items" if title is None else str(title)
     with replacing(path) as temporary:
-        temporary.write_bytes(filled_page(heading, packed(content, heading)).encode())
+        temporary.write_bytes(
+            filled_page(heading, packed(content, heading)).encode(errors="replace")
+        )
     return Path(path)
 
 

@@ -1,0 +1,81 @@
+"""What a fit needs: found out before it begins, for afterwards nothing ends well.
+
+Where memory ends, BLAS waits for ever or ends the process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from movieembed._base.memory import room
+from movieembed._base.message import Message
+
+# Arrays of n_items rows that are held at once, fitted to measured peaks: see tests/solvers.
+EIGEN_ARRAYS, EIGEN_FLOAT64_ARRAYS, DESCENT_ARRAYS = 24, 14, 10
+# Of the choice of lambda, and their columns.
+LAMBDA_ARRAYS, LAMBDA_COLUMNS = 10, 48
+# Bytes of an item that nobody liked: its id, its place in an index, its counts.
+OF_ITEM = 150
+# Of a like: of ones, and with weights.
+LIKE, WEIGHTED_LIKE = 20, 44
+
+
+@dataclass(frozen=True)
+class FitSize:
+    """The numbers that decide how much memory a fit needs.
+
+    Attributes
+    ----------
+    n_items : int
+        All columns.
+    n_liked : int
+        Those that somebody liked.
+    n_likes : int
+    weighted : bool
+        Whether likes have values other than 1.
+    n_components : int
+    solver : str
+    dtype : dtype
+    chooses_lambda : bool
+        Whether lambda is "auto".
+    """
+
+    n_items: int
+    n_liked: int
+    n_likes: int
+    weighted: bool
+    n_components: int
+    solver: str
+    dtype: Any
+    chooses_lambda: bool
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes beyond what the process holds already, within a factor of two."""
+        d = self.n_components
+        item: int = np.dtype(self.dtype).itemsize
+        likes: int = self.n_likes * (WEIGHTED_LIKE if self.weighted else LIKE)
+        of_item: int = DESCENT_ARRAYS * item * d
+        if self.chooses_lambda:
+            of_item += LAMBDA_ARRAYS * item * LAMBDA_COLUMNS
+        if self.solver == "eigen":
+            width = min(d + max(6, d // 5), self.n_liked)  # of its blocks, in float32
+            blocks = EIGEN_ARRAYS * 4 * width + EIGEN_FLOAT64_ARRAYS * 8 * d * (item == 8)
+            of_item = max(of_item, blocks)
+        return likes + self.n_liked * of_item + self.n_items * (d * item + OF_ITEM)
+
+
+def check_room(size: FitSize) -> None:
+    """Raise MemoryError where a fit needs more than there is, with both figures."""
+    there = room()
+    if there is not None and size.n_bytes > there:
+        what = (
+            f"the fit needs about {min(size.n_bytes, 10**30) / 1e9:,.1f} GB of memory for "
+            f"{size.n_liked:,} liked of {size.n_items:,} items at {{n_components=}}, and there is "
+            f"room for {there / 1e9:,.1f} GB: take fewer components, {{dtype=}}, or leave out rare "
+            "items"
+        )
+        raise MemoryError(Message(what, n_components=size.n_components, dtype="float32"))
