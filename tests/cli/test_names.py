@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,9 @@ import pytest
 
 import movieembed as me
 from command_line import error, run
+from movieembed import study
+from movieembed.cli.data import load_genres
+from movieembed.outputs import report as pages
 
 IDS = [300, 51662, 7, 2012, 11, 12]
 TITLES = ["Quiz Show (1994)", "300 (2007)", "Sabrina (1995)", "7", "Up (2009)", "Heat (1995)"]
@@ -37,7 +42,7 @@ def model(path):
     ("typed", "item"),
     [("id:300", 300), ("title:300", 51662), ("51662", 51662), ("id:7", 7), ("title:7", 2012)],
 )
-def test_each_command_takes_an_id_or_a_title(model, path, tmp_path, typed, item):
+def test_each_command_takes_an_id_or_a_title(model, path, typed, item):
     document = json.loads(run("similar", path, typed, "--json").stdout)
     assert document["queries"][0]["item"] == item
     expected = model.similar(item)
@@ -48,24 +53,41 @@ def test_each_command_takes_an_id_or_a_title(model, path, tmp_path, typed, item)
     expected = model.recommend([12], dislikes=[item])
     found = [{k: row[k] for k in expected} for row in document["recommendations"]]
     assert found == expected.to_dict("records")
-    run("report", path, "--item", typed, "--out", tmp_path / "report.html")
 
 
-@pytest.mark.parametrize("command", ["similar", "recommend", "report", "dislike"])
+@pytest.mark.parametrize("command", ["similar", "recommend", "dislike"])
 @pytest.mark.parametrize(("typed", "items"), [("300", "300 .*51662"), ("7", "7 .*2012")])
-def test_a_number_that_is_an_id_and_a_title_is_asked_back(
-    model, path, tmp_path, command, typed, items
-):
+def test_a_number_that_is_an_id_and_a_title_is_asked_back(model, path, command, typed, items):
     arguments = {
         "similar": ("similar", path, typed),
         "recommend": ("recommend", path, "Heat", typed),
         "dislike": ("recommend", path, "Heat", "--dislike", typed),
-        "report": ("report", path, "--item", typed, "--out", tmp_path / "r.html"),
     }[command]
     message = error(*arguments)
     assert message.startswith(f"'{typed}' is an id and a title: ")
     assert message.endswith(f"say 'id:{typed}' or 'title:{typed}'")
+    assert re.search(items, message)
     assert model.similar(int(typed)).equals(model.similar(f"id:{typed}"))
+
+
+def test_report_and_study_take_what_was_typed(model, path, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(pages, "write_report", lambda *_, items, **__: asked.extend(items))
+    run("report", path, "--item", "300", "--item", "id:7", "--out", tmp_path / "r.html")
+
+    def run_study(*_, films, **__):
+        asked.extend(films)
+        return SimpleNamespace(notes=[])
+
+    monkeypatch.setattr(study, "run_study", run_study)
+    monkeypatch.setattr(study, "save_study", lambda *_: {})
+    monkeypatch.setattr(study, "study_answer", lambda *_: "")
+    run("study", "demo", "--out", tmp_path / "study", "--film", "300")
+    index = me.ItemIndex(IDS, TITLES)
+    for place in (0, 2):
+        with pytest.raises(me.AmbiguousTitleError):
+            index.resolve(asked[place])
+    assert index.resolve(asked[1]) == IDS.index(7)
 
 
 @pytest.mark.parametrize(
@@ -131,3 +153,11 @@ def test_digits_in_one_file_and_text_in_the_other_are_the_same_ids(tmp_path, odd
     model = me.load(tmp_path / "m.npz")
     assert model.items_.tolist() == items["item"].drop_duplicates().tolist()
     assert model.similar("id:7", 1)["item"].tolist() == ["8"]
+
+
+def test_genres_of_digits_are_those_of_a_model_of_text(tmp_path):
+    model = fitted(tmp_path / "m.npz", ["7", "8", "080442957X", "9", "10", "11"], TITLES)
+    genres = tmp_path / "genres.csv"
+    genres.write_text("item,title,genres\n7,A,Drama\n8,B,NA\n")
+    found = load_genres(genres, model, None, None)
+    assert found == ["Drama", "NA", None, None, None, None]
