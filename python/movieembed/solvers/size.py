@@ -17,8 +17,8 @@ from movieembed._base.message import Message
 EIGEN_ARRAYS, EIGEN_FLOAT64_ARRAYS, DESCENT_ARRAYS = 24, 14, 10
 # Of the choice of lambda, and their columns.
 LAMBDA_ARRAYS, LAMBDA_COLUMNS = 10, 48
-# Bytes of an item that nobody liked: its id, its place in an index, its counts.
-OF_ITEM = 150
+# Bytes of an item that nobody liked: its id, its counts.
+OF_ITEM = 40
 # Of a like: of ones, and with weights.
 LIKE, WEIGHTED_LIKE = 20, 44
 
