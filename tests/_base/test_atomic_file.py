@@ -135,10 +135,12 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_writes_stays(tmp_
     command = [sys.executable, "-c", code, tmp_path / "m"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
-        name = other.stdout.readline().strip()
-        write(tmp_path / "m")
-        assert listed(tmp_path) == [name, "m"]
-        other.send_signal(signal.SIGKILL)
+        try:
+            name = other.stdout.readline().strip()
+            write(tmp_path / "m")
+            assert listed(tmp_path) == [name, "m"]
+        finally:
+            other.send_signal(signal.SIGKILL)
         other.wait(60)
     write(tmp_path / "n")  # another file's
     assert listed(tmp_path) == [name, "m", "n"]

@@ -64,6 +64,16 @@ def test_a_device_is_written_to(folder: Path) -> None:
     assert not os.path.isfile("/dev/null")
 
 
+@linux
+@pytest.mark.parametrize("limit", [200_000, 450_000, 700_000])
+def test_little_address_space_is_one_line(limit: int, folder: Path) -> None:
+    command = ["sh", "-c", f'ulimit -v {limit}; exec "$@"', "sh", *MAIN, "info", folder / "data"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("movieembed: error: not enough memory. the address space is lim")
+    assert done.stderr.count("\n") == 1
+
+
 # Where a process of the command line is once it is past Python's own start.
 BEGUN = "import sys; from movieembed.cli import main; print(file=sys.stderr, flush=True); main()"
 

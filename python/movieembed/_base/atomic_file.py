@@ -42,9 +42,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             return
         target = Path(os.path.realpath(path))
         with _temporary(target) as temporary:
+            fresh = temporary.stat().st_mode  # by the umask; a writer may make a file of its own
             yield temporary
-            if mode is not None:
-                os.chmod(temporary, stat.S_IMODE(mode))
+            os.chmod(temporary, stat.S_IMODE(fresh if mode is None else mode))
             _synchronise(temporary)
             os.replace(temporary, target)
         with contextlib.suppress(OSError):  # not every system and every file system can

@@ -11,6 +11,9 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
+# Of the address space that NumPy, SciPy and pandas take to be imported and to do anything: where it
+# ends, BLAS ends the process.
+LEAST_ADDRESS_SPACE = 700 << 20
 # What threads and BLAS's buffers reserve of the address space, and do not use.
 RESERVED = 192 << 20
 
@@ -36,6 +39,18 @@ def room() -> int | None:
     elif not rooms and (there := memory()) is not None:
         rooms.append(there)
     return max(0, min(rooms)) if rooms else None
+
+
+def check_address_space() -> None:
+    """Raise MemoryError where ``ulimit -v`` leaves too little to begin with."""
+    if resource is None:
+        return
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if most != resource.RLIM_INFINITY and most < LEAST_ADDRESS_SPACE:
+        raise MemoryError(
+            f"the address space is limited to {most >> 20:,} MiB (ulimit -v), and nothing can be "
+            f"done with less than {LEAST_ADDRESS_SPACE >> 20:,} MiB"
+        )
 
 
 def _of_process() -> Iterator[int]:

@@ -14,6 +14,7 @@ from typing import Any, TypeGuard
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from movieembed._base.memory import check_address_space
 from movieembed._base.message import Message, Parameter
 from movieembed.cli.console import complain, one_line
 from movieembed.exceptions import MovieEmbedError
@@ -93,6 +94,7 @@ class Group(_Examples, TyperGroup):
             with warnings.catch_warnings():
                 warnings.simplefilter("always", UserWarning)
                 warnings.showwarning = show_warning
+                check_address_space()
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             complain("interrupted")

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import object_array
+from movieembed.data.column_numbers import increase
 
 ACCEPTED = (
     "a pandas, polars, PyArrow or other narwhals-supported data frame, or an object with the "
@@ -38,6 +39,8 @@ def as_ids(values: object, argument: str) -> NDArray[Any]:
     absent = np.flatnonzero(np.asarray(pd.isna(ids), dtype=bool))
     if len(absent):
         raise ValueError(f"{argument} has a missing id at position {absent[0]}")
+    if increase(ids):
+        return ids
     listed = ids.tolist()
     try:
         distinct = len(set(listed))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import object_array
+from movieembed.data.column_numbers import ColumnNumbers, are_column_numbers
 from movieembed.data.ids import each_id, typed, unify
 from movieembed.data.title_keys import RULES, plain, spellings
 from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError
@@ -104,7 +105,11 @@ class ItemIndex:
                     f"titles has {len(self.titles)} entries and ids {len(self.ids)}; "
                     "they must be aligned"
                 )
-        self._positions = {typed(id_): i for i, id_ in enumerate(self.ids.tolist())}
+        self._positions: Mapping[tuple[type, Hashable], int] = (
+            ColumnNumbers(len(self.ids))
+            if are_column_numbers(self.ids)
+            else {typed(id_): i for i, id_ in enumerate(self.ids.tolist())}
+        )
         if len(self._positions) != len(self.ids):
             raise ValueError("ids repeat: every item needs an id of its own")
         self._tables: dict[int, dict[str, list[int]]] = {}

@@ -17,8 +17,8 @@ from movieembed._base.message import Message
 EIGEN_ARRAYS, EIGEN_FLOAT64_ARRAYS, DESCENT_ARRAYS = 24, 14, 10
 # Of the choice of lambda, and their columns.
 LAMBDA_ARRAYS, LAMBDA_COLUMNS = 10, 48
-# Bytes of an item that nobody liked: its id, its place in an index, its counts.
-OF_ITEM = 150
+# Bytes of an item that nobody liked: its id, its counts.
+OF_ITEM = 40
 # Of a like: of ones, and with weights.
 LIKE, WEIGHTED_LIKE = 20, 44
 
@@ -73,9 +73,16 @@ def check_room(size: FitSize) -> None:
     there = room()
     if there is not None and size.n_bytes > there:
         what = (
-            f"the fit needs about {min(size.n_bytes, 10**30) / 1e9:,.1f} GB of memory for "
+            f"the fit needs about {in_words(size.n_bytes)} of memory for "
             f"{size.n_liked:,} liked of {size.n_items:,} items at {{n_components=}}, and there is "
-            f"room for {there / 1e9:,.1f} GB: take fewer components, {{dtype=}}, or leave out rare "
+            f"room for {in_words(there)}: take fewer components, {{dtype=}}, or leave out rare "
             "items"
         )
         raise MemoryError(Message(what, n_components=size.n_components, dtype="float32"))
+
+
+def in_words(n_bytes: int) -> str:
+    """Write a number of bytes."""
+    if n_bytes < 1e9:
+        return f"{n_bytes / 1e6:,.0f} MB"
+    return f"{min(n_bytes, 10**30) / 1e9:,.1f} GB"
