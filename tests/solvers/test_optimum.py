@@ -27,7 +27,6 @@ from solver_cases import (
     size_of,
 )
 
-
 # Below the references' common minimum: one that "eigen" finds from other starts.
 LOWER = {"weights, d = 3": 762.2404671729792}
 
