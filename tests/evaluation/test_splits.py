@@ -78,3 +78,16 @@ def test_users_split(likes: Likes) -> None:
         ev.split_random(likes, 1.0)
     with pytest.raises(ValueError, match="nothing is held out"):
         ev.split_random(Likes.from_matrix(np.eye(4)), 0.1)
+
+
+@pytest.mark.parametrize(("n_users", "asked"), [(0.1, 4), (0.3, 12), (0.5, 20), (7, 7)])
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.7])
+def test_strong_split_has_the_shares_that_were_asked_for(
+    n_users: float, asked: int, share: float
+) -> None:
+    likes = Likes.from_matrix(np.ones((40, 10)))
+    split = ev.split_users(likes, n_users, share=share, random_state=0)
+    assert split.given.shape == split.held.shape == (asked, 10)
+    assert split.train.n_users == 40 - asked
+    assert set(np.diff(split.held.indptr)) == {round(10 * share)}
+    assert set(np.diff(split.given.indptr)) == {10 - round(10 * share)}

@@ -379,3 +379,11 @@ def test_answers_do_not_touch_the_model(model):
     model.recommend([TITLES[0], TITLES[1]], method="cosine")
     np.testing.assert_array_equal(model.embedding_, before)
     assert model.items_.tolist() == IDS.tolist()
+
+
+def test_rows_of_explanations_are_numbered_on(model):
+    given, asked = model.items_[:2].tolist(), model.items_[2:5].tolist()
+    table = model.explain(given, asked)
+    assert table.index.tolist() == list(range(6))
+    assert table["recommended"].tolist() == [item for item in asked for _ in given]
+    assert model.explain(given, asked[0]).index.tolist() == [0, 1]

@@ -77,3 +77,17 @@ def test_starts_that_say_nothing(solver, start):
     if model.cost_ > best * (1 + 1e-3):
         assert not model.converged_
         assert model.gap_ > 1e-2 * (model.cost_ - best) / model.cost_
+
+
+@pytest.mark.parametrize("scale", [0.02, 0.1, 30.0])
+def test_certificate_has_no_scale_of_its_own(scale):
+    # Eigenvalues below 1 count as those above.
+    L, _ = problem("tastes")
+    X, V = saddle(L, 2)
+    op = CpuOperator(scale * L.astype(np.float64))
+    w = scale**2 * np.linalg.eigvalsh(X + np.diag((V * V).sum(axis=1)))[::-1]
+    expected = (w[0] - w[2]) ** 2
+    assert missed_decrease(op, op.asarray(scale * V)) == pytest.approx(expected, rel=1e-3)
+    nothing = missed_decrease(op, op.asarray(np.zeros_like(V)))
+    largest = scale**2 * np.linalg.eigvalsh(X)[-1]
+    assert nothing == pytest.approx(largest**2, rel=1e-3)

@@ -27,6 +27,15 @@ from solver_cases import (
     size_of,
 )
 
+# Below the references' common minimum: one that "eigen" finds from other starts.
+LOWER = {"weights, d = 3": 762.2404671729792}
+
+
+def optimum(name: str, solver: str) -> float:
+    """The lowest cost that a solver should reach."""
+    best = float(reference_costs(name).min())
+    return min(best, LOWER.get(name, best)) if solver == "eigen" else best
+
 
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_references(name):
@@ -42,7 +51,7 @@ def test_reaches_the_optimum(name, solver):
     L, _ = problem(name)
     X = dense_cooccurrence(L)
     model = fitted(name, solver)
-    best = reference_costs(name).min()
+    best = optimum(name, solver)
     assert model.cost_ == pytest.approx(dense_cost(X, model.embedding_), rel=1e-9, abs=1e-9)
     assert abs(model.cost_ - best) <= 1e-6 * best + 1e-10 * size_of(X)
 
@@ -54,7 +63,7 @@ def test_reaches_the_optimum_in_float32(name, solver):
     L, _ = problem(name)
     X = dense_cooccurrence(L)
     model = fitted(name, solver, dtype="float32", tol=1e-8)
-    best = reference_costs(name).min()
+    best = optimum(name, solver)
     assert model.embedding_.dtype == np.float32
     assert model.cost_ == pytest.approx(dense_cost(X, model.embedding_), rel=1e-6, abs=1e-6)
     assert model.cost_ - best <= 1e-4 * best + 5e-5 * size_of(X)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from movieembed.solvers.stopping import estimate_gap
+from movieembed.solvers.point import Step
+from movieembed.solvers.stopping import Stopping, estimate_gap
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
@@ -43,3 +46,15 @@ def test_gap_on_a_plateau_is_the_noise():
 )
 def test_gap_of_what_does_not_settle_is_infinite(costs):
     assert estimate_gap(costs, 1, 1e-9) == np.inf
+
+
+def test_the_gap_is_the_largest_of_the_windows():
+    costs = [100.0, 84.0, 76.0, 69.0, 66.0, 63.1, 63.0]
+    op = SimpleNamespace(dtype=np.dtype(np.float64), frobenius_squared=1.0)
+    stopping = Stopping(op, 1e-8, 2)
+    for iteration, value in enumerate(costs):
+        assert stopping.reason(Step(None, value, 0.0, missed=0.0), iteration) is None
+    each = [estimate_gap(costs, window, 1e-15) for window in (1, 2)]
+    assert np.isfinite(each).all()
+    assert abs(each[0] - each[1]) > 0.1
+    assert stopping.relative_gap(costs[-1]) == pytest.approx(max(each) / costs[-1], rel=1e-12)

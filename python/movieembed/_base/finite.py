@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def silent_overflow(function: Function) -> Function:
+    """Keep NumPy from warning of overflow on the way to a result that is checked."""
+
+    @wraps(function)
+    def silent(*args: Any, **kwargs: Any) -> Any:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return function(*args, **kwargs)
+
+    return cast(Function, silent)
 
 
 def check_finite(result: T, what: str, advice: str = "", missing: Any = None) -> T:
@@ -32,8 +46,8 @@ def check_finite(result: T, what: str, advice: str = "", missing: Any = None) ->
         wrong &= ~missing
     if wrong.any():
         kind = np.asarray(result).dtype
-        raise ValueError(f"{what} cannot be given: it leaves the range of {kind}{advice or SCALE}")
+        raise ValueError(f"{what} would lie beyond {kind}{advice or SCALE}")
     return result
 
 
-SCALE = ". Scale the weights and the vectors so that the largest are about 1"
+SCALE = ": scale the weights and the vectors so that the largest are about 1"

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import object_array
+from movieembed._base.finite import check_finite
 from movieembed._base.message import Message
 from movieembed.data.ids import as_ids, check_apart, unify
 from movieembed.data.items import ItemIndex
@@ -17,6 +18,7 @@ from movieembed.data.likes import likes_matrix
 from movieembed.exceptions import ParameterError
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.taste import as_taste
+from movieembed.operators.units import unit_of
 
 
 def fold_in(fitted: FittedItems, new: Any, known: Any = None) -> NDArray[Any]:
@@ -178,12 +180,18 @@ def _least_squares(
     known = weighting.scaled(known, roots, fitted.item_scale)
     scale = None if fitted.item_scale is None else weighting.item_scale(new, roots)
     scaled = weighting.scaled(new, roots, scale).astype(np.float64)
-    V = fitted.embedding.astype(np.float64, copy=False)
-    XV = scaled.T @ (known.astype(np.float64) @ V)
+    # In units of their own, so that nothing overflows or vanishes on the way.
+    units = unit_of(scaled.data), unit_of(known.data), unit_of(fitted.embedding)
+    V = fitted.embedding.astype(np.float64) / units[2]
+    XV = (scaled / units[0]).T @ ((known.astype(np.float64) / units[1]) @ V)
     lengths, axes = np.linalg.eigh(V.T @ V)
     kept = lengths > lengths.max(initial=0) * len(lengths) * np.finfo(np.float64).eps
     inverse = (axes[:, kept] / lengths[kept]) @ axes[:, kept].T
-    squares: NDArray[Any] = np.bincount(
-        scaled.indices, weights=scaled.data**2, minlength=scaled.shape[1]
-    )
-    return new, (XV @ inverse).astype(fitted.embedding.dtype), squares, scale
+    with np.errstate(over="ignore"):
+        squares: NDArray[Any] = np.bincount(
+            scaled.indices, weights=scaled.data**2, minlength=scaled.shape[1]
+        )
+    with np.errstate(over="ignore"):
+        vectors = ((XV @ inverse) * (units[1] / units[2]) * units[0]).astype(fitted.embedding.dtype)
+    check_finite(squares, "the squares of the new items")
+    return new, check_finite(vectors, "the vectors of the new items"), squares, scale

@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
+from movieembed._base.finite import check_finite, silent_overflow
 from movieembed._base.progress import progress_bar
 from movieembed._base.threads import serial_blas
 from movieembed.model.neighbors import Found, none_found, positions_among
@@ -25,6 +26,7 @@ from movieembed.operators.protocol import Operator, Tall
 # Of the arrays of one block of users while their scores are refined.
 REFINE_BYTES = 256 << 20
 REFINE_ARRAYS = 6
+ADVICE = ": give another regularization, of the order of the squared length of a user's likes"
 # From this many steps on the diagonal of the inverse is refined as well: the scores' scale, one
 # number an item, which few steps can leave as the embedding has it.
 REFINED_DIAGONAL = 8
@@ -57,6 +59,7 @@ class PrecisionForm:
     """
 
     @serial_blas()
+    @silent_overflow
     def __init__(
         self, V: NDArray[Any], squares: NDArray[np.float64], regularization: float
     ) -> None:
@@ -75,6 +78,8 @@ class PrecisionForm:
         _core.tall_times_small(self.W, root, turned, False)
         self.diagonal: NDArray[np.float64] = 1 / self.D - _core.row_dots(turned, turned)
         np.maximum(self.diagonal, np.finfo(np.float64).eps / self.D, out=self.diagonal)
+        for part in (self.W, self.K, self.diagonal):
+            check_finite(part, "the inverse of VV' + D", ADVICE)
 
     def item_vectors(self) -> NDArray[np.float64]:
         """F with x W K F' the scores of a user's row x: F_j = W_j / P_jj."""

@@ -16,6 +16,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.finite import check_finite, silent_overflow
 from movieembed._base.validation import check_count, check_real
 from movieembed._base.warn import warn_caller
 from movieembed.exceptions import ItemWithoutLikesError
@@ -24,6 +25,7 @@ from movieembed.model.neighbors import embedded, top_k_neighbors, unit_rows
 from movieembed.model.taste import as_table, as_taste, is_single, why_unembedded
 
 
+@silent_overflow
 def recommend(
     fitted: FittedItems,
     items: Any,
@@ -127,7 +129,7 @@ def recommend(
     >>> model.threshold_, model.recommend({0: 4.5, 1: 2})["item"].tolist()
     (4.0, [2, 3])
     """
-    n = check_count(n, "n")
+    n = min(check_count(n, "n"), len(fitted))
     taste = as_taste(fitted, items, weights, dislikes)
     if taste.single:
         _warn_of_unembedded(fitted, taste.rows)
@@ -150,6 +152,7 @@ def recommend(
         gain *= factor
         rows = _scaled_columns(taste.rows, fitted.item_scale)
         found, scores = refinement.best(rows, n, candidates, gain, steps)
+    check_finite(scores, "the scores", missing=found < 0)
     says_nothing = np.diff(taste.rows.indptr) == 0
     found[says_nothing], scores[says_nothing] = -1, -np.inf
     if not taste.single:
@@ -158,6 +161,7 @@ def recommend(
     return as_table(fitted.index, found[0][there], scores[0][there])
 
 
+@silent_overflow
 def explain(
     fitted: FittedItems,
     items: Any,
@@ -212,6 +216,7 @@ def explain(
     tables = []
     for column in asked:
         shares = reach @ form.W[column] / (form.diagonal[column] * gain[column])
+        check_finite(shares, "the shares")
         order = np.argsort(-shares, kind="stable")
         table = as_table(fitted.index, given[order], shares[order])
         table = table.rename(columns={"score": "share"})
@@ -223,6 +228,7 @@ def explain(
     return found.drop(columns="recommended") if is_single(fitted.index, recommended) else found
 
 
+@silent_overflow
 def item_vectors(fitted: FittedItems, method: Method = "cosine") -> NDArray[Any]:
     """Vectors whose plain inner product ranks as this model does, for an index elsewhere.
 
@@ -255,6 +261,7 @@ def item_vectors(fitted: FittedItems, method: Method = "cosine") -> NDArray[Any]
     return _scorer(fitted, fitted.check_method(method))[0]
 
 
+@silent_overflow
 def query_vectors(fitted: FittedItems, items: Any, method: Method = "cosine") -> NDArray[Any]:
     """A vector for each person, to be multiplied with `item_vectors`.
 
@@ -294,6 +301,7 @@ def _scorer(
         form = fitted.precision(fitted.check_lambda(regularization))
         vectors = form.item_vectors() if scale is None else form.item_vectors() / scale[:, None]
         vectors = np.ascontiguousarray(vectors, dtype=V.dtype)
+        check_finite(vectors, "the vectors of the items")
     else:
         vectors = unit_rows(V) if method == "cosine" else V
 
@@ -302,7 +310,8 @@ def _scorer(
             found = form.queries(_scaled_columns(rows, scale))
         else:
             found = _means(rows, vectors)
-        return np.ascontiguousarray(found, dtype=V.dtype)
+        found = np.ascontiguousarray(found, dtype=V.dtype)
+        return check_finite(found, "the vectors of the people")
 
     return vectors, users
 

@@ -10,6 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.finite import check_finite, silent_overflow
 from movieembed._base.validation import check_count, check_integer
 from movieembed.exceptions import ItemWithoutLikesError
 from movieembed.model.fitted_items import FittedItems
@@ -130,6 +131,7 @@ def neighbors(
     return _nearest(fitted, every, n, method, min_likes, refine, regularization)
 
 
+@silent_overflow
 def _nearest(
     fitted: FittedItems,
     rows: NDArray[np.int64],
@@ -140,7 +142,7 @@ def _nearest(
     regularization: float | None,
 ) -> Found:
     """The nearest items of the items in some rows, themselves left out."""
-    n = check_count(n, "n")
+    n = min(check_count(n, "n"), len(fitted))
     min_likes = check_integer(min_likes, "min_likes")
     method = fitted.check_method(method)
     steps = fitted.check_steps(0 if refine is None else refine, method)
@@ -156,7 +158,8 @@ def _nearest(
             refinement = fitted.refinement(value)
             lengths = np.sqrt(refinement.diagonal(steps))
             found, scores = refinement.best(own, n, candidates, -1 / lengths, steps)
-            return found, scores / lengths[rows][:, None].astype(scores.dtype)
+            scores = scores / lengths[rows][:, None].astype(scores.dtype)
+            return found, check_finite(scores, "the scores", missing=found < 0)
         form = fitted.precision(value)
         lengths = np.sqrt(form.diagonal)[:, None]
         items = (form.W / lengths).astype(V.dtype)
@@ -168,6 +171,7 @@ def _nearest(
     found, scores = top_k_neighbors(
         queries, items, n, metric="dot", exclude=own, n_jobs=fitted.n_jobs
     )
+    check_finite(scores, "the scores", missing=found < 0)
     unembedded = ~fitted.embedded[rows]
     found[unembedded], scores[unembedded] = -1, -np.inf
     return found, scores

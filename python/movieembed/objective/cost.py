@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed._base.finite import check_finite
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_embedding
 from movieembed.data.likes import likes_matrix
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.protocol import Operator, Small
+from movieembed.operators.units import unit_of
 
 if TYPE_CHECKING:
     from movieembed.data.likes import Likes
@@ -58,8 +60,8 @@ def cost(
     Raises
     ------
     TypeError, ValueError
-        When V is not a finite matrix of real numbers with one row an item, or `likes` is malformed
-        or X itself.
+        When V is not a finite matrix of real numbers with one row an item, `likes` is malformed or X
+        itself, or the result leaves the range of its numbers.
 
     Examples
     --------
@@ -78,13 +80,13 @@ def cost(
     matrix = likes_matrix(likes)
     V = check_embedding(V, matrix.shape[1]).astype(np.float64, copy=False)
     threads = resolve_n_jobs(n_jobs)
-    with serial_blas():
+    with serial_blas(), np.errstate(over="ignore", invalid="ignore"):
         op = CpuOperator(matrix, np.float64, threads, keep_all=True)
         if method != "exact":
             value, size = _identity(op, V)
-            if method == "identity" or value > CANCELLED * size:
-                return value
-        return op.exact_cost(V)
+            if method == "identity" or CANCELLED * size < value < np.inf:
+                return check_finite(value, "the cost")
+        return check_finite(op.exact_cost(V), "the cost")
 
 
 def gradient(likes: Likes | Any, V: NDArray[Any], *, n_jobs: int | None = None) -> NDArray[Any]:
@@ -125,10 +127,13 @@ def gradient(likes: Likes | Any, V: NDArray[Any], *, n_jobs: int | None = None) 
     matrix = likes_matrix(likes)
     V = check_embedding(V, matrix.shape[1])
     threads = resolve_n_jobs(n_jobs)
-    with serial_blas():
-        op = CpuOperator(matrix, V.dtype, threads, keep_all=True)
-        n = op.row_dots(V, V)
-        return op.masked_gradient(V, op.apply(V), op.gram(V), n)[0]
+    # What float32 holds may still overflow or vanish on the way.
+    usual = unit_of(matrix.data, free=2.0**20) == unit_of(V, free=2.0**20) == 1
+    with serial_blas(), np.errstate(over="ignore", invalid="ignore"):
+        op = CpuOperator(matrix, V.dtype if usual else np.float64, threads, keep_all=True)
+        W = op.asarray(V)
+        found = op.masked_gradient(W, op.apply(W), op.gram(W), op.row_dots(W, W))[0]
+        return check_finite(found.astype(V.dtype, copy=False), "the gradient")
 
 
 def _identity(op: Operator, V: NDArray[Any]) -> tuple[float, float]:

@@ -163,4 +163,5 @@ class Weighting:
 
 def _power(x: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
     """x^exponent, 1 where x is 0."""
-    return np.power(x, exponent, out=np.ones_like(x), where=x > 0)
+    # Of nothing `bincount` makes integers.
+    return np.power(x, exponent, out=np.ones(len(x)), where=x > 0)

@@ -27,6 +27,7 @@ from movieembed.solvers.descent import adam, gradient_descent, lbfgs, momentum
 from movieembed.solvers.driver import Callback, HistoryEntry, Keeper, Solution, run
 from movieembed.solvers.eigen import eigen
 from movieembed.solvers.point import Step, in_reach, random_start
+from movieembed.solvers.small import from_other_starts, is_small
 
 __all__ = ["SOLVERS", "HistoryEntry", "Solution", "SolverInfo", "solve"]
 
@@ -109,6 +110,7 @@ def solve(
         n_components = min(n_components, op.n_items)  # the rank of X + diag(delta) is no more
     hint = ""
     steps: Iterator[Step]
+    several = solver == "eigen" and V0 is None and is_small(op, n_components)
     if V0 is not None and (learning_rate == "exact" or not info.uses_learning_rate):
         V0 = in_reach(op, V0)
     if solver == "eigen":
@@ -131,7 +133,7 @@ def solve(
                 learning_rate, in_units = rate_in_units(solver, learning_rate, np.float64(op.unit))
                 options |= in_units
             steps = DESCENT[solver](op, V0, learning_rate, **options)
-    return run(
+    solution = run(
         steps,
         op,
         tol=tol,
@@ -143,6 +145,11 @@ def solve(
         hint=hint,
         checkpoint=checkpoint,
     )
+    if several and (
+        solution.reason == "converged" or (solution.reason == "max_iter" and max_iter is None)
+    ):
+        return from_other_starts(op, solution, rng, tol)
+    return solution
 
 
 def rate_in_units(solver: str, rate: float, unit: np.float64) -> tuple[float, dict[str, float]]:
