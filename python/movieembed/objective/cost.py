@@ -60,7 +60,8 @@ def cost(
     Raises
     ------
     TypeError, ValueError
-        When V is not a finite matrix of real numbers with one row an item, `likes` is malformed or X
+        When V is not a finite matrix of real numbers with one row an item, `likes` is malformed
+        or X
         itself, or the result leaves the range of its numbers.
 
     Examples
