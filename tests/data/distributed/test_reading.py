@@ -274,6 +274,11 @@ def test_any_rows(
     options: dict[str, Any] = {"duplicates": duplicates, "threshold": threshold}
     if items is not None:
         options |= {"items": items, "unknown": "drop"}
+    # Integers of one file beside strings of another are text, but for items that are given.
+    kinds = {pd.api.types.infer_dtype(frame["user"]) for frame in frames if len(frame)}
+    if len(kinds) > 1:
+        text = {name: str for name in ("user", "item") if name == "user" or items is None}
+        frames = [frame.astype(text).astype(dict.fromkeys(text, object)) for frame in frames]
     check(frames, folder, client, n_parts, **options)
 
 
