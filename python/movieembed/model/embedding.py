@@ -76,8 +76,8 @@ class Embedding(Parameters):
         lambda of `recommend` and ``similar(method="precision")``. "auto" takes the one with the
         least leave-one-out error of the linear model over a sample of users.
     refine : int or "auto", default="auto"
-        Steps of `recommend` towards the dense linear model; "auto" is 1 where the model keeps its
-        likes and 0 where it does not.
+        Steps of `recommend` towards the dense linear model, at most 1000; "auto" is 1 where the
+        model keeps its likes and 0 where it does not.
     keep_likes : bool, default=False
         Keep the likes with the model, and in its file, for `refine`.
     dtype : {"float64", "float32"}, default="float64"
