@@ -41,7 +41,7 @@ def check_finite(result: T, what: str, advice: str = "", missing: Any = None) ->
     ValueError
         When it holds NaN or infinity.
     """
-    wrong = ~np.isfinite(result)
+    wrong = ~np.isfinite(cast(Any, result))
     if missing is not None:
         wrong &= ~missing
     if wrong.any():

@@ -59,7 +59,8 @@ class Embedding(Parameters):
         Stop when the estimated distance of the cost to the optimum is at most `tol` times the cost.
         The estimate extrapolates the last decreases; and before a run counts as converged it is
         checked that no direction outside V's column space would lower the cost, so that it is not a
-        saddle.
+        saddle. It may be a local minimum: with few items there are such, and "eigen" with a random
+        start then compares several starts (up to 32 items).
     max_iter : int, optional
         Most iterations; by default 200 for "eigen", 1000 for "als" and "lbfgs" and 2000 for the
         others. A ConvergenceWarning tells when they were too few.
@@ -116,8 +117,8 @@ class Embedding(Parameters):
     cost_ : float
         c(V) in float64.
     gap_ : float
-        Estimated distance of the cost to the optimum, relative to the cost; inf where it is not
-        known.
+        Estimated distance of the cost to the minimum that the fit is near, relative to the cost;
+        inf where it is not known.
     converged_ : bool
         Whether `gap_` came down to `tol`.
     stop_reason_ : str

@@ -148,7 +148,7 @@ def chosen_regularization(given: Any, prepared: Prepared, V: NDArray[Any]) -> fl
     if op.n_items == 0:
         return 1.0
     found = choose_regularization(op, V, times(squares[op.active], op.unit, -2))
-    return max(times(found, op.unit, 2), float(np.finfo(np.float64).tiny))
+    return max(float(times(found, op.unit, 2)), float(np.finfo(np.float64).tiny))
 
 
 def warn_of_the_end(solution: Solution, cost: float, solver: str) -> None:

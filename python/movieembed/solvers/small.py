@@ -88,7 +88,8 @@ def lowest(op: Operator, V: Any, rng: np.random.Generator) -> Point:
     best = descend(X, np.asarray(op.to_host(V), dtype=np.float64))
     for _ in range(STARTS - 1):
         start = rng.standard_normal(best.V.shape)
-        start *= (np.linalg.norm(X) / max(np.linalg.norm(start @ start.T), 1e-300)) ** 0.5
+        length = float(np.linalg.norm(start @ start.T)) or 1.0
+        start *= (float(np.linalg.norm(X)) / length) ** 0.5
         found = descend(X, start)
         if found.cost < best.cost:
             best = found
@@ -145,7 +146,7 @@ def turns(V: Dense, size: float) -> Dense:
     generators[each, :, a] = V[:, b].T
     generators[each, :, b] = -V[:, a].T
     Q = np.linalg.qr(generators.reshape(len(a), n * d).T)[0]
-    return size * Q @ Q.T
+    return np.asarray(size * Q @ Q.T, dtype=np.float64)
 
 
 def cost_of(X: Dense, V: Dense) -> tuple[float, Dense]:
@@ -166,7 +167,7 @@ def second_derivative(residual: Dense, V: Dense) -> Dense:
     each = np.arange(n)
     own = V[:, :, None] * V[:, None, :]
     H[each, :, each, :] += V.T @ V - 2 * own
-    return 4 * H.reshape(n * d, n * d)
+    return np.asarray(4 * H.reshape(n * d, n * d), dtype=np.float64)
 
 
 def damped_step(H: Dense, gradient: Dense, damping: float) -> Dense | None:
@@ -176,4 +177,5 @@ def damped_step(H: Dense, gradient: Dense, damping: float) -> Dense | None:
         np.linalg.cholesky(shifted)
     except np.linalg.LinAlgError:
         return None
-    return -np.linalg.solve(shifted, gradient.ravel()).reshape(gradient.shape)
+    step = np.linalg.solve(shifted, -gradient.ravel())
+    return np.asarray(step, dtype=np.float64).reshape(gradient.shape)

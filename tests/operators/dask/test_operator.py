@@ -18,6 +18,7 @@ from movieembed.model.users import in_a_task
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.dask import part
 from movieembed.operators.dask.operator import DaskOperator
+from movieembed.operators.units import divided, unit_of_shared
 from movieembed.operators.weighting import Weighting
 
 distributed = pytest.importorskip("distributed")
@@ -38,11 +39,13 @@ def spread_out(L: sp.csr_array, n_parts: int, client: Any) -> me.DistributedLike
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_operator(dtype: Any, weights: bool, n_parts: int, client: Any) -> None:
     L = random_likes(60, 45, 0.06, seed=1, weights=weights)
-    here = CpuOperator(L, dtype)
+    unit = unit_of_shared(L) if weights else 1.0
+    here = CpuOperator(divided(L, unit), dtype)
     assert here.n_users < 60
     assert here.n_items < 45
     there = DaskOperator(spread_out(L, n_parts, client), Weighting(), dtype)
     assert len(there.parts) == n_parts
+    assert there.unit == unit
     assert (there.n_users, there.n_items) == (here.n_users, here.n_items)
     np.testing.assert_array_equal(there.active, here.active)
     np.testing.assert_allclose(there.diagonal, here.diagonal, rtol=1e-6)

@@ -1,0 +1,101 @@
+"""Small problems: what other starts find below the eigenvalue solver."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.optimize
+
+import movieembed as me
+from helpers import dense_cooccurrence, dense_cost, dense_gradient, random_likes
+from movieembed.solvers import small
+
+
+def symmetric(n: int, seed: int) -> np.ndarray:
+    X = np.random.default_rng(seed).standard_normal((n, n))
+    X = X + X.T
+    np.fill_diagonal(X, 0)
+    return X
+
+
+def test_second_derivative_is_that_of_the_gradient():
+    rng = np.random.default_rng(0)
+    X, V, D = symmetric(6, 1), rng.standard_normal((6, 2)), rng.standard_normal((6, 2))
+    cost, residual = small.cost_of(X, V)
+    assert cost == pytest.approx(dense_cost(X, V), rel=1e-13)
+    h = 1e-5
+    change = (dense_gradient(X, V + h * D) - dense_gradient(X, V - h * D)) / (2 * h)
+    found = (small.second_derivative(residual, V) @ D.ravel()).reshape(D.shape)
+    np.testing.assert_allclose(found, change, rtol=1e-6, atol=1e-6)
+
+
+def test_turns_have_curvature_and_nothing_else_has():
+    V = np.random.default_rng(0).standard_normal((6, 3))
+    H = small.turns(V, 2.0)
+    values = np.linalg.eigvalsh(H)
+    np.testing.assert_allclose(values, [0] * 15 + [2] * 3, atol=1e-12)
+    turn = V @ np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 0]])
+    np.testing.assert_allclose(H @ turn.ravel(), 2 * turn.ravel(), atol=1e-12)
+
+
+def test_a_descent_ends_at_a_minimum_and_says_so():
+    X = dense_cooccurrence(random_likes(30, 8, 0.4, seed=2))
+    point = small.descend(X, np.random.default_rng(0).standard_normal((8, 2)))
+    assert point.cost == pytest.approx(dense_cost(X, point.V), rel=1e-12)
+    assert point.gap <= 1e-12 * point.cost
+    assert np.linalg.norm(dense_gradient(X, point.V)) <= 1e-6 * np.linalg.norm(X) ** 1.5
+
+
+def test_a_saddle_has_no_gap():
+    X = dense_cooccurrence(random_likes(30, 8, 0.4, seed=2))
+    assert small.end(X, np.zeros((8, 2))).gap == np.inf
+
+
+def best_of_five(X: np.ndarray, d: int) -> float:
+    rng = np.random.default_rng(7)
+    size = np.abs(X).max()
+    return size**2 * min(
+        scipy.optimize.minimize(
+            lambda v: (
+                dense_cost(X / size, v.reshape(-1, d)),
+                dense_gradient(X / size, v.reshape(-1, d)).ravel(),
+            ),
+            rng.standard_normal(len(X) * d) * 0.5,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": 1500, "ftol": 1e-15, "gtol": 1e-9},
+        ).fun
+        for _ in range(5)
+    )
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("seed", range(12))
+def test_no_start_ends_lower(seed):
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(4, 20)), int(rng.integers(1, 5))
+    L = (rng.random((30, n)) < rng.choice([0.15, 0.3, 0.5])) * 1.0
+    if seed % 3 == 0:
+        L *= rng.lognormal(0, 1, L.shape)
+    model = me.MovieEmbedding(d, random_state=seed, n_jobs=1).fit(L)
+    X = dense_cooccurrence(L)
+    excess = model.cost_ - best_of_five(X, d)
+    if model.converged_:
+        assert excess <= 1e-6 * model.cost_ + 1e-10 * float((X**2).sum())
+    else:  # in a valley that falls towards infinity
+        assert model.stop_reason_ == "max_iter"
+        assert excess <= 1e-3 * float((X**2).sum())
+
+
+def test_larger_problems_and_given_starts_are_left_alone():
+    L = random_likes(60, 40, 0.3, seed=1).toarray()
+    start = np.random.default_rng(0).standard_normal((8, 2))
+    for weights, init in ((L, "random"), (L[:, :8], start)):
+        model = me.MovieEmbedding(2, init=init, random_state=0, n_jobs=1).fit(weights)
+        costs = model.history_["cost"]
+        assert model.n_iter_ == len(costs) - 1
+        again = me.MovieEmbedding(2, init=init, random_state=0, n_jobs=1).fit(weights)
+        np.testing.assert_array_equal(again.embedding_, model.embedding_)
+    assert not small.is_small(type("Op", (), {"n_items": 33}), 1)
+    assert small.is_small(type("Op", (), {"n_items": 32}), 6)
+    assert not small.is_small(type("Op", (), {"n_items": 32}), 7)
