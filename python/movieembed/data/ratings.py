@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -97,7 +97,9 @@ def rows_of_table(
     items, item_ids = encode(columns["item"].to_numpy(), f"ratings column {labels['item']!r}")
     rows = Rows(users, items, values, user_ids, item_ids)
     if user is None or item is None:
-        _check_pairs(rows, labels)
+        check_pairs(
+            len(rows), len(rows.user_ids), len(rows.item_ids), labels["user"], labels["item"]
+        )
     elif tables.looks_like(user, tables.ITEM_ALIASES) and tables.looks_like(
         item, tables.USER_ALIASES
     ):
@@ -105,16 +107,14 @@ def rows_of_table(
     return rows
 
 
-def _check_pairs(rows: Rows, labels: Mapping[str, Any]) -> None:
-    """Raise ParameterError if there are more rows than pairs: a column that was found is wrong."""
-    n_users, n_items = len(rows.user_ids), len(rows.item_ids)
-    if len(rows) >= _FEW_ROWS and len(rows) > _REPEATS * n_users * n_items:
+def check_pairs(n: int, n_users: int, n_items: int, user: Hashable, item: Hashable) -> None:
+    """Raise ParameterError if n rows are more than there are pairs: a column found is wrong."""
+    if n >= _FEW_ROWS and n > _REPEATS * n_users * n_items:
         what = "ratings has {n:,} rows, but columns {by!r} and {of!r}, taken for the user and the "
         what += "item, hold only {n_users:,} x {n_items:,} pairs; say which columns are meant with "
         what += "{user=} and {item=}"
-        found = {"user": labels["user"], "item": labels["item"]}
-        sizes = {"n": len(rows), "n_users": n_users, "n_items": n_items}
-        message = Message(what, by=found["user"], of=found["item"], **sizes, user=..., item=...)
+        sizes = {"n": n, "n_users": n_users, "n_items": n_items}
+        message = Message(what, by=user, of=item, **sizes, user=..., item=...)
         raise ParameterError(message, "user")
 
 

@@ -155,8 +155,7 @@ class Embedding(Parameters):
     Notes
     -----
     A pass over the likes costs 4 nnz d flops, and X is never formed. On the solvers see
-    `movieembed.solvers`. The problem is the "Movie Embeddings" exercise of Princeton COS 402, fall
-    2016.
+    `movieembed.solvers`. The problem is the "Movie Embeddings" exercise of Princeton COS 402, 2016.
 
     Examples
     --------

@@ -57,6 +57,15 @@ def test_repeats_over_files(
         check(cut(repaired, 5), written(cut(repaired, 5), tmp_path), client, duplicates="error")
 
 
+def test_more_rows_than_pairs_are_an_error_here_too(tmp_path: Path, client: Any) -> None:
+    frames = [pd.DataFrame({"user": [1, 2] * 60, "item": [1, 2, 3] * 40})] * 2
+    found = check(frames, written(frames, tmp_path), client)
+    assert "ratings has 240 rows" in str(found)
+    assert "only 2 x 3 pairs" in str(found)
+    likes = check(frames, tmp_path, client, user="user", item="item")
+    assert likes.shape == (2, 3)
+
+
 def test_the_last_file_is_the_last_by_number(tmp_path: Path, client: Any) -> None:
     for i in range(12):
         rating = 5.0 if i == 11 else 1.0

@@ -17,7 +17,13 @@ from movieembed.data.distributed.cluster import Cluster, new_key
 from movieembed.data.frames import item_labels
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
-from movieembed.data.ratings import Duplicates, RaiseOrDrop, check_rated, check_reading
+from movieembed.data.ratings import (
+    Duplicates,
+    RaiseOrDrop,
+    check_pairs,
+    check_rated,
+    check_reading,
+)
 
 
 class DistributedLikes:
@@ -171,10 +177,13 @@ class DistributedLikes:
         labels = reading.find_labels(sources, user, item, rating)
         check_rated(threshold, len(labels) == 3)
         options = reading.Options(threshold, duplicates, missing, unknown)
-        parts, ids, least = reading.read_parts(
+        parts, ids, least, n_rows = reading.read_parts(
             cluster, sources, labels, given, options, n_parts, progress
         )
-        return cls(cluster, parts, ids, titles, table, least)
+        likes = cls(cluster, parts, ids, titles, table, least)
+        if user is None or item is None:
+            check_pairs(n_rows, likes.n_users, likes.n_items, *labels[:2])
+        return likes
 
     @classmethod
     def from_likes(cls, likes: Likes, n_parts: int | None = None, client: Any = None) -> Self:

@@ -132,8 +132,8 @@ def read_parts(
     options: Options,
     n_parts: int | None,
     progress: bool | None,
-) -> tuple[list[Any], NDArray[Any], float | None]:
-    """Return futures of parts with whole users, the ids of all items, and the threshold.
+) -> tuple[list[Any], NDArray[Any], float | None, int]:
+    """Return futures of parts with whole users, all items' ids, the threshold, and the rows read.
 
     Blocks are read where there is room; only their summaries, and the item ids, come here.
     """
@@ -188,9 +188,10 @@ def read_parts(
         if options.threshold is not None:
             highest, least = max(s.highest for s in summaries), options.threshold
         warn_of_no_likes(highest, least)
-    if len(labels) < 3:
-        return parts, item_ids, None
-    return parts, item_ids, known_threshold(options.threshold, highest, least)
+    used = None
+    if len(labels) == 3:
+        used = known_threshold(options.threshold, highest, least)
+    return parts, item_ids, used, sum(s.n_rows for s in summaries)
 
 
 def known_threshold(given: float | None, highest: float, least: float) -> float:
