@@ -27,6 +27,8 @@ MOST_NUMBERS = 150
 # V's own among them.
 STARTS = 16
 STEPS = 150
+# Steps that are taken together to see how fast their decreases fall.
+WINDOW = 10
 # What a step lowers the cost by, relative to it, at the end of a look from a start, and of all.
 ROUGH, FINE = 1e-4, 1e-13
 
@@ -34,8 +36,9 @@ ROUGH, FINE = 1e-4, 1e-13
 class Point(NamedTuple):
     """Where a descent has ended.
 
-    `gap` is the decrease that a Newton step promises, infinity where the point is a saddle or the
-    step was damped, so that it says nothing.
+    `gap` is the decrease that a Newton step promises. Where the curvature is not positive, as in a
+    valley, it is what the last decreases of the descent add up to if they go on falling as they
+    did; infinity if they did not fall.
     """
 
     V: Dense
@@ -89,22 +92,26 @@ def lowest(op: Operator, V: Any, rng: np.random.Generator) -> Point:
     X = np.asarray(op.to_host(wide.apply(wide.asarray(np.eye(op.n_items)))), dtype=np.float64)
     np.fill_diagonal(X, 0)
     size = float(np.linalg.norm(X))
-    best = descend(X, np.asarray(op.to_host(V), dtype=np.float64), ROUGH)
+    best, _ = descend(X, np.asarray(op.to_host(V), dtype=np.float64), ROUGH)
     for _ in range(STARTS - 1):
         start = rng.standard_normal(best.shape)
         length = float(np.linalg.norm(start @ start.T)) or 1.0
-        found = descend(X, start * (size / length) ** 0.5, ROUGH)
+        found, _ = descend(X, start * (size / length) ** 0.5, ROUGH)
         if cost_of(X, found)[0] < cost_of(X, best)[0]:
             best = found
-    return end(X, descend(X, best, FINE))
+    return end(X, *descend(X, best, FINE))
 
 
-def descend(X: Dense, V: Dense, tol: float) -> Dense:
-    """Damped Newton steps from V until one lowers the cost by less than `tol` of it."""
+def descend(X: Dense, V: Dense, tol: float) -> tuple[Dense, float]:
+    """Damped Newton steps from V until one lowers the cost by less than `tol` of it.
+
+    Returns where they end, and the sum of the decreases to come.
+    """
     size = float(np.linalg.norm(X)) or 1.0
     noise = 4 * np.finfo(np.float64).eps * size**2
     cost, residual = cost_of(X, V)
     damping = 1e-3 * size
+    costs = [cost]
     for _ in range(STEPS):
         gradient = 4 * residual @ V
         H = second_derivative(residual, V) + turns(V, size)
@@ -117,16 +124,30 @@ def descend(X: Dense, V: Dense, tol: float) -> Dense:
                     break
             damping = 4 * max(damping, 1e-14 * size)
             if damping > 1e9 * size:
-                return V
+                return V, to_come(costs)
         decrease, V, cost, residual = cost - lower, moved, lower, there
+        costs.append(cost)
         damping /= 10
         if decrease <= tol * cost + 1e-4 * noise and damping < max(1e-6, tol) * size:
             break
-    return V
+    return V, to_come(costs)
 
 
-def end(X: Dense, V: Dense) -> Point:
-    """The point that V is, with the decrease that is still possible near it."""
+def to_come(costs: list[float]) -> float:
+    """The sum of the decreases to come, if they fall as over the last steps; else infinity.
+
+    Single steps fall by fits and starts, so several are taken together.
+    """
+    window = min(WINDOW, (len(costs) - 1) // 2)
+    if not window:
+        return np.inf
+    before = costs[-1 - 2 * window] - costs[-1 - window]
+    last = costs[-1 - window] - costs[-1]
+    return last**2 / (before - last) if last < before else np.inf
+
+
+def end(X: Dense, V: Dense, decrease: float) -> Point:
+    """The point that V is; `decrease` is the one to come where curvature does not say."""
     size = float(np.linalg.norm(X)) or 1.0
     cost, residual = cost_of(X, V)
     gradient = 4 * residual @ V
@@ -134,7 +155,7 @@ def end(X: Dense, V: Dense) -> Point:
     along = axes.T @ gradient.ravel()
     # Turns of V leave the cost: no curvature, and no slope but rounding's.
     flat = np.abs(values) <= 1e-9 * size
-    gap = np.inf
+    gap = decrease
     if values[0] >= -1e-9 * size and (np.abs(along[flat]) <= 1e-9 * size**1.5).all():
         gap = 0.5 * float((along[~flat] ** 2 / values[~flat]).sum())
     return Point(V, cost, float(np.linalg.norm(gradient)), gap)
