@@ -11,6 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.warn import warn_caller
 from movieembed.data.canonical_csr import check_length
 from movieembed.data.frames import item_labels
 from movieembed.data.ids import as_ids, as_titles
@@ -58,7 +59,9 @@ def read_ratings(
     else:
         rows = rows_of_table(ratings, *columns, missing)
         if labels is not None:
-            match_items(rows, labels[0], unknown)
+            swapped = match_items(rows, labels[0], unknown)
+            if swapped:
+                warn_caller(swapped)
     check_rated(threshold, rows.ratings is not None)
     titles, table = (None, None) if labels is None else labels[1:]
     return _attributes(rows, threshold, duplicates, titles, table)

@@ -175,16 +175,19 @@ def _encode_near(
     return codes, distinct.astype(np.int64)
 
 
-def match_items(rows: Rows, ids: NDArray[Any], unknown: RaiseOrDrop) -> None:
-    """Number the items of rows by their place in `ids`, and drop or refuse those it lacks."""
+def match_items(rows: Rows, ids: NDArray[Any], unknown: RaiseOrDrop) -> str | None:
+    """Number the items of rows by their place in `ids`, and drop or refuse those it lacks.
+
+    Returns what to warn of if these are all rows: the users are in `ids`, and most items are not.
+    """
     places = {id_: place for place, id_ in enumerate(ids.tolist())}
     place_of: Codes = np.array(
         [places.get(id_, -1) for id_ in rows.item_ids.tolist()], dtype=index_dtype(len(ids))
     )
     strangers = rows.item_ids[place_of < 0].tolist()
-    swapped = len(rows.user_ids) > 0 and all(id_ in places for id_ in rows.user_ids.tolist())
-    if strangers and swapped and unknown == "drop":
-        warn_caller(f"{len(strangers)} items are dropped: {_SWAPPED}")
+    swapped = 2 * len(strangers) > len(rows.item_ids) and all(
+        id_ in places for id_ in rows.user_ids.tolist()
+    )
     if strangers and unknown == "raise":
         what = f"ratings name {len(strangers)} items that items lacks, such as "
         what += ", ".join(map(repr, strangers[:5]))
@@ -198,6 +201,7 @@ def match_items(rows: Rows, ids: NDArray[Any], unknown: RaiseOrDrop) -> None:
     rows.items, rows.item_ids = _looked_up(place_of, rows.items), ids
     if strangers:
         rows.keep(rows.items >= 0)
+    return f"{len(strangers)} items are dropped: {_SWAPPED}" if swapped else None
 
 
 def _looked_up(table: Codes, codes: Codes) -> Codes:
