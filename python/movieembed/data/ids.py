@@ -7,7 +7,6 @@ from collections.abc import Hashable, Iterable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import object_array
@@ -36,6 +35,8 @@ def as_ids(values: object, argument: str) -> NDArray[Any]:
         If an id is not hashable, or values cannot be read one by one.
     """
     ids = unify(one_dimensional(values, argument))
+    import pandas as pd
+
     absent = np.flatnonzero(np.asarray(pd.isna(ids), dtype=bool))
     if len(absent):
         raise ValueError(f"{argument} has a missing id at position {absent[0]}")
@@ -97,7 +98,11 @@ def _as_column(values: Any, argument: str) -> NDArray[Any]:
         if np.ma.is_masked(values):
             raise ValueError(f"{argument} has a missing id at a masked place")
         return np.asarray(values)
-    if isinstance(values, pd.Index | np.ndarray | pd.api.extensions.ExtensionArray):
+    if isinstance(values, np.ndarray):
+        return values
+    import pandas as pd
+
+    if isinstance(values, pd.Index | pd.api.extensions.ExtensionArray):
         return np.asarray(values)
     import narwhals.stable.v1 as nw
 
@@ -151,6 +156,8 @@ def unify(ids: NDArray[Any]) -> NDArray[Any]:
     No two ids become one, and none another.
     """
     if ids.dtype.kind == "O":
+        import pandas as pd
+
         kind = pd.api.types.infer_dtype(ids, skipna=False)
         if kind == "floating":
             ids = ids.astype(np.longdouble)
@@ -219,6 +226,8 @@ def in_order(ids: NDArray[Any]) -> NDArray[np.intp]:
 
 def as_titles(values: object) -> NDArray[np.object_]:
     """Return titles as an object array of str, "" for a missing one."""
+    import pandas as pd
+
     given = one_dimensional(values, "titles")
     return object_array(
         "" if absent else str(text) for text, absent in zip(given, pd.isna(given), strict=True)
