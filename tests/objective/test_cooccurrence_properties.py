@@ -18,32 +18,41 @@ weights = hnp.arrays(
 )
 
 
+def as_users(L: NDArray[np.int8]) -> me.Likes:
+    """Likes of users by their rows' own word, for some are symmetric as X is."""
+    return me.Likes.from_matrix(L, users=range(len(L)))
+
+
 @settings(deadline=None, max_examples=60)
 @given(L=weights, data=st.data())
 def test_properties(L: NDArray[np.int8], data: st.DataObject) -> None:
     n_users, n_items = L.shape
-    X = me.cooccurrence(L).toarray()
+    X = me.cooccurrence(as_users(L)).toarray()
     np.testing.assert_array_equal(X, X.T)
     np.testing.assert_array_equal(X, dense_cooccurrence(L))
 
     items = np.array(data.draw(st.permutations(range(n_items)), label="items"))
     users = np.array(data.draw(st.permutations(range(n_users)), label="users"))
-    np.testing.assert_array_equal(me.cooccurrence(L[:, items]).toarray(), X[np.ix_(items, items)])
-    np.testing.assert_array_equal(me.cooccurrence(L[users]).toarray(), X)
+    np.testing.assert_array_equal(
+        me.cooccurrence(as_users(L[:, items])).toarray(), X[np.ix_(items, items)]
+    )
+    np.testing.assert_array_equal(me.cooccurrence(as_users(L[users])).toarray(), X)
 
     cut = data.draw(st.integers(0, n_users), label="cut")
-    parts = me.cooccurrence(L[:cut]).toarray() + me.cooccurrence(L[cut:]).toarray()
+    parts = (
+        me.cooccurrence(as_users(L[:cut])).toarray() + me.cooccurrence(as_users(L[cut:])).toarray()
+    )
     np.testing.assert_array_equal(parts, X)
-    np.testing.assert_array_equal(me.cooccurrence(np.vstack([L, L])).toarray(), 2 * X)
-    np.testing.assert_array_equal(me.cooccurrence(-L).toarray(), X)
-    np.testing.assert_array_equal(me.cooccurrence(3 * L).toarray(), 9 * X)
+    np.testing.assert_array_equal(me.cooccurrence(as_users(np.vstack([L, L]))).toarray(), 2 * X)
+    np.testing.assert_array_equal(me.cooccurrence(as_users(-L)).toarray(), X)
+    np.testing.assert_array_equal(me.cooccurrence(as_users(3 * L)).toarray(), 9 * X)
 
-    squares, totals = me.cooccurrence_sums(L)
+    squares, totals = me.cooccurrence_sums(as_users(L))
     np.testing.assert_array_equal(squares, (X.astype(float) ** 2).sum(axis=1))
     np.testing.assert_array_equal(totals, X.sum(axis=1))
     k = data.draw(st.integers(1, n_items + 2), label="k")
-    columns, values = me.cooccurrence_top_k(L, k)
-    longer = me.cooccurrence_top_k(L, k + 1)
+    columns, values = me.cooccurrence_top_k(as_users(L), k)
+    longer = me.cooccurrence_top_k(as_users(L), k + 1)
     np.testing.assert_array_equal(columns, longer[0][:, :k])
     np.testing.assert_array_equal(values, longer[1][:, :k])
     np.testing.assert_array_equal(columns, top_k_reference(L, k)[0])

@@ -204,7 +204,7 @@ def refuse_cooccurrence(matrix: Any) -> None:
     """Raise ValueError if a sparse matrix is surely X, items x items, not users x items.
 
     Two users and items may be alike by chance; a symmetric matrix of more, in which nobody likes
-    the item of their own number, or which holds more than ones, is no chance.
+    the item of their own number, or no pair is more common than either of its items, is no chance.
     """
     size = matrix.shape[0]
     if size < 3 or size != matrix.shape[1]:
@@ -214,7 +214,10 @@ def refuse_cooccurrence(matrix: Any) -> None:
         matrix = matrix.copy()
         matrix.sum_duplicates()
     diagonal = matrix.diagonal()
-    if matrix.nnz == np.count_nonzero(diagonal) or (diagonal.any() and holds_ones(matrix.data)):
+    if matrix.nnz == np.count_nonzero(diagonal) or matrix.data.min() < 0:
+        return
+    highest = matrix.max(axis=1).toarray().ravel()
+    if diagonal.any() and (holds_ones(matrix.data) or (diagonal < highest).any()):
         return
     other = sp.csr_array(matrix.T)
     if not all(

@@ -229,7 +229,12 @@ def movieembed(likes: Likes, **parameters: Any) -> Recommend:
     """
     given = {"random_state": 0, "keep_likes": True, **parameters}
     model = Embedding(**given).fit(as_likes(likes))
-    return lambda given, n: model.recommend(Taste(given, single=False), n)[0]
+
+    def recommend(given: sp.csr_array, n: int) -> NDArray[np.int64]:
+        columns = model.recommend(Taste(given, single=False), n)[0]
+        return np.pad(columns, ((0, 0), (0, n - columns.shape[1])), constant_values=-1)
+
+    return recommend
 
 
 def _best_by(scores: Callable[[sp.csr_array], NDArray[Any]]) -> Recommend:

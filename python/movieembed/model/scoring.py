@@ -83,7 +83,7 @@ def recommend(
     DataFrame, for one person
         item (id), title (where titles are known), score; best first, the given items left out;
         fewer rows than n where fewer are left.
-    columns, scores : ndarrays of shape (n_users, n), for a matrix
+    columns, scores : ndarrays of shape (n_users, min(n, n_items)), for a matrix
         Positions in `items_`, -1 where there are no more, and scores, -inf there. Nothing is
         recommended to a person without items.
 
