@@ -57,8 +57,8 @@ def from_other_starts(
 ) -> Solution:
     """A solution, or what was found below it from other starts, as one more iteration.
 
-    It has converged where it is a minimum and a Newton step promises no more than `tol` of the
-    cost. In a valley that falls towards infinity none has: the reason is then "max_iter".
+    It has converged where no more than `tol` of the cost is left, by a Newton step at a minimum or
+    by the last decreases in a valley that falls towards infinity; else the reason is "max_iter".
     """
     began = time.perf_counter()
     with np.errstate(over="ignore", invalid="ignore"):
