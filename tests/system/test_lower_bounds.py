@@ -7,6 +7,9 @@ import tomllib
 
 from helpers import REPOSITORY
 
+# What the oldest typer and matplotlib came with; newer ones warn of their old names.
+OF_THAT_TIME = {"click", "pyparsing"}
+
 
 def test_the_constraints_are_the_lower_bounds() -> None:
     with open(REPOSITORY / "pyproject.toml", "rb") as file:
@@ -17,7 +20,9 @@ def test_the_constraints_are_the_lower_bounds() -> None:
         assert match, f"{needed!r} states no lower bound"
         wanted[match[1]] = match[2]
     lines = (REPOSITORY / ".ci" / "lower_bounds.txt").read_text().split()
-    assert dict(line.split("==") for line in lines) == wanted
+    tried = dict(line.split("==") for line in lines)
+    assert tried.keys() - wanted.keys() == OF_THAT_TIME
+    assert {name: tried[name] for name in wanted} == wanted
 
 
 def test_an_extra_of_its_own_has_the_bound_of_the_tests() -> None:
