@@ -7,7 +7,7 @@ import pytest
 
 import movieembed as me
 from movieembed.data import column_numbers
-from movieembed.data.column_numbers import ColumnNumbers, are_column_numbers, increase
+from movieembed.data.column_numbers import ColumnNumbers, are_column_numbers, are_increasing
 from thread_cases import run_python
 
 
@@ -37,9 +37,9 @@ def test_kinds_of_ids(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for values, numbers, rising in cases:
         for dtype in (np.int64, np.uint64):
             ids = np.array(values, dtype=dtype)
-            assert (are_column_numbers(ids), increase(ids)) == (numbers, rising)
+            assert (are_column_numbers(ids), are_increasing(ids)) == (numbers, rising)
     assert not are_column_numbers(np.array([0.0, 1.0]))
-    assert not increase(np.array(["a", "b"], dtype=object))
+    assert not are_increasing(np.array(["a", "b"], dtype=object))
 
 
 def test_repeated_integers_are_still_refused() -> None:

@@ -43,7 +43,7 @@ def are_column_numbers(ids: NDArray[Any]) -> bool:
     )
 
 
-def increase(ids: NDArray[Any]) -> bool:
+def are_increasing(ids: NDArray[Any]) -> bool:
     """Whether ids are integers of which each is above the one before, so that none repeats."""
     return ids.dtype.kind in "iu" and all(
         bool((ids[at + 1 : at + BLOCK + 1] > ids[at : at + BLOCK][: len(ids) - at - 1]).all())

@@ -171,7 +171,7 @@ def _as_they_are(
         texts = [text_columns.unquoted(column) for column in texts]
     return {
         str(place): text_columns.to_pandas(
-            text_columns.as_ids(column) if is_id else text_columns.as_values(column)
+            text_columns.as_proven_ids(column) if is_id else text_columns.as_values(column)
         )
         for place, (column, is_id) in enumerate(zip(texts, of_ids, strict=True))
     }

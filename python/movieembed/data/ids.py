@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import object_array
-from movieembed.data.column_numbers import increase
+from movieembed.data.column_numbers import are_increasing
 
 ACCEPTED = (
     "a pandas, polars, PyArrow or other narwhals-supported data frame, or an object with the "
@@ -40,7 +40,7 @@ def as_ids(values: object, argument: str) -> NDArray[Any]:
     absent = np.flatnonzero(np.asarray(pd.isna(ids), dtype=bool))
     if len(absent):
         raise ValueError(f"{argument} has a missing id at position {absent[0]}")
-    if increase(ids):
+    if are_increasing(ids):
         return ids
     listed = ids.tolist()
     try:

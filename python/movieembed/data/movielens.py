@@ -306,7 +306,9 @@ class _Layout:
                 raise ValueError(f"{source.name}, line {number}: movieId is missing")
             rows.append((id_, title, genres))
         movies = pd.DataFrame(rows, columns=list(MOVIE_COLUMNS)).astype(str)
-        ids = text_columns.as_ids(pa.chunked_array([pa.array(movies["movieId"], pa.string())]))
+        ids = text_columns.as_proven_ids(
+            pa.chunked_array([pa.array(movies["movieId"], pa.string())])
+        )
         return movies.assign(movieId=text_columns.to_pandas(ids))
 
 

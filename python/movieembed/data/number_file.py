@@ -328,7 +328,7 @@ def _converted(texts: Any, name: str, kind: Kind) -> Any:
             raise ValueError("has missing values")
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
-    return text_columns.as_ids(texts)
+    return text_columns.as_proven_ids(texts)
 
 
 def _first_bad_line(

@@ -17,7 +17,7 @@ _NO_NUMBER = ("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", 
 _NO_MEASURE = r"^[+-]?(?:0[0-9]|[0-9]{16})"
 
 
-def as_ids(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+def as_proven_ids(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return int64 if every text is an integer as Python writes it, else the texts.
 
     "7" is one; "007", "7.0", "+7" and what 64 bits do not hold are text, and stay apart.
@@ -38,7 +38,7 @@ def as_values(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    numbers = as_ids(texts)
+    numbers = as_proven_ids(texts)
     if numbers.type != texts.type:
         return numbers
     there = pc.utf8_trim_whitespace(texts)
@@ -83,7 +83,7 @@ def as_seconds(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 
     if texts.null_count:
         raise ValueError("has missing values")
-    seconds = as_ids(texts)
+    seconds = as_proven_ids(texts)
     if seconds.type != texts.type:
         return seconds
     try:

@@ -44,6 +44,11 @@ GRAM_STEPS = 3
 LONGEST = 8
 
 
+def block_width(d: int, n_items: int) -> int:
+    """Columns of a block: d, and some more for the eigenvectors that come next."""
+    return min(d + max(6, d // 5), n_items)
+
+
 def eigen(
     op: Operator, n_components: int, rng: np.random.Generator, V0: Tall | None = None
 ) -> Iterator[Step]:
@@ -74,7 +79,7 @@ def eigen(
     """
     d = n_components
     fast = op.in_precision(np.float32)
-    k = min(d + max(6, d // 5), op.n_items)
+    k = block_width(d, op.n_items)
     eps = float(np.finfo(fast.dtype).eps)
     first, delta, share = first_basis(fast, k, rng, V0)
     # X without an L has no diagonal.

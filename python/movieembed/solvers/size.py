@@ -12,6 +12,7 @@ import numpy as np
 
 from movieembed._base.memory import room
 from movieembed._base.message import Message
+from movieembed.solvers.eigen import block_width
 
 # Arrays of n_items rows that are held at once, fitted to measured peaks: see tests/solvers.
 EIGEN_ARRAYS, EIGEN_FLOAT64_ARRAYS, DESCENT_ARRAYS = 24, 14, 10
@@ -62,7 +63,7 @@ class FitSize:
         if self.chooses_lambda:
             of_item += LAMBDA_ARRAYS * item * LAMBDA_COLUMNS
         if self.solver == "eigen":
-            width = min(d + max(6, d // 5), self.n_liked)  # of its blocks, in float32
+            width = block_width(d, self.n_liked)
             blocks = EIGEN_ARRAYS * 4 * width + EIGEN_FLOAT64_ARRAYS * 8 * d * (item == 8)
             of_item = max(of_item, blocks)
         return likes + self.n_liked * of_item + self.n_items * (d * item + OF_ITEM)
