@@ -219,7 +219,8 @@ KILLED = textwrap.dedent(
         if np.load(sys.argv[1])["history"][-1, 0] >= 2:
             os.kill(os.getpid(), signal.SIGKILL)
     me.MovieEmbedding(
-        20, random_state=0, solver="als", checkpoint=sys.argv[1], callback=kill
+        20, solver="als", tol=0, max_iter=10**6, random_state=0,
+        checkpoint=sys.argv[1], callback=kill,
     ).fit(likes)
     """
 )
