@@ -30,4 +30,5 @@ def folder(tmp_path_factory):
     ratings.to_parquet(root / "ratings.parquet")
     likes = me.Likes.from_ratings(ratings, items=movies)
     me.MovieEmbedding(3, random_state=0).fit(likes).save(root / "model.npz")
+    me.MovieEmbedding(3, random_state=0, keep_likes=False).fit(likes).save(root / "bare.npz")
     return root

@@ -49,7 +49,7 @@ from movieembed.exceptions import ParameterError
         (["similar", "DATA", "Heat"], "data"),
         (["recommend", "DATA/ratings.csv", "Heat"], "is not a movieembed model"),
         (["recommend", "MODEL", "Haet"], "did you mean 'Heat (1995)'"),
-        (["recommend", "MODEL", "Heat", "--refine", "1"], "--keep-likes"),
+        (["recommend", "BARE", "Heat", "--refine", "1"], "--keep-likes"),
         (["recommend", "MODEL", "Heat", "--dislike", "100"], "among the items and among"),
         (["recommend", "MODEL", "Heat", "--method", "magic"], "--method must be one of"),
         (["recommend", "MODEL", "Heat", "--regularization", "0"], "--regularization must be"),
@@ -67,7 +67,7 @@ from movieembed.exceptions import ParameterError
 )
 def test_an_error_is_one_line(folder, tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
-    places = {"DATA": folder / "data", "MODEL": folder / "model.npz"}
+    places = {"DATA": folder / "data", "MODEL": folder / "model.npz", "BARE": folder / "bare.npz"}
     named = [places.get(a, a.replace("DATA/", f"{folder}/data/")) for a in arguments]
     assert words in error(*named)
     assert not (tmp_path / "m.npz").exists()

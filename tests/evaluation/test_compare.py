@@ -1,11 +1,10 @@
-"""Tables of several recommenders, and the parameters that tuning takes."""
+"""Tables of several recommenders."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-import movieembed as me
 from movieembed import evaluation as ev
 from movieembed.data.likes import Likes
 
@@ -22,21 +21,6 @@ def test_evaluate_measures_what_it_says(likes: Likes) -> None:
     expected = liked[columns].mean() / liked[split.held.indices].mean()
     assert table.loc["popular", "popularity"] == pytest.approx(expected)
     assert table.index.tolist() == ["popular", "ease"]
-
-
-def test_tune_takes_the_best_of_the_validation_part(likes: Likes) -> None:
-    chosen = ev.tune(likes, n_components=(2, 6), factors=(0.5, 2.0), refine=(0, 2), k=5)
-    assert len(chosen.table) == 8
-    total = chosen.table["recall"] + chosen.table["ndcg"]
-    row = chosen.table[
-        (chosen.table["n_components"] == chosen.n_components)
-        & (chosen.table["regularization"] == chosen.regularization)
-        & (chosen.table["refine"] == chosen.refine)
-    ]
-    assert len(row) == 1
-    assert total[row.index[0]] >= total.max() - 0.02
-    model = me.MovieEmbedding(random_state=0, **chosen.parameters()).fit(likes)
-    assert model.n_components == chosen.n_components
 
 
 def test_the_default_is_near_the_best_on_movielens(small_likes: Likes) -> None:

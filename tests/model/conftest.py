@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 import movieembed as me
 from helpers import random_likes
-from precision_cases import LAMBDA
+from precision_cases import LAMBDA, UNWEIGHTED
 
 
 @pytest.fixture(scope="module")
@@ -17,4 +17,4 @@ def likes() -> sp.csr_array:
 
 @pytest.fixture(scope="module")
 def model(likes: sp.csr_array) -> me.MovieEmbedding:
-    return me.MovieEmbedding(6, random_state=0, regularization=LAMBDA, keep_likes=True).fit(likes)
+    return me.MovieEmbedding(6, random_state=0, regularization=LAMBDA, **UNWEIGHTED).fit(likes)

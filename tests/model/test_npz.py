@@ -208,7 +208,7 @@ def test_wrong_field(tmp_path, good, changes):
 def test_missing_field(tmp_path, good):
     _, arrays, header = good
     path = tmp_path / "m.npz"
-    for name in header.keys() - {"version", "threshold"}:
+    for name in header.keys() - {"version", "threshold", "recommender"}:
         less = {k: v for k, v in header.items() if k != name}
         np.savez(path, **{**arrays, "header": as_header(less)})
         refused(path)

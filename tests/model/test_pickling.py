@@ -72,7 +72,9 @@ CASES = [
 
 
 def fit(keep_likes: bool) -> me.MovieEmbedding:
-    return me.MovieEmbedding(3, random_state=0, tol=1e-4, keep_likes=keep_likes).fit(LIKES)
+    steps = "auto" if keep_likes else 0
+    model = me.MovieEmbedding(3, random_state=0, tol=1e-4, keep_likes=keep_likes, refine=steps)
+    return model.fit(LIKES)
 
 
 def assert_same(found: Any, wanted: Any) -> None:

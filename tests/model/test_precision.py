@@ -112,15 +112,21 @@ def test_nothing_for_who_says_nothing(model: Any) -> None:
         assert np.isneginf(scores[1]).all()
 
 
-def test_explain_adds_up(model: Any) -> None:
+@pytest.mark.parametrize("refine", [0, 1, 2, None])
+@pytest.mark.parametrize("weighting", ["exercise's", "own"])
+def test_explain_adds_up(model: Any, likes: sp.csr_array, weighting: str, refine: Any) -> None:
+    if weighting == "own":
+        model = me.MovieEmbedding(6, random_state=0, item_scaling=0.5, recommend_weighting=0.5)
+        model.fit(likes)
     given = [3, 5, 9, 12]
     weights = [1.0, 2.0, -1.0, 0.5]
-    table = model.recommend(given, 6, weights=weights, refine=0)
-    shares = model.explain(given, table["item"].tolist(), weights=weights)
+    table = model.recommend(given, 6, weights=weights, refine=refine)
+    options = {"weights": weights, "refine": refine}
+    shares = model.explain(given, table["item"].tolist(), **options)
     assert shares.columns.tolist() == ["recommended", "item", "share"]
     sums = shares.groupby("recommended", sort=False)["share"].sum()
     np.testing.assert_allclose(sums[table["item"]], table["score"], atol=1e-12)
-    single = model.explain(given, int(table["item"][0]), weights=weights)
+    single = model.explain(given, int(table["item"][0]), **options)
     assert sorted(single["item"]) == sorted(given)
     assert single["share"].is_monotonic_decreasing
     assert single["share"].sum() == pytest.approx(table["score"][0], abs=1e-12)

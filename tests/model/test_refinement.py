@@ -10,12 +10,14 @@ import scipy.sparse as sp
 
 import movieembed as me
 from movieembed.data.likes import Likes
-from precision_cases import LAMBDA, dense_precision, ease, inverse_gram, ranking
+from movieembed.model.refinement import SAMPLE
+from movieembed.operators.cpu import CpuOperator
+from precision_cases import LAMBDA, UNWEIGHTED, dense_precision, ease, inverse_gram, ranking
 
 
 @pytest.mark.parametrize("d", [1, 6, 15])
 def test_many_steps_are_dense_ease(likes: sp.csr_array, d: int) -> None:
-    model = me.MovieEmbedding(d, random_state=0, tol=1e-4, keep_likes=True).fit(likes)
+    model = me.MovieEmbedding(d, random_state=0, tol=1e-4, **UNWEIGHTED).fit(likes)
     value = 5.0
     S = likes.toarray() @ ease(likes, value)
     columns, scores = model.recommend(likes, 10, regularization=value, refine=30)
@@ -29,47 +31,61 @@ def test_many_steps_are_dense_ease(likes: sp.csr_array, d: int) -> None:
 
 
 def test_a_step_is_a_step_of_conjugate_gradients(model: Any, likes: sp.csr_array) -> None:
+    """For some people together: each step is as long for everybody."""
     A = likes.toarray().astype(float)
     G = A.T @ A + LAMBDA * np.eye(40)
     P = dense_precision(model.embedding_, A.sum(axis=0), LAMBDA)
-    for u in (0, 7):
-        x = A[u]
-        y = P @ x
-        r = x - G @ y
-        z = P @ r
-        direction = z
-        for steps in range(4):
-            expected = -y / np.diag(P)
-            columns, scores = model.recommend(likes[[u]], 5, refine=steps)
-            np.testing.assert_allclose(scores[0], expected[columns[0]], atol=1e-9)
-            Q = G @ direction
-            length = (r @ z) / (direction @ Q)
+    people = CpuOperator(likes).some_users(SAMPLE)
+
+    def iterates(X: Any, lengths: Any = None) -> Any:
+        y = P @ X
+        r = X - G @ y
+        z = direction = P @ r
+        found, used = [y], []
+        for step in range(3):
+            length, kept = lengths[step] if lengths else (None, None)
+            if length is None:
+                length = np.vdot(r, z) / np.vdot(direction, G @ direction)
             y = y + length * direction
-            before = r @ z
-            r = r - length * Q
+            before = np.vdot(r, z)
+            r = r - length * (G @ direction)
             z = P @ r
-            direction = z + (r @ z) / before * direction
+            kept = np.vdot(r, z) / before if kept is None else kept
+            direction = z + kept * direction
+            found.append(y)
+            used.append((length, kept))
+        return found, used
+
+    _, lengths = iterates(people)
+    for steps, Y in enumerate(iterates(A.T, lengths)[0]):
+        expected = -Y / np.diag(P)[:, None]
+        columns, scores = model.recommend(likes, 5, refine=steps)
+        there = columns >= 0
+        at = np.take_along_axis(expected.T, columns, axis=1)
+        np.testing.assert_allclose(scores[there], at[there], atol=1e-9)
 
 
 def test_blocks_of_users(model: Any, likes: sp.csr_array, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = model.recommend(likes, 8, refine=2)
-    monkeypatch.setattr("movieembed.model.precision.REFINE_BYTES", 1)
+    monkeypatch.setattr("movieembed.model.refinement.REFINE_BYTES", 1)
     blocks = model.recommend(likes, 8, refine=2)
     np.testing.assert_array_equal(whole[0], blocks[0])
     np.testing.assert_allclose(whole[1], blocks[1], atol=1e-12)
 
 
 def test_what_refine_needs(likes: sp.csr_array, model: Any) -> None:
-    bare = me.MovieEmbedding(6, random_state=0, regularization=LAMBDA).fit(likes)
+    given: dict[str, Any] = {"random_state": 0, "regularization": LAMBDA, **UNWEIGHTED}
+    bare = me.MovieEmbedding(6, keep_likes=False, **given).fit(likes)
     with pytest.raises(ValueError, match="keep_likes=True"):
         bare.recommend([3], refine=1)
     with pytest.raises(ValueError, match="refine goes with method='precision'"):
         model.recommend([3], refine=1, method="cosine")
     unrefined, refined = model.recommend([3], refine=0), model.recommend([3], refine=1)
-    assert bare.recommend([3]).equals(unrefined)
+    with pytest.warns(UserWarning, match="did not keep its likes"):
+        assert bare.recommend([3]).equals(unrefined)
     assert model.recommend([3]).equals(refined)
     assert not refined.equals(unrefined)
-    chosen = me.MovieEmbedding(6, random_state=0, refine=2, keep_likes=True, regularization=LAMBDA)
+    chosen = me.MovieEmbedding(6, refine=2, **given)
     np.testing.assert_array_equal(
         chosen.fit(likes).recommend([3])["score"], model.recommend([3], refine=2)["score"]
     )
@@ -78,7 +94,7 @@ def test_what_refine_needs(likes: sp.csr_array, model: Any) -> None:
 def test_thirty_steps_are_ease(demo_likes: Likes) -> None:
     value = 100.0
     L = demo_likes.matrix[:, np.flatnonzero(demo_likes.item_counts >= 20)]
-    model = me.MovieEmbedding(64, random_state=0, tol=1e-5, keep_likes=True).fit(L)
+    model = me.MovieEmbedding(64, random_state=0, tol=1e-5, **UNWEIGHTED).fit(L)
     users = np.arange(0, 600, 40)
     y, diagonal = inverse_gram(L.toarray().astype(float))(value)
     S = -y[users] / diagonal  # but for what is given, which is left out

@@ -1,4 +1,4 @@
-"""Recommenders compared on held-out likes, each tuned on a part of the rest.
+"""Recommenders compared on held-out likes, and what is tuned on a part of the rest.
 
 What ``movieembed evaluate`` does once its options are read.
 """
@@ -14,24 +14,36 @@ import pandas as pd
 from movieembed.data.likes import Likes
 from movieembed.data.movielens import load_movielens
 from movieembed.evaluation import baselines
-from movieembed.evaluation.compare import evaluate, tune
+from movieembed.evaluation.compare import evaluate
 from movieembed.evaluation.metrics import ranking_metrics
 from movieembed.evaluation.splits import Split, split_last, split_random, split_users
+from movieembed.evaluation.tuning import tune
 
 EASE_GRID = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 
 
 def compare(
-    source: str, likes: Likes, widths: list[int], kind: str, k: int, names: list[str], seed: int
+    split: Split,
+    widths: list[int],
+    k: int,
+    names: list[str],
+    seed: int,
+    *,
+    tuned: bool,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the table of recommenders, and what was chosen for ours."""
+    """Return the table of recommenders, and what was chosen for ours if it was tuned."""
     if "als" in names:
         baselines.implicit_als()  # before minutes are spent on the others
-    split = make_split(source, likes, kind, seed)
     inner = split_random(split.train, random_state=seed + 1)
-    chosen = tune(split.train, n_components=widths, k=k, split=inner, random_state=seed)
-    ours = partial(baselines.movieembed, random_state=seed, **chosen.parameters())
-    recommenders: dict[str, Callable[[Likes], baselines.Recommend]] = {"movieembed": ours}
+    ours = partial(baselines.movieembed, random_state=seed)
+    recommenders: dict[str, Callable[[Likes], baselines.Recommend]] = {
+        "movieembed": partial(ours, n_components=widths[0])
+    }
+    chosen: dict[str, Any] = {}
+    if tuned:
+        found = tune(split.train, n_components=widths, k=k, split=inner, random_state=seed)
+        chosen = found.parameters()
+        recommenders["movieembed, tuned"] = partial(ours, **chosen)
     simple: dict[str, Callable[[Likes], baselines.Recommend]] = {
         "popularity": baselines.popularity,
         "item-cosine": baselines.item_cosine,
@@ -45,9 +57,7 @@ def compare(
         else:
             recommenders[name] = simple[name]
     table = evaluate(recommenders, split, ks=(k,))
-    facts = chosen.parameters()
-    facts.pop("keep_likes")
-    return table, facts
+    return table, chosen
 
 
 def make_split(source: str, likes: Likes, kind: str, seed: int) -> Split:

@@ -16,7 +16,7 @@ BASELINES = ("popularity", "item-cosine", "ease", "als")
 Components = Annotated[
     str,
     typer.Option(
-        "--components", metavar="D,D,...", help="Numbers of components; the best is chosen."
+        "--components", metavar="D,D,...", help="The first, or with --tune the best of them."
     ),
 ]
 Split = Annotated[
@@ -28,6 +28,12 @@ Split = Annotated[
     ),
 ]
 Cutoff = Annotated[int, typer.Option("-k", "--cutoff", min=1, help="Length of the lists.")]
+Tune = Annotated[
+    bool,
+    typer.Option(
+        "--tune", help="Also with all that recommend goes by chosen on a part: several fits."
+    ),
+]
 Baselines = Annotated[
     str, typer.Option(metavar="NAME,...", help="Of popularity, item-cosine, ease and als.")
 ]
@@ -39,6 +45,7 @@ def evaluate(
     n_components: Components = "64,128,256",
     split: Split = "random",
     k: Cutoff = 20,
+    tune: Tune = False,
     baselines: Baselines = "popularity,item-cosine,ease",
     threshold: Threshold = None,
     random_state: Seed = 0,
@@ -47,13 +54,13 @@ def evaluate(
 ) -> None:
     r"""Measure recommendations on held-out likes, beside simpler ways.
 
-    Components, regularisation and steps of refinement are chosen on a part of the rest; so is
-    EASE's regularisation. `als` needs implicit: pip install 'movieembed\[evaluation]'.
+    EASE's regularisation is chosen on a part of the rest; and with --tune all of ours. `als` needs
+    implicit: pip install 'movieembed\[evaluation]'.
 
-    $ movieembed evaluate ml-latest-small
+    $ movieembed evaluate ml-latest-small --tune
     $ movieembed evaluate ml-1m.zip --split users --baselines popularity,als
     """
-    from movieembed.cli.comparison import compare
+    from movieembed.cli.comparison import compare, make_split
 
     widths = options.as_components(n_components)
     if "M" in widths:
@@ -63,13 +70,16 @@ def evaluate(
     for name in names:
         options.one_of(name, BASELINES, "--baselines")
     _, likes = load_likes(data, threshold, table)
-    found, chosen = compare(data, likes, [int(d) for d in widths], split, k, names, random_state)
+    parts = make_split(data, likes, split, random_state)
+    dims = [int(d) for d in widths]
+    found, chosen = compare(parts, dims, k, names, random_state, tuned=tune)
     if as_json:
         rows = [{"name": str(name), **row} for name, row in found.to_dict("index").items()]
         console.print_json({"data": data, "split": split, "chosen": chosen, "results": rows})
         return
-    facts = ", ".join(f"{key} {value:g}" for key, value in chosen.items())
-    console.print_lines([f"chosen {facts}", ""])
+    if chosen:
+        facts = ", ".join(f"{key} {value:g}" for key, value in chosen.items())
+        console.print_lines([f"chosen {facts}", ""])
     metrics = [*(f"{name}@{k}" for name in ("recall", "ndcg", "map", "mrr")), "coverage"]
     metrics.append("popularity")
     lines = []

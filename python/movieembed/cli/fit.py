@@ -12,6 +12,7 @@ from movieembed.cli import console
 from movieembed.cli.data import data_facts, load_likes, model_facts
 from movieembed.cli.group import FAILED, INTERRUPTED
 from movieembed.cli.options import Data, Jobs, Json, OwnTable, Seed, Threshold, choice, one_of
+from movieembed.data.likes import Likes
 
 SOLVERS = ("eigen", "als", "lbfgs", "momentum", "adam", "gd")
 BACKENDS = ("cpu", "cuda")
@@ -62,13 +63,25 @@ Checkpoint = Annotated[
 ]
 KeepLikes = Annotated[
     bool,
-    typer.Option("--keep-likes", help="Save the likes too, for recommend --refine.", **MEANING),
+    typer.Option(
+        "--keep-likes/--no-keep-likes",
+        help="Save the likes too: without them recommend goes by the vectors alone.",
+        **MEANING,
+    ),
+]
+Tune = Annotated[
+    bool,
+    typer.Option(
+        "--tune",
+        help="Choose components and what recommend goes by on a part of the likes: several fits.",
+        **MEANING,
+    ),
 ]
 Regularization = Annotated[
     float | None,
     typer.Option(
         metavar="LAMBDA",
-        help="Of recommend; by default the one with the least leave-one-out error.",
+        help="Of recommend; by default the one with the best lists for people held out.",
         **MEANING,
     ),
 ]
@@ -102,7 +115,8 @@ def fit(
     dtype: Precision = "float64",
     backend: Backend = "cpu",
     checkpoint: Checkpoint = None,
-    keep_likes: KeepLikes = False,
+    keep_likes: KeepLikes = True,
+    tune: Tune = False,
     regularization: Regularization = None,
     item_scaling: ItemScaling = 0.0,
     user_weighting: UserWeighting = 0.0,
@@ -124,14 +138,16 @@ def fit(
     console.check_out_file(out)
     n_ratings, likes = load_likes(data, threshold, table)
     start = time.perf_counter()
+    chosen: dict[str, Any] = {"n_components": n_components}
+    chosen["regularization"] = "auto" if regularization is None else regularization
+    if tune:
+        chosen = tuned(likes, random_state=random_state, n_jobs=n_jobs)
     model = Embedding(
-        n_components,
         solver=solver,
         learning_rate=as_rate(learning_rate),
         tol=tol,
         max_iter=max_iter,
         keep_likes=keep_likes,
-        regularization="auto" if regularization is None else regularization,
         item_scaling=item_scaling,
         user_weighting=user_weighting,
         entry_weighting=one_of(entry_weighting, ENTRY_WEIGHTINGS, "--entry-weighting"),
@@ -141,6 +157,7 @@ def fit(
         checkpoint=checkpoint,
         n_jobs=n_jobs,
         verbose=None,
+        **chosen,
     ).fit(likes)
     seconds = time.perf_counter() - start
     if model.stop_reason_ == "empty":
@@ -153,6 +170,13 @@ def fit(
     console.print_answer(as_json, facts, lines)
     if model.stop_reason_ == "interrupted":
         raise typer.Exit(INTERRUPTED)
+
+
+def tuned(likes: Likes, **options: Any) -> dict[str, Any]:
+    """Choose components and what recommend goes by."""
+    from movieembed.evaluation.tuning import tune
+
+    return tune(likes, **options).parameters()
 
 
 def as_rate(text: str) -> float | Literal["exact"]:

@@ -30,7 +30,7 @@ Refine = Annotated[
     typer.Option(
         min=0,
         show_default=False,
-        help="Steps towards the dense recommender: 1 by default where fit kept the likes.",
+        help="Steps towards the dense recommender; by default as many as the model chose.",
     ),
 ]
 Discount = Annotated[float, typer.Option(help="Divide scores by the likes to this power.")]
@@ -69,7 +69,7 @@ def recommend(
     index = fitted._fitted_items().index
     reasons: list[str] = []
     if explain and len(table):
-        shares = fitted.explain(liked, [*map(ById, table["item"].tolist())], **taste)
+        shares = fitted.explain(liked, [*map(ById, table["item"].tolist())], refine=refine, **taste)
         best = map(index.resolve, map(ById, shares.drop_duplicates("recommended")["item"]))
         reasons = [str(console.named(fitted, c)["title"]) for c in best]
     if as_json:

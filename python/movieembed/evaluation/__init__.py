@@ -6,15 +6,15 @@ module         what it holds
 ``splits``     random by user, the last like by time, held-out users
 ``metrics``    recall, NDCG, MAP, MRR, coverage, popularity, hubs, franchises
 ``baselines``  popularity, item cosine, dense EASE, implicit's ALS
-``compare``    a table of several recommenders on one split; dimensions, regularisation and
-               refinement, chosen on a validation part
+``compare``    a table of several recommenders on one split
+``tuning``     the parameters of `recommend`, chosen on a validation part
 =============  ==================================================================================
 """
 
 from __future__ import annotations
 
 from movieembed.evaluation.baselines import als, ease, item_cosine, movieembed, popularity
-from movieembed.evaluation.compare import Tuned, evaluate, tune
+from movieembed.evaluation.compare import evaluate
 from movieembed.evaluation.metrics import (
     franchises,
     hubness,
@@ -22,6 +22,7 @@ from movieembed.evaluation.metrics import (
     sequels_among_neighbors,
 )
 from movieembed.evaluation.splits import Split, split_last, split_random, split_users
+from movieembed.evaluation.tuning import Tuned, tune
 
 __all__ = [
     "Split",

@@ -20,7 +20,7 @@ from movieembed._base.gpu_arrays import on_host
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
-from movieembed.model import file, fitting, fold_in, npz, scoring, similarity, users
+from movieembed.model import explanation, file, fitting, fold_in, npz, scoring, similarity, users
 from movieembed.model.checkpoint import Checkpoint
 from movieembed.model.delegation import Fitted, question, successor
 from movieembed.model.fitted_items import FittedItems
@@ -49,18 +49,15 @@ class Embedding(Parameters):
     learning_rate : float or "exact", default="exact"
         Step length of the descents. "exact" goes to the minimum along each direction, which is
         known in closed form. A number is used as it is; too large a one ends in a DivergenceError.
-        On MovieLens small with 10 components "gd" reaches the optimum with 3e-5, "momentum" with
-        1e-5 and "adam" with 0.1.
     momentum : float, default=0.9
         Decay of the velocity of solver="momentum", in [0, 1).
     init : "random" or ndarray of shape (n_items, n_components), default="random"
         Where to start.
     tol : float, default=1e-8
         Stop when the estimated distance of the cost to the optimum is at most `tol` times the cost.
-        The estimate extrapolates the last decreases; and before a run counts as converged it is
-        checked that no direction outside V's column space would lower the cost, so that it is not a
-        saddle. It may be a local minimum: with few items there are such, and "eigen" with a random
-        start then compares several starts (up to 32 items).
+        The estimate extrapolates the last decreases; and a run counts as converged only if no
+        direction outside V's column space would lower the cost: it is no saddle, but may be a local
+        minimum. With few items there are such; "eigen" then compares several starts.
     max_iter : int, optional
         Most iterations; by default 200 for "eigen", 1000 for "als" and "lbfgs" and 2000 for the
         others. A ConvergenceWarning tells when they were too few.
@@ -75,31 +72,33 @@ class Embedding(Parameters):
         must fit in half of the memory, and leaves no Gram matrix: `recommend` then goes by cosine.
     regularization : float or "auto", default="auto"
         lambda of `recommend` and ``similar(method="precision")``. "auto" takes the one with the
-        least leave-one-out error of the linear model over a sample of users.
+        best lists for people who are held out, when it is first needed: half of a fit's time.
     refine : int or "auto", default="auto"
-        Steps of `recommend` towards the dense linear model, at most 1000; "auto" is 1 where the
-        model keeps its likes and 0 where it does not.
-    keep_likes : bool, default=False
-        Keep the likes with the model, and in its file, for `refine`.
+        Steps of `recommend` towards the dense linear model, at most 1000; "auto" is chosen with
+        lambda, and 0 where the model does not keep its likes.
+    recommend_weighting : float, "inverse" or "auto", default="auto"
+        `user_weighting` of the likes that `recommend` goes by; the embedding never depends on it.
+        "auto" is 0.5 where X is of counts, and else as X.
+    regularization_power : float or "auto", default="auto"
+        An item's lambda grows with this power of its likes, from 0 to 1. "auto" is 0.25 where X is
+        of counts, and else 0.
+    keep_likes : bool, default=True
+        Keep the likes with the model, and in its file: without them lists are worse.
     dtype : {"float64", "float32"}, default="float64"
-        Of the embedding and of the work. Costs are float64 in either case; float32 halves time and
-        memory and finds the optimum to about 1e-5.
+        Of the embedding and of the work. float32 halves time and memory, to 1e-5 of the optimum.
     random_state : int, numpy Generator, RandomState or None, default=None
         For the random start. The same seed and thread count give the same bits.
     backend : {"auto", "cpu", "cuda", "dask"}, default="auto"
-        Where the work is done: on this machine's cores, on an NVIDIA GPU (with the extra ``cuda``),
-        or on the workers of a Dask client (with the extra ``dask``): that of DistributedLikes, and
-        for other likes the current one. "auto" is where the likes are: "cuda" for a matrix of CuPy,
-        "dask" for DistributedLikes, else "cpu".
+        Where the work is done: on this machine's cores, on an NVIDIA GPU (extra ``cuda``), or on
+        the workers of a Dask client (extra ``dask``): that of DistributedLikes, else the current
+        one. "auto" is where the likes are: "cuda" for a matrix of CuPy.
     n_jobs : int, optional
         Threads; None uses all cores.
     checkpoint : path, optional
-        A file in which the fit keeps its best embedding so far: after the first iteration, and then
-        so that writing takes at most a twentieth of the time. A fit that finds the file goes on
-        from there, instead of from `init`, so that nothing is lost by Ctrl-C, a crash or a lost
-        cluster; `max_iter`, `n_iter_` and `history_` count all iterations. The velocity of
-        "momentum" and "adam" is not kept. The file goes when a fit has converged, and stays when it
-        ended otherwise. One of other likes or parameters is an error.
+        A file in which the fit keeps its best embedding so far, in a twentieth of its time. A fit
+        that finds the file goes on from there: `max_iter`, `n_iter_` and `history_` count all
+        iterations. The velocity of "momentum" and "adam" is not kept. The file goes when a fit has
+        converged. One of other likes or parameters is an error.
     callback : callable, optional
         Called after every iteration with (iteration, cost, gradient_norm, seconds); a true result
         ends the fit with the best embedding so far.
@@ -110,15 +109,14 @@ class Embedding(Parameters):
     ----------
     embedding_ : ndarray of shape (n_items, n_components)
         V, one row an item: the transpose of the exercise's. Zero for items that nobody liked
-        together with another. Columns are the principal axes, by falling eigenvalue, each with its
-        largest entry positive: the rotation that the objective leaves free is fixed.
+        together with another. Columns are the principal axes, the longest first, each with its
+        largest entry positive.
     eigenvalues_ : ndarray of shape (n_components,)
-        Squared lengths of the columns, the eigenvalues of V'V.
+        Squared lengths of the columns.
     cost_ : float
         c(V) in float64.
     gap_ : float
-        Estimated distance of the cost to the minimum that the fit is near, relative to the cost;
-        inf where it is not known.
+        Estimated relative distance of the cost to the minimum that the fit is near; inf: not known.
     converged_ : bool
         Whether `gap_` came down to `tol`.
     stop_reason_ : str
@@ -136,17 +134,17 @@ class Embedding(Parameters):
     item_squares_ : ndarray of float64 of shape (n_items,) or None
         Diagonal of the (scaled) Gram matrix L'L; None with `entry_weighting`.
     item_scale_ : ndarray of float64 of shape (n_items,) or None
-        The factors of `item_scaling`; None without.
+        The factors of `item_scaling`.
     regularization_ : float
         lambda in use.
+    regularization_path_ : DataFrame or None
+        regularization, refine, ndcg and stderr of all that was tried for it.
     likes_ : csr_array of shape (n_users, n_items) or None
         With `keep_likes`.
     threshold_ : float or None
         Lowest rating that was a like; None where the likes came without ratings.
-    n_features_in_ : int
-        n_items, in scikit-learn's words.
-    feature_names_in_ : ndarray of shape (n_items,)
-        Column names, when fitted on a DataFrame of users x items.
+    n_features_in_, feature_names_in_
+        n_items, and column names of a DataFrame, as scikit-learn has them.
 
     See Also
     --------
@@ -155,7 +153,7 @@ class Embedding(Parameters):
     Notes
     -----
     A pass over the likes costs 4 nnz d flops, and X is never formed. On the solvers see
-    `movieembed.solvers`. The problem is the "Movie Embeddings" exercise of Princeton COS 402, 2016.
+    `movieembed.solvers`. The problem is an exercise of Princeton COS 402 (2016).
 
     Examples
     --------
@@ -176,6 +174,7 @@ class Embedding(Parameters):
     item_squares_ = Fitted[NDArray[np.float64] | None]("item_squares")
     item_scale_ = Fitted[NDArray[np.float64] | None]("item_scale")
     regularization_ = Fitted[float]("regularization")
+    regularization_path_ = Fitted[pd.DataFrame | None]("regularization_path")
     likes_ = Fitted[sp.csr_array | None]("likes")
     threshold_ = Fitted[float | None]("threshold")
     eigenvalues_: NDArray[np.float64]
@@ -242,7 +241,6 @@ class Embedding(Parameters):
                 solution = fitting.solved(op, self, start, checkpoint)
                 V, eigenvalues = fitting.item_vectors(op, solution, self.n_components)
                 cost = fitting.final_cost(op, solution, V)
-                value = fitting.chosen_regularization(self.regularization, prepared, V)
         history = solution.history if checkpoint is None else checkpoint.done(solution)
         self.history_ = pd.DataFrame(history, columns=list(HistoryEntry._fields))
         self.gap_, self.converged_ = solution.gap, solution.converged
@@ -258,11 +256,15 @@ class Embedding(Parameters):
             item_counts=likes.item_counts,
             item_squares=prepared.item_squares,
             item_scale=prepared.item_scale,
-            regularization=value,
             weighting=weighting,
+            recipe=self._recipe(),
             likes=likes.matrix if self.keep_likes and isinstance(likes, Likes) else None,
             threshold=likes.threshold,
+            n_jobs=self.n_jobs,
         )
+        if self._fitted.likes is None and prepared.item_squares is not None:
+            ours = self._fitted.make_recommender(likes, backend)
+            self._fitted = replace(self._fitted, recommender=ours)
         fitting.warn_of_the_end(solution, self.cost_, self.solver)
         return self
 
@@ -314,7 +316,7 @@ class Embedding(Parameters):
     neighbors = question(similarity.neighbors)
     recommend = question(scoring.recommend)
     recommend_users = question(users.recommend_users)
-    explain = question(scoring.explain)
+    explain = question(explanation.explain)
     item_vectors = question(scoring.item_vectors)
     query_vectors = question(scoring.query_vectors)
     extend = successor(fold_in.extend)
@@ -371,7 +373,8 @@ class Embedding(Parameters):
         """
         with npz.reading(path, file.MODEL) as contents:
             model = cls._of(contents.field("params", dict))
-            fitted = model._fitted = file.fitted_items(contents, model._weighting())
+            fitted = file.fitted_items(contents, model._weighting(), model._recipe())
+            model._fitted = fitted
             vars(model).update(file.outcome(contents, fitted))
         return model
 
@@ -381,16 +384,12 @@ class Embedding(Parameters):
             from sklearn.exceptions import NotFittedError
 
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit first")
-        if (self._fitted.refine, self._fitted.n_jobs) != (self.refine, self.n_jobs):
-            self._fitted = replace(self._fitted, refine=self.refine, n_jobs=self.n_jobs)
+        self._fitted = self._fitted.with_settings(self.refine, self.n_jobs)
         return self._fitted
 
     def _as_likes(self, X: Any) -> Likes | DistributedLikes:
         if not isinstance(X, Likes | DistributedLikes):
             raise TypeError(f"X must be Likes, not {type(X).__name__}")
-        if isinstance(X, DistributedLikes) and self.keep_likes:
-            what = "keep_likes=True would bring the likes of all workers here: leave it out, and "
-            raise ValueError(what + "recommend without refinement")
         self._forget_columns(X.n_items)
         return X
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -16,12 +17,19 @@ from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.items import ItemIndex
 from movieembed.model import npz
 from movieembed.model.fitted_items import FittedItems
+from movieembed.model.parameters import MOST_STEPS
+from movieembed.model.recommender import PATH, Recipe, Recommender
 from movieembed.operators.weighting import Weighting
 
 ARRAYS = ("embedding", "eigenvalues", "item_counts", "item_squares", "item_scale", "history")
 LIKES = ("likes_indptr", "likes_indices", "likes_data")
+RECOMMENDER = ("recommend_vectors", "recommend_squares", "recommend_scale", "recommend_path")
 MODEL = npz.Kind(
-    "movieembed-model", 1, "model file", "a movieembed model", frozenset(ARRAYS + LIKES)
+    "movieembed-model",
+    1,
+    "model file",
+    "a movieembed model",
+    frozenset(ARRAYS + LIKES + RECOMMENDER),
 )
 HISTORY_COLUMNS = ("iteration", "cost", "gradient_norm", "seconds")
 PARAMETERS_NOT_KEPT = ("callback", "checkpoint", "init")
@@ -57,10 +65,12 @@ def write(
     if not isinstance(kept["random_state"], (int, np.integer)):
         kept["random_state"] = None
     names = result.get("feature_names_in_")
+    ours = None if fitted.item_squares is None else fitted.recommending
     header = {
         "params": {name: _plain(value) for name, value in kept.items()},
         **{name: kinds[0](result[f"{name}_"]) for name, kinds in OUTCOME.items()},
         "regularization": float(fitted.regularization),
+        "recommender": None if ours is None else _facts(ours),
         "n_users": None if fitted.likes is None else int(fitted.likes.shape[0]),
         "items": _ids_to_json(fitted.items),
         "item_dtype": fitted.items.dtype.name,
@@ -83,10 +93,72 @@ def write(
         arrays["likes_indices"] = fitted.likes.indices
         if not holds_ones(fitted.likes.data):
             arrays["likes_data"] = fitted.likes.data
+    if ours is not None:
+        arrays["recommend_vectors"] = ours.vectors
+        arrays["recommend_squares"] = ours.squares
+        if ours.scale is not None:
+            arrays["recommend_scale"] = ours.scale
+        if ours.path is not None:
+            arrays["recommend_path"] = ours.path[list(PATH)].to_numpy(dtype=np.float64)
     npz.write(place, MODEL, header, arrays)
 
 
-def fitted_items(contents: npz.Contents, weighting: Weighting) -> FittedItems:
+def _facts(ours: Recommender) -> dict[str, Any]:
+    """The numbers of a recommender."""
+    return {
+        "unit": ours.unit,
+        "user_weighting": ours.weighting.user_weighting,
+        "item_scaling": ours.weighting.item_scaling,
+        "power": ours.power,
+        "refine": ours.refine,
+    }
+
+
+def _recommender(
+    contents: npz.Contents, fitted: FittedItems, regularization: float
+) -> Recommender | None:
+    """The recommender of a file; older ones have the embedding's own."""
+    if fitted.item_squares is None:
+        return None
+    if contents.header.get("recommender") is None:
+        return Recommender(
+            vectors=fitted.embedding,
+            squares=fitted.item_squares,
+            scale=fitted.item_scale,
+            unit=1.0,
+            weighting=fitted.weighting,
+            power=0.0,
+            regularization=regularization,
+            refine=0 if fitted.likes is None else 1,
+        )
+    facts, n_items = contents.field("recommender", dict), len(fitted)
+    numbers = [facts.get(name) for name in ("unit", "user_weighting", "item_scaling", "power")]
+    if not all(isinstance(x, (int, float)) and 0 <= x < np.inf for x in numbers):
+        raise ValueError("the numbers of its recommender are damaged")
+    unit, users, items, power = (float(cast(float, x)) for x in numbers)
+    steps = facts.get("refine")
+    if not unit or not isinstance(steps, int) or not 0 <= steps <= MOST_STEPS:
+        raise ValueError("the numbers of its recommender are damaged")
+    path = None
+    if "recommend_path" in contents:
+        found = contents.array("recommend_path", ("float64",), (None, len(PATH)))
+        path = pd.DataFrame(found, columns=list(PATH)).astype({"refine": int})
+    return Recommender(
+        vectors=contents.array("recommend_vectors", ("float32", "float64"), (n_items, None)),
+        squares=contents.array("recommend_squares", ("float64",), (n_items,)),
+        scale=contents.array("recommend_scale", ("float64",), (n_items,))
+        if "recommend_scale" in contents
+        else None,
+        unit=unit,
+        weighting=Weighting.of(items, users, None),
+        power=power,
+        regularization=regularization,
+        refine=steps,
+        path=path,
+    )
+
+
+def fitted_items(contents: npz.Contents, weighting: Weighting, recipe: Recipe) -> FittedItems:
     """The items of a file."""
     ids = contents.field("items", list)
     if not all(isinstance(value, (str, int, float)) for value in ids):
@@ -103,17 +175,18 @@ def fitted_items(contents: npz.Contents, weighting: Weighting) -> FittedItems:
         there = name in contents
         return contents.array(name, ("float64",), (n_items,)) if there else None
 
-    return FittedItems(
+    fitted = FittedItems(
         embedding=contents.array("embedding", ("float32", "float64"), (n_items, None)),
         index=ItemIndex(ids, _labels(contents, "titles", n_items)),
         item_counts=contents.array("item_counts", ("int64",), (n_items,)),
         item_squares=if_there("item_squares"),
         item_scale=if_there("item_scale"),
-        regularization=regularization,
         weighting=weighting,
+        recipe=recipe,
         likes=_likes(contents, n_items),
         threshold=_threshold(contents),
     )
+    return replace(fitted, recommender=_recommender(contents, fitted, regularization))
 
 
 def outcome(contents: npz.Contents, fitted: FittedItems) -> dict[str, Any]:

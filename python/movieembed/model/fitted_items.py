@@ -7,11 +7,12 @@ A model's questions (`similar`, `recommend`, `explain`, ...) are functions of `F
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from numbers import Integral
 from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
@@ -19,12 +20,18 @@ from movieembed._base.derived import derived
 from movieembed._base.message import Message, Parameter
 from movieembed._base.threads import resolve_n_jobs
 from movieembed._base.validation import Interval, check_parameter, check_real
+from movieembed._base.warn import warn_caller
+from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.items import ItemIndex
+from movieembed.data.likes import Likes
 from movieembed.exceptions import ParameterError
 from movieembed.model.neighbors import embedded
 from movieembed.model.parameters import MOST_STEPS
-from movieembed.model.precision import PrecisionForm, Refinement
+from movieembed.model.precision import PrecisionForm
+from movieembed.model.recommender import Recipe, Recommender, made
+from movieembed.model.refinement import Refinement
 from movieembed.operators.cpu import CpuOperator
+from movieembed.operators.units import divided
 from movieembed.operators.weighting import Weighting
 
 Method = Literal["precision", "cosine", "dot"]
@@ -52,16 +59,16 @@ class FittedItems:
         Diagonal of the (scaled) Gram matrix L'L; None where there is none.
     item_scale : ndarray of float64, shape (n_items,), or None
         The factors of `item_scaling`; None where they are one.
-    regularization : float
-        lambda.
     weighting : Weighting
         How X is made of likes.
+    recipe : Recipe
+        How the recommender is to be made.
     likes : csr_array, shape (n_users, n_items), or None
         Where the model keeps them.
     threshold : float or None
         Lowest rating that is a like, where the likes were made of ratings.
-    refine : int or "auto"
-        Steps of `recommend` unless it is told otherwise.
+    recommender : Recommender or None
+        What `recommend` goes by, where it has been made.
     n_jobs : int, optional
         Threads.
     """
@@ -71,15 +78,16 @@ class FittedItems:
     item_counts: NDArray[np.int64]
     item_squares: NDArray[np.float64] | None
     item_scale: NDArray[np.float64] | None
-    regularization: float
     weighting: Weighting
+    recipe: Recipe
     likes: sp.csr_array | None = None
     threshold: float | None = None
-    refine: int | Literal["auto"] = "auto"
+    recommender: Recommender | None = None
     n_jobs: int | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        state = {field.name: getattr(self, field.name) for field in fields(self)}
+        return state | {"recommender": self.made_recommender}
 
     def __len__(self) -> int:
         return len(self.embedding)
@@ -99,35 +107,69 @@ class FittedItems:
         """Which items have a vector."""
         return embedded(self.embedding)
 
+    def with_settings(self, refine: int | Literal["auto"], n_jobs: int | None) -> FittedItems:
+        """The same with other steps and threads; itself where they are its own."""
+        if (self.recipe.refine, self.n_jobs) == (refine, n_jobs):
+            return self
+        recipe, made = replace(self.recipe, refine=refine), self.made_recommender
+        return replace(self, recipe=recipe, n_jobs=n_jobs, recommender=made)
+
+    @property
+    def made_recommender(self) -> Recommender | None:
+        """The recommender, if it has been made."""
+        found: Recommender | None = vars(self).get("recommending", self.recommender)
+        return found
+
+    @derived
+    def recommending(self) -> Recommender:
+        """The recommender, made of the kept likes when it is first asked for."""
+        if self.recommender is not None:
+            return self.recommender
+        assert self.likes is not None
+        users = np.arange(self.likes.shape[0])
+        return self.make_recommender(Likes.from_matrix(self.likes, users=users), "cpu")
+
+    def make_recommender(self, likes: Likes | DistributedLikes, backend: str) -> Recommender:
+        """A recommender of the likes that these items are of."""
+        same = self.recipe.weighting == self.weighting
+        threads = resolve_n_jobs(self.n_jobs)
+        return made(likes, self.embedding, same, self.recipe, backend, threads)
+
+    @property
+    def regularization(self) -> float:
+        """lambda; 1 where there is no Gram matrix."""
+        return 1.0 if self.item_squares is None else self.recommending.regularization
+
+    @property
+    def regularization_path(self) -> pd.DataFrame | None:
+        """What was tried for lambda, and how good the lists were."""
+        return None if self.item_squares is None else self.recommending.path
+
     @derived
     def operator(self) -> CpuOperator:
-        """The operator of the kept likes, weighted and scaled as for the fit."""
+        """The operator of the kept likes, as the recommender weighs them."""
         assert self.likes is not None
-        roots = self.weighting.user_roots(self.likes)
-        scaled = self.weighting.scaled(self.likes, roots, self.item_scale)
-        return CpuOperator(scaled, self.embedding.dtype, resolve_n_jobs(self.n_jobs))
+        ours = self.recommending
+        roots = ours.weighting.user_roots(self.likes)
+        scaled = divided(ours.weighting.scaled(self.likes, roots, ours.scale), ours.unit)
+        return CpuOperator(scaled, ours.vectors.dtype, resolve_n_jobs(self.n_jobs))
 
     def precision(self, regularization: float) -> PrecisionForm:
         """The precision form at a lambda; the last one is kept."""
         return self._last(
-            "precision at",
-            regularization,
-            lambda: PrecisionForm(self.embedding, self._squares, regularization),
+            "precision at", regularization, lambda: self.recommending.form(regularization)
         )
 
     def refinement(self, regularization: float) -> Refinement:
         """What leads from the precision form to the dense inverse; the last one is kept."""
         form = self.precision(regularization)
+        ours = self.recommending
+        weights = ours.squares + ours.ridge(regularization)
         return self._last(
             "refinement at",
             regularization,
-            lambda: Refinement(self.operator, form, self._squares, regularization),
+            lambda: Refinement(self.operator, form, weights, resolve_n_jobs(self.n_jobs)),
         )
-
-    @property
-    def _squares(self) -> NDArray[np.float64]:
-        assert self.item_squares is not None
-        return self.item_squares
 
     def _last(self, name: str, key: float, make: Callable[[], T]) -> T:
         """What was made last under a name, or a new one where its key was another."""
@@ -156,9 +198,13 @@ class FittedItems:
     def check_steps(self, refine: Any, method: Method) -> int:
         """Steps of refinement, by default those of the model."""
         if refine is None:
-            if method != "precision" or self.likes is None:
+            if method != "precision":
                 return 0
-            return 1 if self.refine == "auto" else int(self.refine)
+            if self.likes is None:
+                self._say_what_is_lost()
+                return 0
+            steps = self.recipe.refine
+            return self.recommending.refine if steps == "auto" else int(steps)
         check_parameter(refine, "refine", Interval(Integral, 0, MOST_STEPS))
         steps = int(refine)
         if steps and method != "precision":
@@ -169,8 +215,16 @@ class FittedItems:
             raise ValueError(Message(what + "{keep_likes=}", refine=refine, keep_likes=True))
         return steps
 
+    def _say_what_is_lost(self) -> None:
+        """Warn, once, that lists go by the vectors alone."""
+        if self.recipe.refine and self.recommending.refine and "said" not in vars(self):
+            vars(self)["said"] = True
+            what = "this model did not keep its likes: it recommends by its vectors alone, which is"
+            what += " worse where likes are few. Fit it with {keep_likes=}, or say {refine=}"
+            warn_caller(Message(what, keep_likes=True, refine=0))
+
     def check_lambda(self, regularization: Any) -> float:
         """A positive lambda, by default the model's."""
         if regularization is None:
-            return self.regularization
+            return self.recommending.regularization
         return check_real(regularization, "regularization", low=0.0, open_low=True)

@@ -18,11 +18,8 @@ from movieembed.exceptions import ParameterError
 from movieembed.model.checkpoint import Checkpoint
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.parameters import Parameters
-from movieembed.model.regularization import choose_regularization
 from movieembed.objective.cost import CANCELLED, identity_cost, identity_size
-from movieembed.operators.build import Prepared
 from movieembed.operators.protocol import Operator
-from movieembed.operators.units import times
 from movieembed.solvers import HistoryEntry, Solution, solve
 from movieembed.solvers.size import FitSize, check_room
 
@@ -55,7 +52,6 @@ def check_memory(likes: Likes | DistributedLikes, parameters: Parameters, backen
         n_components=parameters.n_components,
         solver=parameters.solver,
         dtype=parameters.dtype,
-        chooses_lambda=parameters.regularization == "auto",
     )
     check_room(size)
 
@@ -99,8 +95,11 @@ def item_vectors(
     """The active items' rows of V in its principal axes, and their eigenvalues."""
     V, eigenvalues = principal_axes(op.to_host(solution.V), n_components)
     # Rows that are zero at the optimum come out as rounding, which has no direction.
+    # Beside a row that goes to infinity, as some do where items are few, small ones matter.
     lengths = np.linalg.norm(V, axis=1)
-    V[lengths <= NEGLIGIBLE * lengths.max(initial=0)] = 0
+    longest = float(lengths.max(initial=0))
+    if longest:
+        V[lengths <= NEGLIGIBLE * min(longest, op.frobenius_squared**0.5 / longest)] = 0
     return V, eigenvalues
 
 
@@ -136,19 +135,6 @@ def final_cost(op: Operator, solution: Solution, V: NDArray[Any]) -> float:
     if known > CANCELLED * identity_size(op64, G, n):
         return known
     return op.exact_cost(V)
-
-
-def chosen_regularization(given: Any, prepared: Prepared, V: NDArray[Any]) -> float:
-    """The lambda that was given, or for "auto" the one with the least leave-one-out error."""
-    op, squares = prepared.op, prepared.item_squares
-    if squares is None:
-        return 1.0
-    if given != "auto":
-        return float(given)
-    if op.n_items == 0:
-        return 1.0
-    found = choose_regularization(op, V, times(squares[op.active], op.unit, -2))
-    return max(float(times(found, op.unit, 2)), float(np.finfo(np.float64).tiny))
 
 
 def warn_of_the_end(solution: Solution, cost: float, solver: str) -> None:

@@ -17,8 +17,10 @@ from movieembed.data.items import ItemIndex
 from movieembed.data.likes import likes_matrix
 from movieembed.exceptions import ParameterError
 from movieembed.model.fitted_items import FittedItems
+from movieembed.model.recommender import Recommender
 from movieembed.model.taste import as_taste
-from movieembed.operators.units import unit_of
+from movieembed.operators.units import times, unit_of
+from movieembed.operators.weighting import Weighting
 
 
 def fold_in(fitted: FittedItems, new: Any, known: Any = None) -> NDArray[Any]:
@@ -59,7 +61,8 @@ def fold_in(fitted: FittedItems, new: Any, known: Any = None) -> NDArray[Any]:
     >>> model.fold_in(np.array([[1], [1], [0]])).shape
     (1, 1)
     """
-    return _least_squares(fitted, new, known)[1]
+    new, known = _checked(fitted, new, known)
+    return _least_squares(fitted.embedding, fitted.weighting, fitted.item_scale, new, known)[0]
 
 
 def extend(
@@ -99,16 +102,19 @@ def extend(
     >>> bigger.items_.tolist(), len(bigger.similar(3))
     ([0, 1, 2, 3], 3)
     """
-    new, vectors, squares, scale = _least_squares(fitted, new, known)
+    keeps = fitted.likes is not None and known is None
+    new, known = _checked(fitted, new, known)
+    vectors, squares, scale = _least_squares(
+        fitted.embedding, fitted.weighting, fitted.item_scale, new, known
+    )
     n_old, n_new = len(fitted), new.shape[1]
     ids = _joined_ids(fitted.items, n_new, items)
     names = None
     if titles is not None or fitted.titles is not None:
         old = [""] * n_old if fitted.titles is None else list(fitted.titles)
         names = [*old, *([""] * n_new if titles is None else titles)]
-    likes = None
-    if fitted.likes is not None and known is None:
-        likes = sp.csr_array(sp.hstack([fitted.likes, new], format="csr"))
+    likes = sp.csr_array(sp.hstack([fitted.likes, new], format="csr")) if keeps else None
+    ours = None if fitted.item_squares is None else fitted.recommending
     counts = np.bincount(new.indices, minlength=n_new)
     return replace(
         fitted,
@@ -118,6 +124,21 @@ def extend(
         item_squares=_behind(fitted.item_squares, squares),
         item_scale=_behind(fitted.item_scale, scale),
         likes=likes,
+        recommender=None if ours is None else _with_items(ours, new, known),
+    )
+
+
+def _with_items(ours: Recommender, new: sp.csr_array, known: sp.csr_array) -> Recommender:
+    """A recommender with new items behind the others."""
+    unit = ours.unit
+    vectors, squares, scale = _least_squares(
+        ours.vectors * ours.vectors.dtype.type(unit), ours.weighting, ours.scale, new, known
+    )
+    return replace(
+        ours,
+        vectors=np.vstack([ours.vectors, vectors / vectors.dtype.type(unit)]),
+        squares=np.concatenate([ours.squares, times(squares, unit, -2)]),
+        scale=_behind(ours.scale, scale),
     )
 
 
@@ -145,23 +166,8 @@ def _behind(
     return None if old is None or new is None else np.concatenate([old, new])
 
 
-def _least_squares(
-    fitted: FittedItems, new: Any, known: Any
-) -> tuple[sp.csr_array, NDArray[Any], NDArray[np.float64], NDArray[np.float64] | None]:
-    """The v_i that minimise the cost of new items' rows and columns.
-
-    Returns
-    -------
-    new : csr_array, shape (n_users, n_new)
-        The new items' likes, canonical.
-    vectors : ndarray, shape (n_new, n_components)
-        Least squares, of least length where V has not full rank.
-    squares : ndarray, shape (n_new,)
-        The new items' entries of the diagonal of the Gram matrix.
-    scale : ndarray, shape (n_new,), or None
-        Their scale, where items are scaled.
-    """
-    weighting = fitted.weighting
+def _checked(fitted: FittedItems, new: Any, known: Any) -> tuple[sp.csr_array, sp.csr_array]:
+    """New items' likes, and what the same users like of the model's items."""
     new = likes_matrix(new)
     if known is not None:
         known = as_taste(fitted, known).rows
@@ -173,16 +179,38 @@ def _least_squares(
             "or fit it with keep_likes=True"
         )
     if fitted.item_squares is None:
-        raise ValueError(f"entry_weighting={weighting.entries!r} has no closed form for new items")
+        entries = fitted.weighting.entries
+        raise ValueError(f"entry_weighting={entries!r} has no closed form for new items")
     if new.shape[0] != known.shape[0]:
         raise ValueError(f"new has {new.shape[0]} users and known {known.shape[0]}")
+    return new, known
+
+
+def _least_squares(
+    V: NDArray[Any],
+    weighting: Weighting,
+    item_scale: NDArray[np.float64] | None,
+    new: sp.csr_array,
+    known: sp.csr_array,
+) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64] | None]:
+    """The v_i that minimise the cost of new items' rows and columns.
+
+    Returns
+    -------
+    vectors : ndarray, shape (n_new, n_components)
+        Least squares, of least length where V has not full rank.
+    squares : ndarray, shape (n_new,)
+        The new items' entries of the diagonal of the Gram matrix.
+    scale : ndarray, shape (n_new,), or None
+        Their scale, where items are scaled.
+    """
     roots = weighting.user_roots(known)
-    known = weighting.scaled(known, roots, fitted.item_scale)
-    scale = None if fitted.item_scale is None else weighting.item_scale(new, roots)
+    known = weighting.scaled(known, roots, item_scale)
+    scale = None if item_scale is None else weighting.item_scale(new, roots)
     scaled = weighting.scaled(new, roots, scale).astype(np.float64)
     # In units of their own, so that nothing overflows or vanishes on the way.
-    units = unit_of(scaled.data), unit_of(known.data), unit_of(fitted.embedding)
-    V = fitted.embedding.astype(np.float64) / units[2]
+    units = unit_of(scaled.data), unit_of(known.data), unit_of(V)
+    dtype, V = V.dtype, V.astype(np.float64) / units[2]
     XV = (scaled / units[0]).T @ ((known.astype(np.float64) / units[1]) @ V)
     lengths, axes = np.linalg.eigh(V.T @ V)
     kept = lengths > lengths.max(initial=0) * len(lengths) * np.finfo(np.float64).eps
@@ -192,6 +220,6 @@ def _least_squares(
             scaled.indices, weights=scaled.data**2, minlength=scaled.shape[1]
         )
     with np.errstate(over="ignore"):
-        vectors = ((XV @ inverse) * (units[1] / units[2]) * units[0]).astype(fitted.embedding.dtype)
+        vectors = ((XV @ inverse) * (units[1] / units[2]) * units[0]).astype(dtype)
     check_finite(squares, "the squares of the new items")
-    return new, check_finite(vectors, "the vectors of the new items"), squares, scale
+    return check_finite(vectors, "the vectors of the new items"), squares, scale

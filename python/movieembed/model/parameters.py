@@ -22,10 +22,13 @@ from movieembed._base.validation import (
     check_parameters,
 )
 from movieembed.exceptions import ParameterError
+from movieembed.model.recommender import Recipe
 from movieembed.operators.build import BACKENDS
 from movieembed.operators.weighting import Weighting
 from movieembed.solvers import SOLVERS, HistoryEntry
 
+# What "auto" is for a recommender of counts, see docs/recommendations.md.
+HALF, POWER = 0.5, 0.25
 MOST_STEPS = 1000  # of refinement, which is at its end after some tens
 POSITIVE = Interval(Real, 0, closed="neither")
 # The others are checked where they are read: `init` against the likes, `random_state` and `n_jobs`
@@ -41,6 +44,8 @@ CONSTRAINTS: dict[str, Sequence[Constraint]] = {
     "dtype": [OneOf("float32", "float64", np.float32, np.float64, name="float32 or float64")],
     "regularization": [POSITIVE, OneOf("auto")],
     "refine": [Interval(Integral, 0, MOST_STEPS), OneOf("auto")],
+    "recommend_weighting": [Interval(Real, 0, 2), OneOf("auto", "inverse")],
+    "regularization_power": [Interval(Real, 0, 1), OneOf("auto")],
     "keep_likes": [bool],
     "checkpoint": [InstanceOf(str, os.PathLike, name="a path"), None],
     "callback": [callable, None],
@@ -65,7 +70,9 @@ class Parameters:
         entry_weighting: Literal["log1p", "ppmi"] | None = None,
         regularization: float | Literal["auto"] = "auto",
         refine: int | Literal["auto"] = "auto",
-        keep_likes: bool = False,
+        recommend_weighting: float | Literal["inverse", "auto"] = "auto",
+        regularization_power: float | Literal["auto"] = "auto",
+        keep_likes: bool = True,
         dtype: Any = "float64",
         random_state: Any = None,
         backend: str = "auto",
@@ -86,6 +93,8 @@ class Parameters:
         self.entry_weighting = entry_weighting
         self.regularization = regularization
         self.refine = refine
+        self.recommend_weighting = recommend_weighting
+        self.regularization_power = regularization_power
         self.keep_likes = keep_likes
         self.dtype = dtype
         self.random_state = random_state
@@ -124,3 +133,15 @@ class Parameters:
     def _weighting(self) -> Weighting:
         """How X is made of the likes."""
         return Weighting.of(self.item_scaling, self.user_weighting, self.entry_weighting)
+
+    def _recipe(self) -> Recipe:
+        """How the recommender is to be made: as X is where that is weighted, unless asked for."""
+        of_X = self._weighting()
+        plain = of_X == Weighting()
+        users, power = self.recommend_weighting, self.regularization_power
+        if users == "auto":
+            users = HALF if plain else of_X.user_weighting
+        if power == "auto":
+            power = POWER if plain else 0.0
+        weighting = Weighting.of(of_X.item_scaling, users, of_X.entries)
+        return Recipe(weighting, float(power), self.regularization, self.refine)

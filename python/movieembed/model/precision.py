@@ -1,9 +1,9 @@
-"""The embedding as a factor model of the Gram matrix: its inverse, and what follows from that.
+"""The vectors as a factor model of the Gram matrix: its inverse, and what follows from that.
 
-With L the (scaled) likes, L'L + lambda I is modelled by VV' + D, D diagonal. The inverse P of that
-has V's own size (Woodbury), and the best linear recommender, EASE (Steck, WWW 2019), is read off
-it: the score of item j for a user's row x is -(P x)_j / P_jj. Each step of conjugate gradients from
-there brings P x nearer to what the inverse of L'L + lambda I itself gives.
+With L the weighted likes and R a diagonal of ridges, L'L + R is modelled by VV' + D, D diagonal.
+The inverse P of that has V's own size (Woodbury), and the best linear recommender, EASE (Steck, WWW
+2019), is read off it: the score of item j for a user's row x is -(P x)_j / P_jj. Each step of
+conjugate gradients from there brings P x nearer to what the inverse of L'L + R itself gives.
 """
 
 from __future__ import annotations
@@ -16,35 +16,57 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
+from movieembed._base.derived import derived
 from movieembed._base.finite import check_finite, silent_overflow
-from movieembed._base.progress import progress_bar
 from movieembed._base.threads import serial_blas
-from movieembed.model.neighbors import Found, none_found, positions_among
-from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.protocol import Operator, Tall
 
-# Of the arrays of one block of users while their scores are refined.
-REFINE_BYTES = 256 << 20
-REFINE_ARRAYS = 6
 ADVICE = ": give another regularization, of the order of the squared length of a user's likes"
-# From this many steps on the diagonal of the inverse is refined as well: the scores' scale, one
-# number an item, which few steps can leave as the embedding has it.
-REFINED_DIAGONAL = 8
+
+Lengths = list[tuple[float, float]]
+"""For each step of conjugate gradients how far it goes, and how much of its direction is kept."""
+
+
+def ridges(
+    squares: NDArray[np.float64], regularization: float, power: float
+) -> NDArray[np.float64]:
+    """What is added to the diagonal of L'L: lambda c_i^power over the mean of that over all likes.
+
+    Parameters
+    ----------
+    squares : ndarray, shape (n_items,)
+        c, the diagonal of L'L.
+    regularization : float
+        lambda.
+    power : float
+        0 gives every item lambda. Scaling the columns of L by c_i^(-power / 2) does the same as a
+        power, to the dense recommender; here it needs no other vectors.
+
+    Returns
+    -------
+    ndarray, shape (n_items,)
+    """
+    liked = squares > 0
+    if not power or not liked.any():
+        return np.full(len(squares), regularization)
+    relative = (np.where(liked, squares, 1.0) / squares.max()) ** power
+    mean = float(squares @ relative) / float(squares.sum())
+    return np.where(liked, regularization * relative / mean, regularization)
 
 
 class PrecisionForm:
-    """P, the inverse of VV' + D with D = diag(c - n) + lambda I, n_i = |v_i|^2.
+    """P, the inverse of VV' + D with D = diag(c - n) + R, n_i = |v_i|^2.
 
     P = D^-1 - W K W', W = D^-1 V, K = (I + V' D^-1 V)^-1. Where v_i is longer than the item's own
-    likes allow (n_i > c_i, a Heywood case of factor analysis) D_i is lambda.
+    likes allow (n_i > c_i, a Heywood case of factor analysis) D_i is the ridge.
 
     Parameters
     ----------
     V : ndarray, shape (n_items, n_components)
     squares : ndarray, shape (n_items,)
         c, the diagonal of L'L.
-    regularization : float
-        lambda, positive.
+    ridge : float, or ndarray of shape (n_items,)
+        R, positive.
 
     Attributes
     ----------
@@ -61,10 +83,13 @@ class PrecisionForm:
     @serial_blas()
     @silent_overflow
     def __init__(
-        self, V: NDArray[Any], squares: NDArray[np.float64], regularization: float
+        self,
+        V: NDArray[Any],
+        squares: NDArray[np.float64],
+        ridge: float | NDArray[np.float64],
     ) -> None:
         V = np.ascontiguousarray(V, dtype=np.float64)
-        self.D = np.maximum(squares - _core.row_dots(V, V), 0) + regularization
+        self.D = np.maximum(squares - _core.row_dots(V, V), 0) + ridge
         self.W = V / self.D[:, None]
         inner = _core.tall_gram(V, w=1 / self.D)
         inner[np.diag_indices_from(inner)] += 1
@@ -91,189 +116,125 @@ class PrecisionForm:
         return queries
 
 
-class Preconditioner:
-    """Products of P with tall arrays, one column a user, where the operator lives."""
+class System:
+    """L'L + R where an operator lives, with P as the start and the preconditioner of its solution.
 
-    def __init__(self, op: Operator, form: PrecisionForm, active: NDArray[np.int64]) -> None:
-        self.op = op
-        self.inverse_D = 1 / form.D[active]
-        self.W = op.asarray(form.W[active])
-        self.K = form.K
-
-    def __matmul__(self, R: Tall) -> Tall:
-        inner = -self.K @ self.op.gram(self.W, R)
-        return self.op.matmul(self.W, inner, out=self.op.scale_rows(self.inverse_D, R), add=True)
-
-
-def refine(
-    op: Operator,
-    preconditioner: Any,
-    squares: NDArray[np.float64],
-    regularization: float | NDArray[np.float64],
-    X: Tall,
-    steps: int,
-) -> Tall:
-    """Solutions of (L'L + lambda I) Y = X, by conjugate gradients from Y = P X.
+    Columns of tall arrays are people, or whatever rows x there are.
 
     Parameters
     ----------
     op : Operator
         L'L off its diagonal.
-    preconditioner : Preconditioner
-        P, or what else can be multiplied with X; it is where Y starts too.
-    squares : ndarray, shape (op.n_items,)
-        The diagonal of L'L.
-    regularization : float or ndarray, shape (k,)
-        lambda, one for all columns or one a column.
-    X : Tall, shape (op.n_items, k)
-        A column a right-hand side.
-    steps : int
-        0 gives P X. Columns are independent of each other.
-
-    Returns
-    -------
-    Tall, shape (op.n_items, k)
-
-    Notes
-    -----
-    A step costs 4 nnz + 4 n_items n_components flops a column; six arrays of X's shape are held.
+    form : PrecisionForm
+    weights : ndarray, shape (n_items,)
+        The diagonal of L'L + R.
     """
-    each = np.broadcast_to(np.asarray(regularization, dtype=np.float64), X.shape[1:])
 
-    def product(A: Tall) -> Tall:
-        out = op.apply(A)
-        out += op.scale_rows(squares, A)
-        out += op.scale_columns(A, each)
+    def __init__(self, op: Operator, form: PrecisionForm, weights: NDArray[np.float64]) -> None:
+        self.op = op
+        self.weights = weights[op.active]
+        self.D = form.D[op.active]
+        self.W = op.asarray(form.W[op.active])
+        self.K = form.K
+
+    def product(self, A: Tall) -> Tall:
+        """(L'L + R) A."""
+        out = self.op.apply(A)
+        out += self.op.scale_rows(self.weights, A)
         return out
 
-    Y = preconditioner @ X
-    if steps == 0:
+    def precondition(self, A: Tall) -> Tall:
+        """P A."""
+        inner = -self.K @ self.op.gram(self.W, A)
+        return self.op.matmul(self.W, inner, out=self.op.scale_rows(1 / self.D, A), add=True)
+
+    @derived
+    def _step(self) -> tuple[Tall, NDArray[np.float64]]:
+        """W and D^-1 (L'L + R) W side by side, and W' (L'L + R) W."""
+        AW = self.product(self.W)
+        beside = self.op.hstack([self.W, self.op.scale_rows(1 / self.D, AW)])
+        return beside, self.op.gram(self.W, AW)
+
+    def start(self, rows: sp.csr_array) -> Tall:
+        """P x for rows x of likes of the operator's items, in columns."""
+        Y = self.op.matmul(self.W, -((rows @ self.W) @ self.K).T)
+        _add(Y, rows, 1 / self.D)
         return Y
-    R = X - product(Y)
-    Z = preconditioner @ R
-    direction = Z
-    rz = op.column_dots(R, Z)
-    for step in range(steps):
-        Q = product(direction)
-        curvature = op.column_dots(direction, Q)
-        # A column that has converged stays where it is.
-        length = np.divide(rz, curvature, out=np.zeros_like(rz), where=curvature > 0)
-        Y += op.scale_columns(direction, length)
-        if step + 1 == steps:
-            break
-        R -= op.scale_columns(Q, length)
-        Z = preconditioner @ R
-        before, rz = rz, op.column_dots(R, Z)
-        ratio = np.divide(rz, before, out=np.zeros_like(rz), where=before > 0)
-        direction = op.scale_columns(direction, ratio)
-        direction += Z
-    return Y
 
+    def one_step(self, rows: sp.csr_array, length: float) -> Tall:
+        """The iterate after one step, for rows of likes of the operator's items.
 
-class Refinement:
-    """Products of rows of likes with P, refined.
-
-    Parameters
-    ----------
-    op : CpuOperator
-        Of the likes, weighted and scaled.
-    form : PrecisionForm
-    squares : ndarray, shape (n_items,)
-        The diagonal of L'L.
-    regularization : float
-        lambda.
-    """
-
-    def __init__(
-        self,
-        op: CpuOperator,
-        form: PrecisionForm,
-        squares: NDArray[np.float64],
-        regularization: float,
-    ) -> None:
-        self.op = op
-        self.form = form
-        self.squares = squares[op.active]
-        self.regularization = regularization
-        self._diagonals: dict[int, NDArray[np.float64]] = {}
-
-    def diagonal(self, steps: int) -> NDArray[np.float64]:
-        """That of P, or from REFINED_DIAGONAL steps on that of what the steps lead to."""
-        if steps < REFINED_DIAGONAL:
-            return self.form.diagonal
-        if steps not in self._diagonals:
-            self._diagonals[steps] = self._refined_diagonal(steps)
-        return self._diagonals[steps]
-
-    def best(
-        self,
-        rows: sp.csr_array,
-        n: int,
-        candidates: NDArray[np.bool_],
-        gain: NDArray[np.float64],
-        steps: int,
-    ) -> Found:
-        """The n best candidates a user, those of their row left out.
-
-        Parameters
-        ----------
-        rows : csr_array, shape (n_users, n_items)
-            Likes, scaled as those of the operator.
-        n : int
-        candidates : ndarray of bool, shape (n_items,)
-        gain : ndarray, shape (n_items,)
-            What P x is multiplied with to give scores.
-        steps : int
+        With q = K W'x the start is y = x / D - W q, and its residual
+        r = x - (L'L + R) x / D + (L'L + R) W q. So y + length P r takes one product with
+        [W, D^-1 (L'L + R) W] and one with L'L; all others are with few numbers.
         """
+        op, D = self.op, self.D
+        beside, inner = self._step
+        of_rows = rows @ self.W
+        q = of_rows @ self.K
+        # (L'L + R) W is D times the right half of what stands beside W.
+        s = of_rows - rows @ beside[:, self.W.shape[1] :] + q @ inner
+        over = np.zeros((op.n_items, rows.shape[0]), dtype=op.dtype)
+        _add(over, rows, 1 / D)
+        Y = op.apply(over)
+        Y *= (-length / D).astype(op.dtype)[:, None]
+        weights = np.hstack([-q - length * (s @ self.K), length * q]).T
+        op.matmul(beside, weights, out=Y, add=True)
+        _add(Y, rows, (1 + length * (1 - self.weights / D)) / D)
+        return Y
+
+    def iterates(self, X: Tall, lengths: Lengths) -> Iterator[Tall]:
+        """Solutions Y of (L'L + R) Y = X: P X, and one a step, in the same array.
+
+        The lengths are the same for all columns, so that Y is linear in X. A step costs
+        4 nnz + 4 n_items n_components flops a column; five arrays of X's shape are held.
+        """
+        Y = self.precondition(X)
+        yield Y
+        if not lengths:
+            return
+        R = X - self.product(Y)
+        direction = self.precondition(R)
+        for step, (length, kept) in enumerate(lengths):
+            Y += length * direction
+            yield Y
+            if step + 1 == len(lengths):
+                return
+            R -= length * self.product(direction)
+            direction = self.precondition(R) + kept * direction
+
+    def solution(self, X: Tall, lengths: Lengths) -> Tall:
+        """The last of the iterates."""
+        *_, last = self.iterates(X, lengths)
+        return last
+
+    def lengths(self, X: Tall, steps: int) -> Lengths:
+        """Lengths of the steps of conjugate gradients for the columns of X, taken together.
+
+        Those are the ones for the block matrix with L'L + R for each column, whose error is the sum
+        of theirs. Fewer than `steps` where that is solved.
+        """
+        found: Lengths = []
+        if not steps or not X.shape[1]:
+            return found
         op = self.op
-        chosen = np.flatnonzero(candidates[op.active])
-        columns = op.active[chosen]
-        found, scores = none_found(rows.shape[0], n, op.dtype)
-        inner = min(n, len(columns))
-        if not inner:
-            return found, scores
-        with serial_blas():
-            for start, stop, Y in self._products(rows, steps):
-                Y = op.scale_rows(gain[op.active], Y)
-                if len(chosen) < op.n_items:
-                    Y = np.ascontiguousarray(Y[chosen])
-                own = positions_among(columns, rows[start:stop])
-                at, value = _core.top_k_columns(Y, inner, *own, n_threads=op.n_threads)
-                found[start:stop, :inner] = np.where(at >= 0, columns[at], -1)
-                scores[start:stop, :inner] = value
-        return found, scores
-
-    def _products(
-        self, rows: sp.csr_array, steps: int
-    ) -> Iterator[tuple[int, int, NDArray[np.float64]]]:
-        """Blocks of columns of P times rows: (start, stop, (n_active, stop - start))."""
-        op = self.op
-        P = Preconditioner(op, self.form, op.active)
-        for start, stop in blocks_of_users(rows.shape[0], op):
-            X = op.asarray(rows[start:stop][:, op.active].toarray().T)
-            yield start, stop, refine(op, P, self.squares, self.regularization, X, steps)
-
-    def _refined_diagonal(self, steps: int) -> NDArray[np.float64]:
-        op = self.op
-        diagonal = self.form.diagonal.copy()
-        ones = np.ones(op.n_items)
-        unit = sp.csr_array(
-            (ones, op.active, np.arange(op.n_items + 1)), shape=(op.n_items, len(diagonal))
-        )
-        with (
-            serial_blas(),
-            progress_bar(op.n_items, "diagonal", "item", None) as bar,
-        ):
-            for start, stop, Y in self._products(unit, steps):
-                own = np.arange(start, stop)
-                diagonal[op.active[own]] = Y[own, own - start]
-                bar.update(stop - start)
-        return diagonal
+        R = X - self.product(self.precondition(X))
+        Z = direction = self.precondition(R)
+        rz = float(op.column_dots(R, Z).sum())
+        solved = np.finfo(op.dtype).eps ** 2 * float(op.column_dots(X, self.precondition(X)).sum())
+        while len(found) < steps and rz > solved:
+            Q = self.product(direction)
+            curvature = float(op.column_dots(direction, Q).sum())
+            length = rz / curvature
+            R -= length * Q
+            Z = self.precondition(R)
+            before, rz = rz, float(op.column_dots(R, Z).sum())
+            found.append((length, rz / before))
+            direction = Z + rz / before * direction
+        return found
 
 
-def blocks_of_users(n_users: int, op: CpuOperator) -> Iterator[tuple[int, int]]:
-    """Ranges of users whose arrays fit REFINE_BYTES."""
-    column = REFINE_ARRAYS * op.n_items * op.dtype.itemsize
-    size = int(np.clip(REFINE_BYTES // max(1, column) // 16 * 16, 16, 256))
-    for start in range(0, n_users, size):
-        yield start, min(start + size, n_users)
+def _add(Y: NDArray[Any], rows: sp.csr_array, weights: NDArray[np.float64]) -> None:
+    """Add rows times weights to the columns of Y."""
+    people = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    Y[rows.indices, people] += (rows.data * weights[rows.indices]).astype(Y.dtype)

@@ -8,11 +8,10 @@ inverse of L'L + lambda I itself. docs/recommendations.md derives it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
@@ -22,7 +21,9 @@ from movieembed._base.warn import warn_caller
 from movieembed.exceptions import ItemWithoutLikesError
 from movieembed.model.fitted_items import FittedItems, Method
 from movieembed.model.neighbors import embedded, top_k_neighbors, unit_rows
-from movieembed.model.taste import as_table, as_taste, is_single, why_unembedded
+from movieembed.model.recommender import Recommender
+from movieembed.model.refinement import MANY_STEPS
+from movieembed.model.taste import as_table, as_taste, why_unembedded
 
 
 @silent_overflow
@@ -57,9 +58,9 @@ def recommend(
         or Series that names every item, 0 is no rating.
     n : int, default=10
     method : {"precision", "cosine", "dot"}, optional
-        "precision" is the best linear recommender, read off the embedding's factor model, and
-        the default where the model allows it (`entry_weighting` does not). "cosine" is the
-        exercise's way: the highest mean cosine with the items given; "dot" the highest mean
+        "precision" is the best linear recommender, read off a factor model of the likes as
+        `recommend_weighting` weighs them, and the default (but for `entry_weighting`). "cosine" is
+        the exercise's way: the highest mean cosine with the items given; "dot" the highest mean
         inner product.
     weights : list of float, optional
         One an item of a list, 1 by default; negative for a dislike. Repeats add up.
@@ -69,8 +70,7 @@ def recommend(
         lambda, positive; by default the model's `regularization_`.
     refine : int, optional
         Steps of conjugate gradients towards the dense recommender, which has no embedding in
-        between. By default the model's `refine`: 1 where it keeps its likes, else 0. More
-        than 0 needs `keep_likes=True`.
+        between. By default as many as the model chose. More than 0 needs `keep_likes=True`.
     popularity_discount : float, default=0
         Scores are divided by the number of likes to this power.
     filter_items : list of ids or titles, optional
@@ -101,10 +101,11 @@ def recommend(
     Notes
     -----
     A person costs 2 (n_likes + n_items) n_components flops, and 4 nnz a step of `refine`;
-    nothing about them is learned or kept. With few components `refine=1` brings most of what
-    the embedding leaves out. From ``refine=8`` on the diagonal of the inverse is refined as
-    well, once, by as many steps for every item, so that many steps give exactly the
-    dense recommender's scores.
+    nothing about them is learned or kept. The first call chooses lambda and the steps, which
+    takes about half of a fit's time. With few components `refine=1` brings most of what they
+    leave out. The steps are as long for everybody, so that scores add up over the given items.
+    From ``refine=8`` on the diagonal of the inverse is refined as well, once, by as many steps for
+    every item, so that many steps give exactly the dense recommender's scores.
 
     The dense recommender is EASE (Steck, WWW 2019).
 
@@ -138,20 +139,22 @@ def recommend(
     candidates[taste.known] = False
     factor = _popularity_factor(fitted, popularity_discount)
     steps = fitted.check_steps(refine, method)
+    # One person's scores are those that `explain` adds up.
+    exact = taste.single or steps >= MANY_STEPS
     if steps == 0:
-        vectors, users = _scorer(fitted, method, regularization)
+        dtype = np.dtype(np.float64) if taste.single else None
+        vectors, users = _scorer(fitted, method, regularization, dtype)
         vectors = vectors * (factor * candidates)[:, None].astype(vectors.dtype)
         found, scores = top_k_neighbors(
             users(taste.rows), vectors, n, metric="dot", exclude=taste.rows, n_jobs=fitted.n_jobs
         )
     else:
+        ours = fitted.recommending
         refinement = fitted.refinement(fitted.check_lambda(regularization))
-        gain = -1 / refinement.diagonal(steps)
-        if fitted.item_scale is not None:
-            gain /= fitted.item_scale
-        gain *= factor
-        rows = _scaled_columns(taste.rows, fitted.item_scale)
-        found, scores = refinement.best(rows, n, candidates, gain, steps)
+        gain = gain_of(ours, refinement.diagonal(steps)) * factor
+        rows = scaled_columns(taste.rows, ours.scale)
+        dtype = np.dtype(np.float64) if exact else ours.vectors.dtype
+        found, scores = refinement.best(rows, n, candidates, gain, steps, dtype)
     check_finite(scores, "the scores", missing=found < 0)
     says_nothing = np.diff(taste.rows.indptr) == 0
     found[says_nothing], scores[says_nothing] = -1, -np.inf
@@ -159,73 +162,6 @@ def recommend(
         return found, scores
     there = found[0] >= 0
     return as_table(fitted.index, found[0][there], scores[0][there])
-
-
-@silent_overflow
-def explain(
-    fitted: FittedItems,
-    items: Any,
-    recommended: Hashable | Iterable[Hashable],
-    *,
-    weights: Iterable[float] | None = None,
-    dislikes: Any = None,
-    regularization: float | None = None,
-) -> pd.DataFrame:
-    """Why something is recommended: each given item's share of its score.
-
-    Parameters
-    ----------
-    items, weights, dislikes, regularization
-        As `recommend`, for one person.
-    recommended : id or title, or a list of them
-        Items not among the given ones.
-
-    Returns
-    -------
-    DataFrame
-        item (id), title (where titles are known), share; largest first. The shares add up to
-        the score of ``recommend(items, method="precision", refine=0)``. For a list of
-        recommended items their id stands in a first column, `recommended`.
-
-    Raises
-    ------
-    ItemNotFoundError, AmbiguousTitleError, NotFittedError, ValueError
-        As `recommend`.
-
-    Examples
-    --------
-    >>> import movieembed as me
-    >>> rows = [[1, 1, 0], [1, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]]
-    >>> likes = me.Likes.from_matrix(rows, titles=["A", "B", "C"])
-    >>> model = me.MovieEmbedding(1, random_state=0, tol=1e-4).fit(likes)
-    >>> model.explain(["A", "B"], "C")["title"].tolist()
-    ['A', 'B']
-    """
-    taste = as_taste(fitted, items, weights, dislikes)
-    if not taste.single:
-        raise ValueError("explain takes one person's items, not a matrix")
-    fitted.check_method("precision")
-    asked = fitted.index.resolve_many(recommended)
-    given = taste.rows.indices
-    both = np.intersect1d(asked, given)
-    if len(both):
-        raise ValueError(f"{fitted.items[both[0]]!r} is among the given items")
-    form = fitted.precision(fitted.check_lambda(regularization))
-    gain = np.ones(len(fitted)) if fitted.item_scale is None else fitted.item_scale
-    reach = (form.W[given] * (taste.rows.data * gain[given])[:, None]) @ form.K
-    tables = []
-    for column in asked:
-        shares = reach @ form.W[column] / (form.diagonal[column] * gain[column])
-        check_finite(shares, "the shares")
-        order = np.argsort(-shares, kind="stable")
-        table = as_table(fitted.index, given[order], shares[order])
-        table = table.rename(columns={"score": "share"})
-        table.insert(0, "recommended", fitted.items[np.repeat(column, len(table))])
-        tables.append(table)
-    if not tables:
-        raise ValueError("recommended is empty: name at least one item")
-    found = pd.concat(tables, ignore_index=True)
-    return found.drop(columns="recommended") if is_single(fitted.index, recommended) else found
 
 
 @silent_overflow
@@ -253,9 +189,8 @@ def item_vectors(fitted: FittedItems, method: Method = "cosine") -> NDArray[Any]
     >>> import movieembed as me
     >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
     >>> scores = model.query_vectors([0], "precision") @ model.item_vectors("precision").T
-    >>> model.recommend([0], n=2, refine=0)["score"].round(6).tolist() == sorted(
-    ...     scores[0, 1:].round(6).tolist(), reverse=True
-    ... )
+    >>> found = model.recommend([0], n=2, refine=0)["score"]
+    >>> np.allclose(found, np.sort(scores[0, 1:])[::-1], rtol=1e-5)
     True
     """
     return _scorer(fitted, fitted.check_method(method))[0]
@@ -289,34 +224,45 @@ def query_vectors(fitted: FittedItems, items: Any, method: Method = "cosine") ->
     return users(taste.rows)
 
 
+def gain_of(ours: Recommender, diagonal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What P x is multiplied with to give scores."""
+    return -1 / diagonal if ours.scale is None else -1 / (diagonal * ours.scale)
+
+
 def _scorer(
-    fitted: FittedItems, method: Method, regularization: float | None = None
+    fitted: FittedItems,
+    method: Method,
+    regularization: float | None = None,
+    dtype: np.dtype[Any] | None = None,
 ) -> tuple[NDArray[Any], Callable[[sp.csr_array], NDArray[Any]]]:
     """A vector an item, and what makes a vector of each row of likes: their products are scores.
 
     Those are mean cosines or inner products with the items given, by weight; or x B.
     """
-    V, scale = fitted.embedding, fitted.item_scale
+    V = fitted.embedding
     if method == "precision":
+        ours = fitted.recommending
+        scale, V = ours.scale, ours.vectors
         form = fitted.precision(fitted.check_lambda(regularization))
         vectors = form.item_vectors() if scale is None else form.item_vectors() / scale[:, None]
-        vectors = np.ascontiguousarray(vectors, dtype=V.dtype)
-        check_finite(vectors, "the vectors of the items")
     else:
         vectors = unit_rows(V) if method == "cosine" else V
+    dtype = V.dtype if dtype is None else dtype
+    vectors = np.ascontiguousarray(vectors, dtype=dtype)
+    check_finite(vectors, "the vectors of the items")
 
     def users(rows: sp.csr_array) -> NDArray[Any]:
         if method == "precision":
-            found = form.queries(_scaled_columns(rows, scale))
+            found = form.queries(scaled_columns(rows, scale))
         else:
             found = _means(rows, vectors)
-        found = np.ascontiguousarray(found, dtype=V.dtype)
+        found = np.ascontiguousarray(found, dtype=dtype)
         return check_finite(found, "the vectors of the people")
 
     return vectors, users
 
 
-def _scaled_columns(rows: sp.csr_array, scale: NDArray[np.float64] | None) -> sp.csr_array:
+def scaled_columns(rows: sp.csr_array, scale: NDArray[np.float64] | None) -> sp.csr_array:
     """Rows times diag(scale)."""
     if scale is None:
         return rows

@@ -157,13 +157,13 @@ def _nearest(
         if steps:
             refinement = fitted.refinement(value)
             lengths = np.sqrt(refinement.diagonal(steps))
-            found, scores = refinement.best(own, n, candidates, -1 / lengths, steps)
+            found, scores = refinement.best(own, n, candidates, -1 / lengths, steps, np.float64)
             scores = scores / lengths[rows][:, None].astype(scores.dtype)
             return found, check_finite(scores, "the scores", missing=found < 0)
         form = fitted.precision(value)
         lengths = np.sqrt(form.diagonal)[:, None]
-        items = (form.W / lengths).astype(V.dtype)
-        queries = ((form.W[rows] @ form.K) / lengths[rows]).astype(V.dtype)
+        items = form.W / lengths
+        queries = (form.W[rows] @ form.K) / lengths[rows]
     else:
         items = unit_rows(V) if method == "cosine" else V
         queries = items[rows]

@@ -16,8 +16,6 @@ from movieembed.solvers.eigen import block_width
 
 # Arrays of n_items rows that are held at once, fitted to measured peaks: see tests/solvers.
 EIGEN_ARRAYS, EIGEN_FLOAT64_ARRAYS, DESCENT_ARRAYS = 24, 14, 10
-# Of the choice of lambda, and their columns.
-LAMBDA_ARRAYS, LAMBDA_COLUMNS = 10, 48
 # Bytes of an item that nobody liked: its id, its counts.
 OF_ITEM = 40
 # Of a like: of ones, and with weights.
@@ -40,8 +38,6 @@ class FitSize:
     n_components : int
     solver : str
     dtype : dtype
-    chooses_lambda : bool
-        Whether lambda is "auto".
     """
 
     n_items: int
@@ -51,7 +47,6 @@ class FitSize:
     n_components: int
     solver: str
     dtype: Any
-    chooses_lambda: bool
 
     @property
     def n_bytes(self) -> int:
@@ -60,8 +55,6 @@ class FitSize:
         item: int = np.dtype(self.dtype).itemsize
         likes: int = self.n_likes * (WEIGHTED_LIKE if self.weighted else LIKE)
         of_item: int = DESCENT_ARRAYS * item * d
-        if self.chooses_lambda:
-            of_item += LAMBDA_ARRAYS * item * LAMBDA_COLUMNS
         if self.solver == "eigen":
             width = block_width(d, self.n_liked)
             blocks = EIGEN_ARRAYS * 4 * width + EIGEN_FLOAT64_ARRAYS * 8 * d * (item == 8)

@@ -8,7 +8,7 @@ from movieembed import MovieEmbedding
 
 @pytest.fixture(scope="session")
 def model() -> MovieEmbedding:
-    return fit(INTS, TITLES)
+    return fit(INTS, TITLES, keep_likes=False)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,236 @@
+"""Choose the parameters of `recommend` on likes that are held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from movieembed._base.progress import progress_bar
+from movieembed.data.likes import Likes
+from movieembed.evaluation.metrics import ranking_metrics
+from movieembed.evaluation.splits import Split, split_random
+from movieembed.model.embedding import Embedding
+from movieembed.model.scoring import recommend
+from movieembed.model.taste import Taste
+
+# People whose lists are made for a setting.
+MOST_PEOPLE = 2000
+# Settings within so many standard errors of the best are as good.
+SLACK = 0.1
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The parameters that :func:`tune` chose, and all that it tried.
+
+    Attributes
+    ----------
+    n_components, refine : int
+    regularization : float
+    table : DataFrame
+        n_components, recommend_weighting, regularization_power, regularization, refine, recall and
+        ndcg of everything tried.
+    recommend_weighting, regularization_power : float
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from movieembed.evaluation import Tuned
+    >>> Tuned(64, 1, 100.0, pd.DataFrame(), 0.5, 0.25).parameters()["refine"]
+    1
+    """
+
+    n_components: int
+    refine: int
+    regularization: float
+    table: pd.DataFrame
+    recommend_weighting: float
+    regularization_power: float
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what was chosen, as parameters of :class:`movieembed.MovieEmbedding`.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from movieembed.evaluation import Tuned
+        >>> list(Tuned(64, 1, 100.0, pd.DataFrame(), 0.5, 0.25).parameters())[:2]
+        ['n_components', 'recommend_weighting']
+        """
+        return {name: getattr(self, name) for name in CHOSEN}
+
+
+CHOSEN = (
+    "n_components",
+    "recommend_weighting",
+    "regularization_power",
+    "regularization",
+    "refine",
+)
+
+
+def tune(
+    likes: Likes,
+    *,
+    n_components: Iterable[int] = (64, 128, 256),
+    recommend_weighting: Iterable[float] = (0.5, 0.0, 1.0),
+    regularization_power: Iterable[float] = (0.25, 0.0, 0.5),
+    factors: Iterable[float] = (0.25, 0.5, 1.0, 2.0, 4.0),
+    refine: Iterable[int] = (0, 1, 2),
+    k: int = 20,
+    split: Split | None = None,
+    random_state: Any = 0,
+    progress: bool | None = None,
+    **parameters: Any,
+) -> Tuned:
+    """Choose the parameters of `recommend` on a part of the likes that is held out.
+
+    Parameters
+    ----------
+    likes : Likes
+        For training: what is to be tested on must not be among them.
+    n_components : iterable of int
+    recommend_weighting, regularization_power : iterable of float
+        The first of each is the one at which the others are chosen.
+    factors : iterable of float
+        Values of the regularisation, in units of the mean squared length of a person's row.
+    refine : iterable of int
+        Numbers of steps.
+    k : int, default=20
+        Cut-off of the lists that are measured.
+    split : Split, optional
+        The validation split; by default a fifth of each user's likes, at random. Lists are made for
+        2,000 of its people at most.
+    random_state : int or None, default=0
+        Of that split and of the fits.
+    progress : bool, optional
+        Show a bar; by default where standard error is a terminal.
+    **parameters
+        Others of the estimator.
+
+    Returns
+    -------
+    Tuned
+        The highest sum of mean recall and NDCG decides. Of settings that come within a tenth of a
+        standard error of it the one with the fewest steps, then the fewest components, is taken.
+
+    Notes
+    -----
+    A search along one coordinate after the other: the weightings with the first `n_components`,
+    then the others with the best weighting. A fit of each serves every regularisation, its power
+    and the steps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import movieembed as me
+    >>> from movieembed.evaluation import tune
+    >>> rng = np.random.default_rng(0)
+    >>> likes = me.Likes.from_matrix((rng.random((40, 15)) < 0.4).astype(float))
+    >>> chosen = tune(likes, n_components=(2, 4), recommend_weighting=[0.5], k=3)
+    >>> chosen.n_components in (2, 4), chosen.parameters()["recommend_weighting"]
+    (True, 0.5)
+    """
+    split = split_random(likes, random_state=random_state) if split is None else split
+    widths, weightings = list(n_components), list(recommend_weighting)
+    search = Search(
+        split,
+        list(regularization_power),
+        list(factors),
+        list(refine),
+        k,
+        {"random_state": random_state, **parameters},
+    )
+    with progress_bar(len(widths) + len(weightings) - 1, "tune", "fit", progress) as bar:
+        for weighting in weightings:
+            search.fit(widths[0], weighting)
+            bar.update()
+        weighting = search.best()["recommend_weighting"]
+        for d in widths[1:]:
+            search.fit(d, weighting)
+            bar.update()
+    best = search.best()
+    chosen = {name: best[name] for name in CHOSEN}
+    return Tuned(table=search.table(), **chosen)
+
+
+class Search:
+    """Lists for the people of a split, in one setting after the other."""
+
+    def __init__(
+        self,
+        split: Split,
+        powers: list[float],
+        factors: list[float],
+        steps: list[int],
+        k: int,
+        parameters: dict[str, Any],
+    ) -> None:
+        self.train = split.train
+        people = np.arange(split.given.shape[0])
+        if len(people) > MOST_PEOPLE:
+            people = np.sort(np.random.default_rng(0).choice(people, MOST_PEOPLE, replace=False))
+        self.given, self.held = Taste(split.given[people], single=False), split.held[people]
+        self.powers, self.factors, self.steps, self.k = powers, factors, steps, k
+        self.parameters = parameters
+        self.rows: list[dict[str, Any]] = []
+        self.scores: list[NDArray[np.float64]] = []
+
+    def fit(self, n_components: int, weighting: float) -> None:
+        """Try every lambda and step at the first power, and the other powers near the best."""
+        given = {**self.parameters, "regularization": 1.0, "keep_likes": True}
+        model = Embedding(n_components, recommend_weighting=weighting, **given).fit(self.train)
+        self.fitted = model._fitted_items()
+        ours = self.fitted.recommending
+        self.length = float(ours.squares.sum()) * ours.unit**2 / self.train.shape[0]
+        self.setting = {"n_components": int(n_components), "recommend_weighting": float(weighting)}
+        first = len(self.rows)
+        for factor in self.factors:
+            for steps in self.steps:
+                self.measure(self.powers[0], factor, steps)
+        best = first + int(np.argmax([score.mean() for score in self.scores[first:]]))
+        at = self.factors.index(self.rows[best]["factor"])
+        for power in self.powers[1:]:
+            for factor in self.factors[max(0, at - 1) : at + 2]:
+                self.measure(power, factor, self.rows[best]["refine"])
+
+    def measure(self, power: float, factor: float, steps: int) -> None:
+        """Make the lists of a setting and note how good they are."""
+        ours = replace(self.fitted.recommending, power=float(power))
+        fitted = replace(self.fitted, recommender=ours)
+        value = factor * self.length
+        columns, _ = recommend(fitted, self.given, self.k, regularization=value, refine=steps)
+        found = ranking_metrics(columns, self.held, ks=(self.k,))
+        recall, ndcg = found[f"recall@{self.k}"], found[f"ndcg@{self.k}"]
+        self.scores.append(recall + ndcg)
+        self.rows.append(
+            {
+                **self.setting,
+                "regularization_power": float(power),
+                "regularization": float(value),
+                "refine": int(steps),
+                "recall": float(recall.mean()),
+                "ndcg": float(ndcg.mean()),
+                "factor": factor,
+            }
+        )
+
+    def best(self) -> dict[str, Any]:
+        """The setting to take of those tried so far."""
+        means = np.array([score.mean() for score in self.scores])
+        highest = self.scores[int(means.argmax())]
+        near = means >= means.max() - SLACK * highest.std() / np.sqrt(len(highest))
+        order = [
+            (row["refine"], row["n_components"], -mean) if good else (np.inf, np.inf, np.inf)
+            for row, good, mean in zip(self.rows, near, means, strict=True)
+        ]
+        return self.rows[min(range(len(order)), key=order.__getitem__)]
+
+    def table(self) -> pd.DataFrame:
+        """Everything that was tried."""
+        return pd.DataFrame(self.rows).drop(columns="factor")

@@ -1,0 +1,164 @@
+"""Rows of likes times the inverse of their Gram matrix, refined, and the best items of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+import movieembed._core as _core
+from movieembed._base.progress import progress_bar
+from movieembed._base.threads import serial_blas
+from movieembed.model.neighbors import Found, none_found, positions_among
+from movieembed.model.precision import Lengths, PrecisionForm, System
+from movieembed.operators.protocol import Operator, Tall
+
+# Of the arrays of one block of users while their scores are refined.
+REFINE_BYTES = 256 << 20
+REFINE_ARRAYS = 6
+# People whose likes set the lengths of the steps, evenly spaced by activity.
+SAMPLE = 64
+# From this many steps on the diagonal of the inverse is refined as well: the scores' scale, one
+# number an item, which few steps can leave as the vectors have it. And single numbers are summed in
+# float64, for then the dense recommender is meant.
+MANY_STEPS = 8
+
+
+class Refinement:
+    """Products of rows of likes with P, refined.
+
+    Parameters
+    ----------
+    op : Operator
+        Of the likes, weighted and scaled.
+    form : PrecisionForm
+        Of all items.
+    weights : ndarray, shape (n_items,)
+        The diagonal of L'L + R.
+    n_jobs : int
+        Threads.
+    """
+
+    def __init__(
+        self, op: Operator, form: PrecisionForm, weights: NDArray[np.float64], n_jobs: int
+    ) -> None:
+        self.op, self.form, self.weights, self.n_jobs = op, form, weights, n_jobs
+        self._systems: dict[Any, System] = {}
+        self._lengths: dict[int, Lengths] = {}
+        self._diagonals: dict[int, NDArray[np.float64]] = {}
+
+    def system(self, dtype: Any) -> System:
+        """The system in a precision."""
+        dtype = np.dtype(dtype)
+        if dtype not in self._systems:
+            op = self.op.in_precision(dtype)
+            self._systems[dtype] = System(op, self.form, self.weights)
+        return self._systems[dtype]
+
+    def lengths(self, steps: int) -> Lengths:
+        """Of so many steps, the same for all people."""
+        if steps not in self._lengths:
+            system = self.system(np.float64 if steps >= MANY_STEPS else self.op.dtype)
+            people = system.op.asarray(system.op.some_users(SAMPLE))
+            with serial_blas():
+                self._lengths[steps] = system.lengths(people, steps)
+        return self._lengths[steps]
+
+    def diagonal(self, steps: int) -> NDArray[np.float64]:
+        """That of P, or from MANY_STEPS on that of what the steps lead to."""
+        if steps < MANY_STEPS:
+            return self.form.diagonal
+        if steps not in self._diagonals:
+            self._diagonals[steps] = self._refined_diagonal(steps)
+        return self._diagonals[steps]
+
+    def best(
+        self,
+        rows: sp.csr_array,
+        n: int,
+        candidates: NDArray[np.bool_],
+        gain: NDArray[np.float64],
+        steps: int,
+        dtype: Any,
+    ) -> Found:
+        """The n best candidates a user, those of their row left out.
+
+        Parameters
+        ----------
+        rows : csr_array, shape (n_users, n_items)
+            Likes, scaled as those of the operator.
+        n : int
+        candidates : ndarray of bool, shape (n_items,)
+        gain : ndarray, shape (n_items,)
+            What P x is multiplied with to give scores.
+        steps : int
+        dtype : dtype
+            Of the work.
+        """
+        active = self.op.active
+        chosen = np.flatnonzero(candidates[active])
+        columns = active[chosen]
+        found, scores = none_found(rows.shape[0], n, np.dtype(dtype))
+        inner = min(n, len(columns))
+        if not inner:
+            return found, scores
+        gain = gain[active].astype(dtype)[:, None]
+        for start, stop, Y in self.products(rows, steps, dtype):
+            Y *= gain
+            if len(chosen) < len(active):
+                Y = np.ascontiguousarray(Y[chosen])
+            own = positions_among(columns, rows[start:stop])
+            at, value = _core.top_k_columns(Y, inner, *own, n_threads=self.n_jobs)
+            found[start:stop, :inner] = np.where(at >= 0, columns[at], -1)
+            scores[start:stop, :inner] = value
+        return found, scores
+
+    def products(
+        self, rows: sp.csr_array, steps: int, dtype: Any
+    ) -> Iterator[tuple[int, int, NDArray[Any]]]:
+        """Blocks of columns of P times rows: (start, stop, (n_active, stop - start))."""
+        system, lengths = self.system(dtype), self.lengths(steps)
+        for start, stop, block in blocks(rows, system.op):
+            with serial_blas():
+                yield start, stop, solution(system, block, lengths)
+
+    def _refined_diagonal(self, steps: int) -> NDArray[np.float64]:
+        op = self.op
+        diagonal = self.form.diagonal.copy()
+        ones = np.ones(op.n_items)
+        unit = sp.csr_array(
+            (ones, op.active, np.arange(op.n_items + 1)), shape=(op.n_items, len(diagonal))
+        )
+        with progress_bar(op.n_items, "diagonal", "item", None) as bar:
+            for start, stop, Y in self.products(unit, steps, np.float64):
+                own = np.arange(start, stop)
+                diagonal[op.active[own]] = Y[own, own - start]
+                bar.update(stop - start)
+        return diagonal
+
+
+def solution(system: System, rows: sp.csr_array, lengths: Lengths) -> Tall:
+    """Rows of likes of the operator's items times P, refined, in columns."""
+    if not lengths:
+        return system.start(rows)
+    if len(lengths) == 1:
+        return system.one_step(rows, lengths[0][0])
+    return system.solution(system.op.asarray(rows.toarray().T), lengths)
+
+
+def blocks(rows: sp.csr_array, op: Operator) -> Iterator[tuple[int, int, sp.csr_array]]:
+    """Blocks of rows whose columns are the operator's items, so many that REFINE_BYTES hold them.
+
+    Dense, as the columns of REFINE_ARRAYS tall arrays.
+    """
+    column = REFINE_ARRAYS * max(op.n_items, op.n_users) * op.dtype.itemsize
+    size = int(np.clip(REFINE_BYTES // max(1, column) // 16 * 16, 16, 256))
+    for start in range(0, rows.shape[0], size):
+        block = rows[start : start + size]
+        pointers, at = positions_among(op.active, block)
+        data = block.data[np.isin(block.indices, op.active, kind="table")]
+        shape = (block.shape[0], op.n_items)
+        yield start, start + shape[0], sp.csr_array((data, at, pointers), shape=shape)

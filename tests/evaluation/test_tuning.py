@@ -1,0 +1,55 @@
+"""The parameters that tuning takes."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+import movieembed as me
+from movieembed import evaluation as ev
+from movieembed.data.likes import Likes
+
+
+def test_tune_takes_the_best_of_the_validation_part(likes: Likes) -> None:
+    split = ev.split_random(likes, random_state=0)
+    chosen = ev.tune(
+        likes,
+        n_components=(2, 6),
+        recommend_weighting=(0.5, 0),
+        regularization_power=(0.25, 0),
+        factors=(0.5, 2.0),
+        refine=(0, 2),
+        k=5,
+        split=split,
+    )
+    # A fit each of two weightings and of another width: every lambda and step, then another power
+    # at the best lambda and its neighbour.
+    table = chosen.table
+    assert len(table) == 3 * (4 + 2)
+    assert len(table.drop_duplicates()) == len(table)
+    total = table["recall"] + table["ndcg"]
+    mine = table[[*chosen.parameters()]].eq(pd.Series(chosen.parameters())).all(axis=1)
+    assert mine.sum() == 1
+    assert total[mine].item() >= total.max() - 0.02
+    for _, row in table.iloc[[0, 5, 9, 17]].iterrows():
+        given = row[[*chosen.parameters()]].to_dict()
+        given = {**given, "refine": int(given["refine"]), "random_state": 0}
+        given["n_components"] = int(given["n_components"])
+        model = me.MovieEmbedding(**given).fit(split.train)
+        found = ev.ranking_metrics(model.recommend(split.given, 5)[0], split.held, ks=(5,))
+        assert found["recall@5"].mean() == pytest.approx(row["recall"], abs=1e-12)
+        assert found["ndcg@5"].mean() == pytest.approx(row["ndcg"], abs=1e-12)
+
+
+def test_of_many_people_some_are_asked(demo_likes: Likes, monkeypatch: pytest.MonkeyPatch) -> None:
+    split = ev.split_random(demo_likes, random_state=0)
+    monkeypatch.setattr("movieembed.evaluation.tuning.MOST_PEOPLE", 50)
+    one = {"n_components": [8], "recommend_weighting": [0.5], "regularization_power": [0.25]}
+    chosen = ev.tune(demo_likes, factors=[1.0], refine=[1], split=split, **one)
+    table = chosen.table
+    again = ev.tune(demo_likes, factors=[1.0], refine=[1], split=split, **one).table
+    assert table.equals(again)
+    monkeypatch.setattr("movieembed.evaluation.tuning.MOST_PEOPLE", 10**6)
+    everybody = ev.tune(demo_likes, factors=[1.0], refine=[1], split=split, **one).table
+    assert everybody["ndcg"].item() == pytest.approx(table["ndcg"].item(), rel=0.3)
+    assert everybody["ndcg"].item() != table["ndcg"].item()

@@ -1,0 +1,124 @@
+"""lambda and the steps, chosen by lists for people who are held out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import movieembed as me
+from helpers import random_likes
+from movieembed import evaluation
+from movieembed.data.likes import Likes
+from movieembed.model import holdout
+from movieembed.operators.weighting import Weighting
+
+HALF = Weighting(0.0, 0.5, None)
+
+
+def chosen(likes: Likes, power: float = 0.25, refine: Any = "auto") -> holdout.Choice:
+    model = me.MovieEmbedding(8, random_state=0).fit(likes)
+    return holdout.choose(likes.matrix, model.embedding_, HALF, power, refine, 2)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), folds=st.integers(1, 5))
+def test_fifths_of_each_row(seed: int, folds: int) -> None:
+    L = random_likes(20, 30, 0.4, seed=seed)
+    L = sp.csr_array(L[np.diff(L.indptr) >= 5])
+    given_likes, held = holdout.parted(L, folds, np.random.default_rng(seed))
+    n = L.shape[0]
+    assert given_likes.shape == held.shape == (folds * n, 30)
+    parts = [held[f * n : (f + 1) * n].toarray() for f in range(folds)]
+    for fold, part in enumerate(parts):
+        rest = given_likes[fold * n : (fold + 1) * n].toarray()
+        np.testing.assert_array_equal(rest + part, L.toarray())
+        np.testing.assert_array_equal((part > 0).sum(axis=1), np.diff(L.indptr) // 5)
+    assert sum(part > 0 for part in parts).max() == 1
+
+
+def test_ndcg_is_that_of_the_evaluation() -> None:
+    rng = np.random.default_rng(0)
+    columns = np.array([rng.permutation(40)[:20] for _ in range(30)])
+    columns[3, 5:] = -1
+    held = random_likes(30, 40, 0.3, seed=1)
+    found = holdout.ndcg(columns, held)
+    there = np.diff(held.indptr) > 0
+    wanted = evaluation.ranking_metrics(columns[there], held[there], ks=(20,))["ndcg@20"]
+    np.testing.assert_allclose(found[there], wanted, rtol=1e-12)
+    assert (found[~there] == 0).all()
+
+
+def test_the_path_is_what_a_fit_without_those_people_reaches(demo_likes: Likes) -> None:
+    choice = chosen(demo_likes)
+    assert choice.path is not None
+    L = demo_likes.matrix
+    rng = np.random.default_rng(0)
+    eligible = np.flatnonzero(np.diff(L.indptr) >= 5)
+    count = len(eligible) // 5
+    people = np.sort(rng.choice(eligible, count, replace=False))
+    others = np.setdiff1d(np.arange(L.shape[0]), people)
+    given_likes, held = holdout.parted(L[people], min(5, 500 // count), rng)
+    model = me.MovieEmbedding(8, random_state=0, regularization=1.0).fit(L[others])
+    ours = model._fitted_items().recommending
+    length = ours.squares.sum() / (np.diff(L[others].indptr) >= 2).sum()
+    some = choice.path[choice.path["multiple"].isin([0.25, 4.0])]
+    assert len(some) == 4
+    for _, row in some.iterrows():
+        lists, _ = model.recommend(
+            given_likes, 20, regularization=row["multiple"] * length, refine=int(row["refine"])
+        )
+        assert holdout.ndcg(lists, held).mean() == pytest.approx(row["ndcg"], rel=0.02)
+
+
+@pytest.mark.parametrize("multiples", [(64.0, 256.0), (1 / 256, 1 / 64)])
+def test_a_best_value_at_the_end_widens_the_search(
+    demo_likes: Likes, multiples: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holdout, "MULTIPLES", multiples)
+    path = chosen(demo_likes).path
+    assert path is not None
+    tried = np.unique(path["multiple"])
+    np.testing.assert_allclose(tried[1:] / tried[:-1], 4)
+    best = path["multiple"][path["ndcg"].idxmax()]
+    assert tried[0] < best < tried[-1]
+
+
+def test_what_is_as_good_as_the_best_and_usual(
+    demo_likes: Likes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def curve(*heights: float, noise: float) -> holdout.Choice:
+        """One step is better by .02 than none; single people differ by the noise."""
+
+        def ndcg(trial: Any, multiple: float) -> list[np.ndarray]:
+            rng = np.random.default_rng(int(multiple * 1000))
+            at = {0.25: 0, 1.0: 1, 4.0: 2}.get(multiple)
+            height = min(heights) if at is None else heights[at]
+            each = height + noise * rng.standard_normal(400)
+            return [each - 0.02, each]
+
+        monkeypatch.setattr(holdout.Trial, "ndcg", ndcg)
+        return chosen(demo_likes)
+
+    clear = curve(0.30, 0.25, 0.2, noise=0.01)
+    assert (clear.multiple, clear.refine) == (0.25, 1)
+    unclear = curve(0.301, 0.30, 0.2, noise=0.2)
+    assert (unclear.multiple, unclear.refine) == (1.0, 1)
+    assert curve(0.1, 0.2, 0.25, noise=0.01).multiple == 4.0
+
+
+def test_steps_that_are_given_are_the_only_ones(demo_likes: Likes) -> None:
+    choice = chosen(demo_likes, refine=3)
+    assert choice.path is not None
+    assert set(choice.path["refine"]) == {3} == {choice.refine}
+
+
+def test_nobody_is_held_out_of_few() -> None:
+    few = Likes.from_matrix(random_likes(60, 30, 0.4, seed=0))
+    assert chosen(few) is holdout.USUAL
+    nothing = sp.csr_array(np.eye(200, dtype=np.float32))
+    assert holdout.choose(nothing, np.zeros((200, 2)), HALF, 0.0, "auto", 1) is holdout.USUAL
