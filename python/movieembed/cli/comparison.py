@@ -16,18 +16,28 @@ from movieembed.data.movielens import load_movielens
 from movieembed.evaluation import baselines
 from movieembed.evaluation.compare import evaluate, tune
 from movieembed.evaluation.metrics import ranking_metrics
+from movieembed.evaluation.seen import check_seen
 from movieembed.evaluation.splits import Split, split_last, split_random, split_users
 
 EASE_GRID = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 
 
 def compare(
-    source: str, likes: Likes, widths: list[int], kind: str, k: int, names: list[str], seed: int
+    source: str,
+    likes: Likes,
+    widths: list[int],
+    kind: str,
+    k: int,
+    names: list[str],
+    seed: int,
+    *,
+    exclude_seen: bool = False,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table of recommenders, and what was chosen for ours."""
     if "als" in names:
         baselines.implicit_als()  # before minutes are spent on the others
     split = make_split(source, likes, kind, seed)
+    check_seen(split, exclude_seen)  # before minutes are spent on tuning
     inner = split_random(split.train, random_state=seed + 1)
     chosen = tune(split.train, n_components=widths, k=k, split=inner, random_state=seed)
     ours = partial(baselines.movieembed, random_state=seed, **chosen.parameters())
@@ -44,7 +54,7 @@ def compare(
             recommenders[f"ease, lambda {best:g}"] = tried[best]
         else:
             recommenders[name] = simple[name]
-    table = evaluate(recommenders, split, ks=(k,))
+    table = evaluate(recommenders, split, ks=(k,), exclude_seen=exclude_seen)
     facts = chosen.parameters()
     facts.pop("keep_likes")
     return table, facts

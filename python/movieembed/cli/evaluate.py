@@ -31,6 +31,14 @@ Cutoff = Annotated[int, typer.Option("-k", "--cutoff", min=1, help="Length of th
 Baselines = Annotated[
     str, typer.Option(metavar="NAME,...", help="Of popularity, item-cosine, ease and als.")
 ]
+ExcludeSeen = Annotated[
+    bool,
+    typer.Option(
+        "--exclude-seen",
+        help="Leave what users rated below the threshold out of all lists. Published figures "
+        "leave out the likes of the training part alone.",
+    ),
+]
 
 
 def evaluate(
@@ -40,6 +48,7 @@ def evaluate(
     split: Split = "random",
     k: Cutoff = 20,
     baselines: Baselines = "popularity,item-cosine,ease",
+    exclude_seen: ExcludeSeen = False,
     threshold: Threshold = None,
     random_state: Seed = 0,
     table: OwnTable,
@@ -63,7 +72,10 @@ def evaluate(
     for name in names:
         options.one_of(name, BASELINES, "--baselines")
     _, likes = load_likes(data, threshold, table)
-    found, chosen = compare(data, likes, [int(d) for d in widths], split, k, names, random_state)
+    wide = [int(d) for d in widths]
+    found, chosen = compare(
+        data, likes, wide, split, k, names, random_state, exclude_seen=exclude_seen
+    )
     if as_json:
         rows = [{"name": str(name), **row} for name, row in found.to_dict("index").items()]
         console.print_json({"data": data, "split": split, "chosen": chosen, "results": rows})

@@ -17,6 +17,7 @@ import pandas as pd
 from movieembed.data.likes import Likes
 from movieembed.evaluation.baselines import Recommend
 from movieembed.evaluation.metrics import list_metrics, ranking_metrics
+from movieembed.evaluation.seen import check_seen, lists
 from movieembed.evaluation.splits import Split, split_random
 from movieembed.model.embedding import Embedding
 from movieembed.model.taste import Taste
@@ -27,6 +28,7 @@ def evaluate(
     split: Split,
     *,
     ks: tuple[int, ...] = (20,),
+    exclude_seen: bool = False,
 ) -> pd.DataFrame:
     """Fit each recommender on the training part and measure its lists on what is held out.
 
@@ -38,6 +40,9 @@ def evaluate(
     split : Split
     ks : tuple of int, default=(20,)
         Cut-offs.
+    exclude_seen : bool, default=False
+        Leave what users rated and did not like, `Split.seen`, out of everybody's lists. Published
+        protocols do not: they leave out the training likes alone, and so does False.
 
     Returns
     -------
@@ -45,6 +50,11 @@ def evaluate(
         A row a recommender: the metrics of :func:`ranking_metrics`, averaged over users, with the
         standard error of the first NDCG, "coverage" and "popularity" of the longest lists, and
         seconds to fit and to recommend.
+
+    Raises
+    ------
+    ParameterError
+        When what was seen is to be left out and the split does not know it.
 
     Examples
     --------
@@ -57,6 +67,7 @@ def evaluate(
     >>> table.index.tolist(), "recall@5" in table
     (['popularity'], True)
     """
+    seen = check_seen(split, exclude_seen)
     longest = max(ks)
     counts = split.train.item_counts
     rows: dict[str, dict[str, Any]] = {}
@@ -64,7 +75,7 @@ def evaluate(
         start = time.perf_counter()
         recommend = fit(split.train)
         fitted = time.perf_counter()
-        columns = recommend(split.given, longest)
+        columns = lists(recommend, split.given, longest, seen)
         done = time.perf_counter()
         found = ranking_metrics(columns, split.held, ks=ks)
         first = found[f"ndcg@{ks[0]}"]

@@ -212,8 +212,9 @@ class Refinement:
         candidates: NDArray[np.bool_],
         gain: NDArray[np.float64],
         steps: int,
+        excluded: sp.csr_array | None = None,
     ) -> Found:
-        """The n best candidates a user, those of their row left out.
+        """The n best candidates a user, those excluded or else of their row left out.
 
         Parameters
         ----------
@@ -224,8 +225,10 @@ class Refinement:
         gain : ndarray, shape (n_items,)
             What P x is multiplied with to give scores.
         steps : int
+        excluded : csr_array, shape (n_users, n_items), optional
+            Canonical; the items stored in it are left out.
         """
-        op = self.op
+        op, excluded = self.op, rows if excluded is None else excluded
         chosen = np.flatnonzero(candidates[op.active])
         columns = op.active[chosen]
         found, scores = none_found(rows.shape[0], n, op.dtype)
@@ -237,7 +240,7 @@ class Refinement:
                 Y = op.scale_rows(gain[op.active], Y)
                 if len(chosen) < op.n_items:
                     Y = np.ascontiguousarray(Y[chosen])
-                own = positions_among(columns, rows[start:stop])
+                own = positions_among(columns, excluded[start:stop])
                 at, value = _core.top_k_columns(Y, inner, *own, n_threads=op.n_threads)
                 found[start:stop, :inner] = np.where(at >= 0, columns[at], -1)
                 scores[start:stop, :inner] = value

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.finite import check_finite, silent_overflow
-from movieembed._base.validation import check_count, check_real
+from movieembed._base.validation import check_count, check_parameter, check_real
 from movieembed._base.warn import warn_caller
 from movieembed.exceptions import ItemWithoutLikesError
 from movieembed.model.fitted_items import FittedItems, Method
@@ -39,6 +39,7 @@ def recommend(
     popularity_discount: float = 0.0,
     filter_items: Any = None,
     allowed_items: Any = None,
+    exclude_seen: bool = True,
 ) -> Any:
     """Items for somebody who likes the given ones, or for many such people.
 
@@ -48,7 +49,7 @@ def recommend(
         A list, in whatever holds one, is one person; repeats count once, and items without likes
         say nothing and are left aside with a warning. A dict {item: rating}, or a pandas Series
         indexed by item, is one person's ratings: those from `threshold_` on are likes, and the
-        others are known and not recommended. A Series with rows numbered from 0 is a list.
+        others are seen. A Series with rows numbered from 0 is a list.
 
         A matrix of shape (n_users, n_items) holds one person a row: weights, 1 for a like. The
         columns of a data frame are found by id or title; items without a column are not liked. A
@@ -77,6 +78,9 @@ def recommend(
         Never recommend these.
     allowed_items : list of ids or titles, optional
         Recommend nothing but these.
+    exclude_seen : bool, default=True
+        Leave out what a person has rated below the threshold, where that is known: in a dict or
+        Series, and in the `seen` of Likes. The items that they like are left out in any case.
 
     Returns
     -------
@@ -135,14 +139,15 @@ def recommend(
         _warn_of_unembedded(fitted, taste.rows)
     method = fitted.check_method(method)
     candidates = _candidates(fitted, filter_items, allowed_items)
-    candidates[taste.known] = False
+    check_parameter(exclude_seen, "exclude_seen", bool)
+    excluded = taste.excluded(exclude_seen)
     factor = _popularity_factor(fitted, popularity_discount)
     steps = fitted.check_steps(refine, method)
     if steps == 0:
         vectors, users = _scorer(fitted, method, regularization)
         vectors = vectors * (factor * candidates)[:, None].astype(vectors.dtype)
         found, scores = top_k_neighbors(
-            users(taste.rows), vectors, n, metric="dot", exclude=taste.rows, n_jobs=fitted.n_jobs
+            users(taste.rows), vectors, n, metric="dot", exclude=excluded, n_jobs=fitted.n_jobs
         )
     else:
         refinement = fitted.refinement(fitted.check_lambda(regularization))
@@ -151,7 +156,7 @@ def recommend(
             gain /= fitted.item_scale
         gain *= factor
         rows = _scaled_columns(taste.rows, fitted.item_scale)
-        found, scores = refinement.best(rows, n, candidates, gain, steps)
+        found, scores = refinement.best(rows, n, candidates, gain, steps, excluded)
     check_finite(scores, "the scores", missing=found < 0)
     says_nothing = np.diff(taste.rows.indptr) == 0
     found[says_nothing], scores[says_nothing] = -1, -np.inf

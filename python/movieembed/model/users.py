@@ -87,7 +87,7 @@ def recommend_users(
                 raise ValueError(f"{path} is of likes in another number of parts: remove it first")
     if isinstance(likes, Likes):
         found: list[Any] = [
-            best_of(UserRows(likes.matrix, likes.users), fitted, n, options, where, 0)
+            best_of(UserRows(likes.matrix, likes.users, likes.seen), fitted, n, options, where, 0)
         ]
     else:
         found = on_workers(likes, fitted, n, options, where, progress)
@@ -149,7 +149,7 @@ def best_of(
     part: int,
 ) -> pd.DataFrame | str:
     """The best items for a part's users: a table, or the file that it was written to."""
-    columns, scores = recommend(fitted, Taste(rows.matrix, single=False), n, **options)
+    columns, scores = recommend(fitted, Taste(rows.matrix, False, rows.seen), n, **options)
     there = columns >= 0
     user, place = np.nonzero(there)
     table = table_of(
