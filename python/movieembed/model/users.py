@@ -39,7 +39,8 @@ def recommend_users(
     ----------
     likes : Likes or DistributedLikes
         Of the model's items. The users of distributed likes are scored by the workers that
-        hold them.
+        hold them. What users rated and did not like, `Likes.seen`, is left out as well, unless
+        ``exclude_seen=False``.
     n : int, default=10
     folder : path, optional
         Where each part of distributed likes becomes a Parquet file, written by the worker that

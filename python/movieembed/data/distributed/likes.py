@@ -53,7 +53,8 @@ class DistributedLikes:
     -----
     A part is a Dask task, made again from its source when the worker that holds it is lost: from
     its files, or from arrays that the scheduler keeps. A worker holds 8 bytes a like and some 15
-    more while it fits.
+    more while it fits, and 5 bytes for each pair that was rated and not liked, which
+    `recommend_users` leaves out.
 
     For one cut into parts, results have the same bits whichever workers do the work.
 
