@@ -126,7 +126,7 @@ def rated_tables(draw: st.DrawFn) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["user", "item", "rating"])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(
     rated_tables(),
     st.sampled_from([None, 0.0, 0.5, 3.0, 4.0, 6.0]),
