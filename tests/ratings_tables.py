@@ -52,11 +52,15 @@ def assert_same(one: Likes, other: Likes) -> None:
         if a is not None:
             assert a.dtype == b.dtype, name
             assert a.tolist() == b.tolist(), name
-    assert one.matrix.shape == other.matrix.shape
-    for part in ("indptr", "indices", "data"):
-        a, b = getattr(one.matrix, part), getattr(other.matrix, part)
-        assert a.dtype == b.dtype, part
-        np.testing.assert_array_equal(a, b, part)
+    assert (one.seen is None) == (other.seen is None)
+    for m, n in ((one.matrix, other.matrix), (one.seen, other.seen)):
+        if m is None or n is None:
+            continue
+        assert m.shape == n.shape
+        for part in ("indptr", "indices", "data"):
+            a, b = getattr(m, part), getattr(n, part)
+            assert a.dtype == b.dtype, part
+            np.testing.assert_array_equal(a, b, part)
 
 
 def assert_canonical(likes: Likes) -> None:
@@ -68,8 +72,26 @@ def assert_canonical(likes: Likes) -> None:
     assert rebuilt.has_canonical_format
     assert (matrix.data != 0).all()
     assert matrix.shape == likes.shape == (len(likes.users), len(likes.items))
+    seen = likes.seen
+    if seen is not None:
+        assert seen.dtype == np.bool_
+        assert seen.data.all()
+        assert seen.indptr.dtype == seen.indices.dtype
+        rebuilt = sp.csr_array((seen.data, seen.indices, seen.indptr), shape=seen.shape)
+        assert rebuilt.has_canonical_format
+        assert seen.shape == likes.shape
+        assert not pairs(likes) & seen_pairs(likes)
 
 
 def pairs(likes: Likes) -> set[tuple[Any, Any]]:
-    rows, columns = likes.matrix.nonzero()
+    return _stored(likes, likes.matrix)
+
+
+def seen_pairs(likes: Likes) -> set[tuple[Any, Any]]:
+    assert likes.seen is not None
+    return _stored(likes, likes.seen)
+
+
+def _stored(likes: Likes, matrix: sp.csr_array) -> set[tuple[Any, Any]]:
+    rows, columns = matrix.nonzero()
     return {(likes.users[u], likes.items[i]) for u, i in zip(rows, columns, strict=True)}

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from command_line import run
+import movieembed as me
+from command_line import error, run
+from movieembed import evaluation as ev
 
 
 @pytest.mark.parametrize("split", ["random", "users", "last"])
@@ -26,3 +28,20 @@ def test_evaluate(folder, split):
     assert lines[2].split()[:2] == ["recall@3", "ndcg@3"]
     lines = run(*given).stdout.splitlines()
     assert [line.split()[-1] for line in lines[1:3]] == ["movieembed", "popularity"]
+
+
+def test_what_was_seen_is_left_out_if_asked(folder):
+    given = ["evaluate", folder / "data", "--components", "2", "-k", 3, "--baselines", "popularity"]
+    before, after = (
+        json.loads(run(*given, *more, "--json").stdout)["results"][1]
+        for more in ([], ["--exclude-seen"])
+    )
+    likes = me.Likes.from_movielens(folder / "data")
+    split = ev.split_random(likes, random_state=0)
+    for exclude, row in ((False, before), (True, after)):
+        found = ev.evaluate({"it": ev.popularity}, split, ks=(3,), exclude_seen=exclude)
+        assert row["recall@3"] == found.loc["it", "recall@3"]
+    assert before["recall@3"] != after["recall@3"]
+    own = folder / "bare.csv"
+    own.write_text("user,item\n" + "".join(f"{u},{i}\n" for u in range(9) for i in range(5)))
+    assert error("evaluate", own, "--exclude-seen").startswith("--exclude-seen needs ratings below")

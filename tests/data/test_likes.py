@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
-from ratings_tables import FRAMES, assert_canonical, assert_same, pairs
+from ratings_tables import FRAMES, assert_canonical, assert_same, pairs, seen_pairs
 
 
 def test_movielens_small_facts(
@@ -101,3 +101,24 @@ def test_the_constructor_checks_as_from_matrix_does() -> None:
     likes = Likes(np.ones((1, 2)), [1], ["a", "b"])  # type: ignore[arg-type]
     assert_canonical(likes)
     assert likes.items.dtype == object
+
+
+def test_what_was_seen_is_checked_and_copied() -> None:
+    matrix = np.array([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
+    seen = sp.coo_array(([1, 1, 0, 3], ([0, 0, 1, 1], [2, 2, 0, 2])), shape=(2, 3))
+    given: Any = seen
+    likes = Likes(matrix, [1, 2], [10, 20, 30], seen=given)  # type: ignore[arg-type]
+    assert_canonical(likes)
+    assert seen_pairs(likes) == {(1, 30), (2, 30)}
+    again = Likes(likes.matrix, likes.users, likes.items, seen=likes.seen)
+    assert_same(again, likes)
+    assert again.seen is not None
+    assert likes.seen is not None
+    assert not np.shares_memory(again.seen.indices, likes.seen.indices)
+    for wrong, match in (
+        (seen.T, r"seen has shape \(3, 2\) but the matrix of likes \(2, 3\)"),
+        (matrix, "seen holds 2 pairs that are likes"),
+    ):
+        given = wrong
+        with pytest.raises(ValueError, match=match):
+            Likes(matrix, [1, 2], [10, 20, 30], seen=given)  # type: ignore[arg-type]

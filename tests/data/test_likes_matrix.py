@@ -11,11 +11,11 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from movieembed.data.likes import Likes
-from ratings_tables import assert_canonical, assert_same, pairs, table
+from ratings_tables import assert_canonical, assert_same, pairs, seen_pairs, table
 
 
 def test_default_threshold_is_four() -> None:
@@ -47,6 +47,7 @@ def test_no_likes_is_allowed_with_a_warning() -> None:
     assert_canonical(likes)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(-3, 6), st.integers(0, 8), st.sampled_from([1.0, 3.5, 4.0, 5.0])),
@@ -73,6 +74,7 @@ def test_shuffled_rows_give_the_same_likes(rows: list[tuple[Any, ...]], random: 
     assert likes.items.tolist() == sorted({row[1] for row in rows})
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 2), st.integers(0, 2), st.sampled_from([2.0, 3.0, 4.0, 5.0])),
@@ -111,3 +113,54 @@ def test_repeats_in_a_ratings_matrix_follow_duplicates() -> None:
     assert Likes.from_ratings(coo, duplicates="first").n_likes == 1
     with pytest.warns(UserWarning, match="no likes"):
         assert Likes.from_ratings(coo).n_likes == 0
+
+
+@st.composite
+def rated_tables(draw: st.DrawFn) -> pd.DataFrame:
+    """Rows of any order, some pairs repeated; ids are numbers or text, with gaps."""
+    users = draw(st.sampled_from([[0, 1, 2], [7, -3, 2**40], ["b", "a", "007"], [0.5, 2.5, 1.5]]))
+    items = draw(st.sampled_from([[0, 1, 2, 3], [9, 10**12, 4, -1], ["x", "7", "y", "é"]]))
+    stars = st.sampled_from([0.0, 0.5, 2.0, 3.5, 4.0, 5.0])
+    row = st.tuples(st.sampled_from(users), st.sampled_from(items), stars)
+    rows = draw(st.lists(row, min_size=1, max_size=25))
+    return pd.DataFrame(rows, columns=["user", "item", "rating"])
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    rated_tables(),
+    st.sampled_from([None, 0.0, 0.5, 3.0, 4.0, 6.0]),
+    st.sampled_from(["last", "first", "max"]),
+    st.booleans(),
+)
+def test_seen_is_what_pandas_finds_below_the_threshold(
+    frame: pd.DataFrame, threshold: float | None, duplicates: Any, catalogue: bool
+) -> None:
+    counts = frame.groupby(["user", "item"], sort=False)["rating"].agg(duplicates)
+    bar = threshold
+    if bar is None:
+        bar = 1.0 if counts.isin([0, 1]).all() else 4.0
+    items = [*dict.fromkeys(frame["item"]), "nobody's"][::-1] if catalogue else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        likes = Likes.from_ratings(frame, threshold=threshold, duplicates=duplicates, items=items)
+    assert_canonical(likes)
+    assert seen_pairs(likes) == set(counts.index[counts < bar])
+    assert pairs(likes) == set(counts.index[counts >= bar])
+
+
+def test_nothing_is_known_to_be_seen_without_ratings() -> None:
+    assert Likes.from_ratings(table([1, 2], [1, 2])).seen is None
+    assert Likes.from_matrix(np.eye(2)).seen is None
+
+
+def test_ratings_of_unknown_items_are_not_seen() -> None:
+    frame = table([1, 1, 2], [1, 2, 3], [5.0, 2.0, 1.0])
+    likes = Likes.from_ratings(frame, items=[2, 1], unknown="drop")
+    assert (likes.users.tolist(), seen_pairs(likes)) == ([1, 2], {(1, 2)})
+
+
+def test_stored_ratings_of_a_matrix_are_seen() -> None:
+    coo = sp.coo_array(([5.0, 0.0, 2.0], ([0, 0, 1], [0, 1, 1])), shape=(2, 3))
+    likes = Likes.from_ratings(coo)
+    assert (pairs(likes), seen_pairs(likes)) == ({(0, 0)}, {(0, 1), (1, 1)})

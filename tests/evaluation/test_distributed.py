@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,6 @@ from helpers import random_likes
 from movieembed import evaluation
 from movieembed.data.distributed import blocks
 from movieembed.data.likes import Likes
-from movieembed.evaluation.distributed import Tallies
 from movieembed.model.users import best_in_task
 
 pytest.importorskip("distributed")
@@ -292,23 +292,6 @@ def test_the_standard_error_of_few(client: Any) -> None:
     assert found["ndcg@1_stderr"] == 0
 
 
-def test_tallies_add_up_in_any_tree() -> None:
-    values = np.random.default_rng(0).random(20) * 1e-6 + 0.5
-    nothing = np.zeros(2, dtype=np.int64)
-    each = [Tallies(1, {"a": x}, x, 0.0, nothing + 1, nothing) for x in values.tolist()]
-    each.insert(7, Tallies(0, {"a": 0.0}, 0.0, 0.0, nothing, nothing))
-    left, right = each[0], each[-1]
-    for one in each[1:]:
-        left = left + one
-    for one in each[-2::-1]:
-        right = one + right
-    for total in (left, right):
-        assert (total.users, total.shown.tolist()) == (20, [20, 20])
-        assert total.metrics["a"] == pytest.approx(values.sum(), rel=1e-14)
-        assert total.mean == pytest.approx(values.mean(), rel=1e-14)
-        assert total.squares == pytest.approx(values.var() * 20, rel=1e-8)
-
-
 def test_what_evaluate_refuses(likes: Likes, model: Any, client: Any) -> None:
     split = evaluation.split_random(spread(likes, client))
     with pytest.raises(ValueError, match="the model has 4 items"):
@@ -349,3 +332,63 @@ def test_refit(likes: Likes, tmp_path: Path, client: Any) -> None:
     for wrong in (turned, Likes.from_matrix(likes.matrix[:, :20], items=likes.items[:20])):
         with pytest.raises(ValueError, match="must have the model's items first, in its order"):
             model.refit(spread(wrong, client))
+
+
+# What was rated and not liked.
+
+
+@pytest.mark.parametrize("source", ["files in ranges", "files with all users", "likes"])
+def test_what_was_seen(source: str, tmp_path: Path, client: Any) -> None:
+    rng = np.random.default_rng(4)
+    users, items = np.nonzero(rng.random((30, 14)) < 0.6)
+    stars = rng.choice([1.0, 3.0, 4.0, 5.0], len(users))
+    ratings = pd.DataFrame({"user": users, "item": items, "rating": stars})
+    likes = Likes.from_ratings(ratings, threshold=4.0, items=range(14))
+    assert likes.seen is not None
+    if source == "likes":
+        there = spread(likes, client)
+    else:
+        order = np.argsort(users if "ranges" in source else rng.random(len(users)), kind="stable")
+        for p, rows in enumerate(np.array_split(order, 3)):
+            ratings.iloc[rows].to_parquet(tmp_path / f"{p}.parquet")
+        there = me.DistributedLikes.from_ratings(
+            tmp_path, threshold=4.0, items=range(14), n_parts=2, client=client
+        )
+    parts = client.gather(there.parts)
+    order = np.argsort(np.concatenate([part.users for part in parts]))
+    seen = np.vstack([part.seen.toarray() for part in parts])[order]
+    np.testing.assert_array_equal(seen, likes.seen.toarray())
+    for part in parts:
+        again = pickle.loads(pickle.dumps(part))
+        np.testing.assert_array_equal(again.seen.toarray(), part.seen.toarray())
+        assert again.seen.dtype == np.bool_
+        larger = part.seen.data.nbytes + part.seen.indices.nbytes + part.seen.indptr.nbytes
+        assert part.__sizeof__() - larger == blocks.UserRows(part.matrix, part.users).__sizeof__()
+
+    model = me.MovieEmbedding(3, random_state=0).fit(likes)
+    for options in ({}, {"exclude_seen": False}):
+        table = model.recommend_users(there, 14, **options)
+        table = table.sort_values(["user", "rank"], ignore_index=True)
+        expected = model.recommend_users(likes, 14, **options)
+        pd.testing.assert_frame_equal(table, expected, check_dtype=False, rtol=1e-12)
+    split = evaluation.split_random(there, 0.3, random_state=1)
+    for exclude in (False, True):
+        found = split.evaluate(model, ks=(5,), exclude_seen=exclude)
+        matrices = [part.matrix for part in client.gather(split.train.parts)]
+        train, held = (
+            sp.csr_array(sp.vstack(some, format="csr"))[order]
+            for some in (matrices, client.gather(split.held))
+        )
+        asked = np.flatnonzero(np.diff(held.indptr))
+        here = evaluation.Split(
+            Likes(train, likes.users, likes.items), train[asked], held[asked], likes.seen[asked]
+        )
+        table = evaluation.evaluate(
+            {"it": lambda _: lambda given, n: model.recommend(given, n)[0]},
+            here,
+            ks=(5,),
+            exclude_seen=exclude,
+        )
+        expected = table.loc["it"].drop(["fit_seconds", "recommend_seconds"])
+        np.testing.assert_allclose(found[expected.index], expected, rtol=1e-12)
+    assert split.evaluate(model, ks=(5,))["recall@5"] != found["recall@5"]

@@ -197,3 +197,99 @@ def test_refit_and_splits_keep_the_threshold() -> None:
     model = me.MovieEmbedding(1, random_state=0).fit(likes)
     assert model.refit(likes).threshold_ == 2.5
     assert model.refit(likes.matrix).threshold_ is None
+
+
+# What was rated and not liked.
+
+
+def rated_by_many(seed: int = 0) -> me.Likes:
+    """Likes of 40 users who dislike about as much; the first likes nothing."""
+    rng = np.random.default_rng(seed)
+    users, items = np.nonzero(rng.random((40, 12)) < 0.6)
+    rating = np.where(users == 0, 1.0, rng.choice([1.0, 2.0, 4.0, 5.0], len(users)))
+    table = pd.DataFrame({"user": users, "item": 10 * items, "rating": rating})
+    return me.Likes.from_ratings(table, threshold=3.5, items=range(0, 120, 10))
+
+
+@pytest.mark.parametrize("refine", [0, 1])
+def test_nobody_is_recommended_what_they_have_seen(refine: int) -> None:
+    likes = rated_by_many()
+    assert likes.seen is not None
+    model = me.MovieEmbedding(3, random_state=0, keep_likes=True).fit(likes)
+    columns, scores = model.recommend(likes, n=12, refine=refine)
+    everything, all_scores = model.recommend(likes, n=12, refine=refine, exclude_seen=False)
+    liked, seen = likes.matrix.toarray() > 0, likes.seen.toarray()
+    assert (columns[0] == -1).all()
+    assert (columns[1:, 0] >= 0).any()
+    for user in range(1, 40):
+        wanted = [c for c in everything[user].tolist() if c >= 0 and not seen[user, c]]
+        assert columns[user, : len(wanted)].tolist() == wanted
+        assert (columns[user, len(wanted) :] == -1).all()
+        unliked = np.flatnonzero(~liked[user]) if liked[user].any() else []
+        assert set(everything[user].tolist()) - {-1} == set(unliked)
+        np.testing.assert_array_equal(
+            scores[user, : len(wanted)], all_scores[user][np.isin(everything[user], wanted)]
+        )
+    matrix, _ = model.recommend(likes.matrix, n=12, refine=refine)
+    np.testing.assert_array_equal(matrix, everything)
+    table = model.recommend_users(likes, 12, refine=refine)
+    there = columns >= 0
+    assert table["item"].tolist() == likes.items[columns[there]].tolist()
+    table = model.recommend_users(likes, 12, refine=refine, exclude_seen=False)
+    assert table["item"].tolist() == likes.items[everything[everything >= 0]].tolist()
+
+
+def test_what_was_seen_moves_with_the_items() -> None:
+    likes = rated_by_many()
+    assert likes.seen is not None
+    model = me.MovieEmbedding(3, random_state=0, keep_likes=True).fit(likes)
+    turned = np.random.default_rng(1).permutation(12)[:9]
+    matrix, seen = likes.matrix[:, turned], likes.seen[:, turned]
+    fewer = me.Likes(matrix, likes.users, likes.items[turned], seen=seen)
+    columns, _ = model.recommend(fewer, n=5)
+    same_likes = sp.lil_array(likes.shape)
+    same_likes[:, turned] = matrix.toarray()
+    same_seen = sp.lil_array(likes.shape)
+    same_seen[:, turned] = seen.toarray()
+    there: Any = same_likes.tocsr()
+    moved = me.Likes(there, likes.users, likes.items, seen=same_seen.tocsr())
+    np.testing.assert_array_equal(columns, model.recommend(moved, n=5)[0])
+    assert (columns >= 0).any()
+    assert not same_seen.toarray()[np.nonzero(columns >= 0)[0], columns[columns >= 0]].any()
+
+
+@pytest.mark.parametrize("refine", [0, 1])
+def test_one_person_may_be_recommended_what_they_have_seen(refine: int) -> None:
+    ratings = {10: 5, 20: 1, 30: 2, 40: 4}
+    found = MODEL.recommend(ratings, n=8, refine=refine)
+    assert not set(found["item"]) & set(ratings)
+    found = MODEL.recommend(ratings, n=8, refine=refine, exclude_seen=False)
+    same(found, MODEL.recommend([10, 40], n=8, refine=refine))
+    assert {20, 30} <= set(found["item"])
+    found = MODEL.recommend(ratings, n=8, refine=refine, dislikes=[20], exclude_seen=True)
+    assert not set(found["item"]) & set(ratings)
+    with pytest.raises(TypeError, match="exclude_seen"):
+        MODEL.recommend(ratings, exclude_seen="no")
+
+
+def test_refit_and_splits_keep_what_was_seen() -> None:
+    from movieembed import evaluation
+    from movieembed.model.fitting import likes_with_items_first
+
+    likes = rated_by_many()
+    assert likes.seen is not None
+    dense = likes.seen.toarray()
+    train = evaluation.split_random(likes, random_state=0).train
+    assert train.seen is not None
+    np.testing.assert_array_equal(train.seen.toarray(), dense)
+    part = evaluation.split_users(likes, 5, random_state=0).train
+    assert part.seen is not None
+    np.testing.assert_array_equal(part.seen.toarray(), dense[np.isin(likes.users, part.users)])
+    model = me.MovieEmbedding(1, random_state=0).fit(me.Likes.from_matrix([[1, 1]], items=[30, 7]))
+    joined = likes_with_items_first(likes, model._fitted_items())
+    assert joined.items.tolist()[:3] == [30, 7, 0]
+    assert isinstance(joined, me.Likes)
+    assert joined.seen is not None
+    places = [joined.items.tolist().index(item) for item in likes.items.tolist()]
+    np.testing.assert_array_equal(joined.seen.toarray()[:, places], dense)
+    assert joined.seen.nnz == likes.seen.nnz

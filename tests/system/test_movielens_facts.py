@@ -7,6 +7,7 @@ import sys
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
@@ -196,3 +197,28 @@ def test_an_ordinary_init_is_never_replaced(small_likes, seed):
     model = MovieEmbedding(50, solver="gd", init=V0, max_iter=1, callback=lambda entry: True)
     model.fit(small_likes)
     assert model.history_["cost"].iloc[0] == pytest.approx(me.cost(small_likes, V0), rel=1e-6)
+
+
+# -- What users have seen
+
+
+@pytest.mark.parametrize("refine", [0, 1])
+@pytest.mark.parametrize("data", ["small", "demo"])
+def test_nobody_is_recommended_what_they_rated(request, data, refine):
+    """All lists against the table of ratings itself; without the option many have such films."""
+    if data == "demo":
+        ratings, movies = me.load_movielens("demo")
+    else:
+        ratings, movies = request.getfixturevalue("ratings_movies")
+    likes = me.Likes.from_ratings(ratings, threshold=4.0, items=movies)
+    model = MovieEmbedding(16, random_state=0, tol=1e-4, keep_likes=True).fit(likes)
+    rated = pd.MultiIndex.from_frame(ratings[["userId", "movieId"]])
+    lists = [
+        model.recommend_users(likes, 20, refine=refine, **options)
+        for options in ({}, {"exclude_seen": False})
+    ]
+    shares = [pd.MultiIndex.from_frame(x[["user", "item"]]).isin(rated).mean() for x in lists]
+    assert lists[0]["user"].nunique() == np.count_nonzero(np.diff(likes.matrix.indptr))
+    assert (lists[0].groupby("user").size() == 20).all()
+    assert shares[0] == 0
+    assert shares[1] > 0.1

@@ -16,6 +16,7 @@ from movieembed.data.movielens import load_movielens
 from movieembed.evaluation import baselines
 from movieembed.evaluation.compare import evaluate
 from movieembed.evaluation.metrics import ranking_metrics
+from movieembed.evaluation.seen import check_seen
 from movieembed.evaluation.splits import Split, split_last, split_random, split_users
 from movieembed.evaluation.tuning import tune
 
@@ -30,10 +31,12 @@ def compare(
     seed: int,
     *,
     tuned: bool,
+    exclude_seen: bool = False,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table of recommenders, and what was chosen for ours if it was tuned."""
     if "als" in names:
         baselines.implicit_als()  # before minutes are spent on the others
+    check_seen(split, exclude_seen)  # before minutes are spent on tuning
     inner = split_random(split.train, random_state=seed + 1)
     ours = partial(baselines.movieembed, random_state=seed)
     recommenders: dict[str, Callable[[Likes], baselines.Recommend]] = {
@@ -56,7 +59,7 @@ def compare(
             recommenders[f"ease, lambda {best:g}"] = tried[best]
         else:
             recommenders[name] = simple[name]
-    table = evaluate(recommenders, split, ks=(k,))
+    table = evaluate(recommenders, split, ks=(k,), exclude_seen=exclude_seen)
     return table, chosen
 
 

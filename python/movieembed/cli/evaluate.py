@@ -37,6 +37,14 @@ Tune = Annotated[
 Baselines = Annotated[
     str, typer.Option(metavar="NAME,...", help="Of popularity, item-cosine, ease and als.")
 ]
+ExcludeSeen = Annotated[
+    bool,
+    typer.Option(
+        "--exclude-seen",
+        help="Leave what users rated below the threshold out of all lists. Published figures "
+        "leave out the likes of the training part alone.",
+    ),
+]
 
 
 def evaluate(
@@ -47,6 +55,7 @@ def evaluate(
     k: Cutoff = 20,
     tune: Tune = False,
     baselines: Baselines = "popularity,item-cosine,ease",
+    exclude_seen: ExcludeSeen = False,
     threshold: Threshold = None,
     random_state: Seed = 0,
     table: OwnTable,
@@ -72,7 +81,8 @@ def evaluate(
     _, likes = load_likes(data, threshold, table)
     parts = make_split(data, likes, split, random_state)
     dims = [int(d) for d in widths]
-    found, chosen = compare(parts, dims, k, names, random_state, tuned=tune)
+    how = {"tuned": tune, "exclude_seen": exclude_seen}
+    found, chosen = compare(parts, dims, k, names, random_state, **how)
     if as_json:
         rows = [{"name": str(name), **row} for name, row in found.to_dict("index").items()]
         console.print_json({"data": data, "split": split, "chosen": chosen, "results": rows})

@@ -80,6 +80,27 @@ def canonical_csr(matrix: Any) -> sp.csr_array:
     return csr
 
 
+def seen_beside(seen: Any, matrix: sp.csr_array) -> sp.csr_array | None:
+    """Return what was rated and not liked as a canonical matrix of booleans, beside the likes.
+
+    Raises
+    ------
+    ValueError
+        If it is of another shape, or holds what the likes hold.
+    """
+    if seen is None:
+        return None
+    if sp.issparse(seen) and seen.dtype == np.bool_:
+        seen = seen.astype(np.float32)
+    found = canonical_csr(seen).astype(np.bool_)
+    if found.shape != matrix.shape:
+        raise ValueError(f"seen has shape {found.shape} but the matrix of likes {matrix.shape}")
+    both = found.multiply(matrix).nnz
+    if both:
+        raise ValueError(f"seen holds {both} pairs that are likes: it is for the others alone")
+    return found
+
+
 def check_matrix(matrix: Any, argument: str) -> Any:
     """Check dtype and structure before SciPy's compiled code walks the indices.
 

@@ -15,7 +15,7 @@ from movieembed._base.warn import warn_caller
 from movieembed.data.canonical_csr import check_length
 from movieembed.data.frames import item_labels
 from movieembed.data.ids import as_ids, as_titles
-from movieembed.data.likes_matrix import matrix_of_rows, reaching
+from movieembed.data.likes_matrix import matrices_of_rows, reaching
 from movieembed.data.movielens import load_compact
 from movieembed.data.ratings import (
     Duplicates,
@@ -108,8 +108,10 @@ def _attributes(
         liked, least = reaching(values, threshold)
         return liked
 
+    matrix, seen = matrices_of_rows(rows, duplicates, is_like)
     return {
-        "matrix": matrix_of_rows(rows, duplicates, is_like),
+        "matrix": matrix,
+        "seen": seen,
         "threshold": least,
         "users": rows.user_ids,
         "items": rows.item_ids,

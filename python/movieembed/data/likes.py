@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from movieembed._base.arrays import holds_ones
 from movieembed._base.derived import derived
 from movieembed._base.validation import check_threshold
-from movieembed.data.canonical_csr import check_length
+from movieembed.data.canonical_csr import check_length, seen_beside
 from movieembed.data.download import MOVIELENS_URL
 from movieembed.data.from_ratings import read_movielens, read_ratings
 from movieembed.data.ids import as_ids, as_titles
@@ -47,6 +47,9 @@ class Likes:
         The item table, aligned with `items`.
     threshold : float or None
         Lowest rating that is a like; None where there were no ratings.
+    seen : scipy.sparse.csr_array of bool of shape (n_users, n_items), or None
+        True where the user rated the item and did not like it; None where that is not known, as
+        without ratings. Canonical.
 
     Notes
     -----
@@ -68,6 +71,8 @@ class Likes:
     >>> likes.matrix.toarray()
     array([[1., 0.],
            [1., 0.]], dtype=float32)
+    >>> likes.seen.nonzero()
+    (array([1], dtype=int32), array([1], dtype=int32))
     """
 
     matrix: sp.csr_array
@@ -76,6 +81,7 @@ class Likes:
     titles: NDArray[np.object_] | None = None
     item_table: pd.DataFrame | None = None
     threshold: float | None = None
+    seen: sp.csr_array | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "threshold", check_threshold(self.threshold))
@@ -91,7 +97,8 @@ class Likes:
             check_length(titles, 1, matrix.shape, "titles")
         if self.item_table is not None:
             check_length(self.item_table, 1, matrix.shape, "item_table")
-        return self._set(matrix=matrix, users=users, items=items, titles=titles)
+        seen = seen_beside(self.seen, matrix)
+        return self._set(matrix=matrix, users=users, items=items, titles=titles, seen=seen)
 
     def _set(self, **attributes: Any) -> Self:
         for name, value in attributes.items():
@@ -145,7 +152,7 @@ class Likes:
         Likes
             Users, and items unless `items` orders them, are sorted; where ids have no common
             order they keep that of their first appearance. Every user of the table has a row,
-            liking anything or not.
+            liking anything or not. What was rated and not liked is kept as `seen`.
 
         Raises
         ------

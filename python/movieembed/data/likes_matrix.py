@@ -22,28 +22,35 @@ from movieembed.data.ratings import Codes, Duplicates, Rows
 MOST_STARS = 5
 
 
-def matrix_of_rows(
+def matrices_of_rows(
     rows: Rows, duplicates: Duplicates, is_like: Callable[[NDArray[Any]], NDArray[np.bool_]]
-) -> sp.csr_array:
-    """Return the canonical users x items matrix of ones where the rating that counts is a like.
+) -> tuple[sp.csr_array, sp.csr_array | None]:
+    """Return which users x items are liked, by the rating that counts, and which only rated.
 
-    Rows without ratings are likes.
+    Both are canonical matrices of ones. Rows without ratings are likes, and the second is None.
     """
     users, columns, values = one_each(rows, duplicates)
-    n_users, n_items = len(rows.user_ids), len(rows.item_ids)
-    starts = np.searchsorted(users, np.arange(n_users + 1, dtype=users.dtype))
-    if values is not None:
-        liked = np.flatnonzero(is_like(values))
-        starts, columns = np.searchsorted(liked, starts), columns[liked]
-    index = index_dtype(len(columns), n_users, n_items)
-    matrix = sp.csr_array(
-        (
-            np.ones(len(columns), dtype=np.float32),
-            columns.astype(index, copy=False),
-            starts.astype(index),
-        ),
-        shape=(n_users, n_items),
+    shape = len(rows.user_ids), len(rows.item_ids)
+    starts = np.searchsorted(users, np.arange(shape[0] + 1, dtype=users.dtype))
+    if values is None:
+        return _of_ones(columns, starts, shape, np.float32), None
+    is_liked = is_like(values)
+    liked = np.flatnonzero(is_liked)
+    liked_before = np.searchsorted(liked, starts)
+    return (
+        _of_ones(columns[liked], liked_before, shape, np.float32),
+        _of_ones(columns[~is_liked], starts - liked_before, shape, np.bool_),
     )
+
+
+def _of_ones(columns: Codes, starts: Codes, shape: tuple[int, int], dtype: Any) -> sp.csr_array:
+    index = index_dtype(len(columns), *shape)
+    parts = (
+        np.ones(len(columns), dtype=dtype),
+        columns.astype(index, copy=False),
+        starts.astype(index),
+    )
+    matrix = sp.csr_array(parts, shape=shape)
     matrix.has_canonical_format = True
     return matrix
 

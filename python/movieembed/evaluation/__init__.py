@@ -8,6 +8,7 @@ module         what it holds
 ``baselines``  popularity, item cosine, dense EASE, implicit's ALS
 ``compare``    a table of several recommenders on one split
 ``tuning``     the parameters of `recommend`, chosen on a validation part
+``seen``       lists without what users rated and did not like
 =============  ==================================================================================
 """
 

@@ -12,6 +12,7 @@ import pandas as pd
 from movieembed.data.likes import Likes
 from movieembed.evaluation.baselines import Recommend
 from movieembed.evaluation.metrics import list_metrics, ranking_metrics
+from movieembed.evaluation.seen import check_seen, lists
 from movieembed.evaluation.splits import Split
 
 
@@ -20,6 +21,7 @@ def evaluate(
     split: Split,
     *,
     ks: tuple[int, ...] = (20,),
+    exclude_seen: bool = False,
 ) -> pd.DataFrame:
     """Fit each recommender on the training part and measure its lists on what is held out.
 
@@ -31,6 +33,9 @@ def evaluate(
     split : Split
     ks : tuple of int, default=(20,)
         Cut-offs.
+    exclude_seen : bool, default=False
+        Leave what users rated and did not like, `Split.seen`, out of everybody's lists. Published
+        protocols do not: they leave out the training likes alone, and so does False.
 
     Returns
     -------
@@ -38,6 +43,11 @@ def evaluate(
         A row a recommender: the metrics of :func:`ranking_metrics`, averaged over users, with the
         standard error of the first NDCG, "coverage" and "popularity" of the longest lists, and
         seconds to fit and to recommend.
+
+    Raises
+    ------
+    ParameterError
+        When what was seen is to be left out and the split does not know it.
 
     Examples
     --------
@@ -50,6 +60,7 @@ def evaluate(
     >>> table.index.tolist(), "recall@5" in table
     (['popularity'], True)
     """
+    seen = check_seen(split, exclude_seen)
     longest = max(ks)
     counts = split.train.item_counts
     rows: dict[str, dict[str, Any]] = {}
@@ -57,7 +68,7 @@ def evaluate(
         start = time.perf_counter()
         recommend = fit(split.train)
         fitted = time.perf_counter()
-        columns = recommend(split.given, longest)
+        columns = lists(recommend, split.given, longest, seen)
         done = time.perf_counter()
         found = ranking_metrics(columns, split.held, ks=ks)
         first = found[f"ndcg@{ks[0]}"]

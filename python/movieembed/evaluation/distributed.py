@@ -55,7 +55,12 @@ class DistributedSplit:
     held: list[Any]
 
     def evaluate(
-        self, model: Embedding, *, ks: tuple[int, ...] = (20,), **options: Any
+        self,
+        model: Embedding,
+        *,
+        ks: tuple[int, ...] = (20,),
+        exclude_seen: bool = False,
+        **options: Any,
     ) -> pd.Series:
         """Measure a model's lists on what is held out.
 
@@ -65,6 +70,8 @@ class DistributedSplit:
             Fitted on `train`.
         ks : tuple of int, default=(20,)
             Cut-offs.
+        exclude_seen : bool, default=False
+            As for :func:`movieembed.evaluation.evaluate`, where the likes know what was seen.
         **options
             Of :meth:`movieembed.MovieEmbedding.recommend`.
 
@@ -99,7 +106,7 @@ class DistributedSplit:
         ks = tuple(check_count(k, "ks") for k in ks)
         if not ks:
             raise ValueError("ks is empty: name at least one cut-off")
-        train = self.train
+        train, options = self.train, {**options, "exclude_seen": exclude_seen}
         sums: Tallies = train.cluster.sum_with(
             "evaluate", evaluated, train.parts, fitted, ks, options, each=self.held
         )
@@ -178,7 +185,7 @@ def split_parts(likes: DistributedLikes, share: float, random_state: Any) -> Dis
 def halved(rows: UserRows, share: float, seed: list[int]) -> tuple[UserRows, sp.csr_array]:
     """What is kept and what is held out of a part."""
     kept, held = held_at_random(rows.matrix, share, np.random.default_rng(seed))
-    return UserRows(kept, rows.users), held
+    return UserRows(kept, rows.users, rows.seen), held
 
 
 def evaluated(
@@ -190,9 +197,10 @@ def evaluated(
 ) -> Tallies:
     """The sums of a part's users that have something held out."""
     asked = np.flatnonzero(np.diff(held.indptr))
-    given, held = rows.matrix[asked], held[asked]
+    seen, held = None if rows.seen is None else rows.seen[asked], held[asked]
     n_items = rows.matrix.shape[1]
-    columns, _ = recommend(in_a_task(fitted), Taste(given, single=False), max(ks), **options)
+    taste = Taste(rows.matrix[asked], single=False, seen=seen)
+    columns, _ = recommend(in_a_task(fitted), taste, max(ks), **options)
     found = ranking_metrics(columns, held, ks=ks)
     first = found[f"ndcg@{ks[0]}"]
     mean = float(first.mean()) if len(first) else 0.0

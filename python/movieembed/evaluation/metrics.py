@@ -55,12 +55,7 @@ def ranking_metrics(
         raise ValueError("a user has nothing held out: leave them out")
     if any(not 1 <= k <= n for k in ks):
         raise ValueError(f"ks must be within [1, {n}], the length of the lists, not {ks}")
-    n_items = held.shape[1]
-    rows = np.repeat(np.arange(n_users, dtype=np.int64), relevant)
-    keys = np.sort(rows * n_items + held.indices)
-    asked = np.arange(n_users, dtype=np.int64)[:, None] * n_items + columns
-    at = np.minimum(np.searchsorted(keys, asked), max(len(keys) - 1, 0))
-    hits = (keys[at] == asked) & (columns >= 0) if len(keys) else np.zeros(columns.shape, bool)
+    hits = are_stored(columns, held)
     discount = 1 / np.log2(np.arange(2, n + 2))
     ideal = np.concatenate([[0.0], np.cumsum(discount)])
     upto = np.cumsum(hits, axis=1)
@@ -75,6 +70,18 @@ def ranking_metrics(
         first = hits[:, :k].argmax(axis=1)
         found[f"mrr@{k}"] = np.where(hits[:, :k].any(axis=1), 1 / (first + 1), 0.0)
     return found
+
+
+def are_stored(columns: NDArray[np.int64], matrix: sp.csr_array) -> NDArray[np.bool_]:
+    """Which of the columns listed for each row are stored in it."""
+    n_rows, n_items = matrix.shape
+    rows = np.repeat(np.arange(n_rows, dtype=np.int64), np.diff(matrix.indptr))
+    keys = np.sort(rows * n_items + matrix.indices)
+    if not len(keys):
+        return np.zeros(columns.shape, dtype=bool)
+    asked = np.arange(n_rows, dtype=np.int64)[:, None] * n_items + columns
+    at = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
+    return np.asarray((keys[at] == asked) & (columns >= 0))
 
 
 def list_metrics(

@@ -9,7 +9,6 @@ from typing import Any, overload
 import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.frames import as_table
@@ -31,6 +30,8 @@ class Split:
         What is known of the users that are asked for.
     held : csr_array, shape (n_test_users, n_items)
         What they like besides, at least one item each.
+    seen : csr_array of bool, shape (n_test_users, n_items), or None
+        What they rated and did not like, as `Likes.seen`; None where that is not known.
 
     Examples
     --------
@@ -46,6 +47,7 @@ class Split:
     train: Likes
     given: sp.csr_array
     held: sp.csr_array
+    seen: sp.csr_array | None = None
 
 
 @overload
@@ -228,7 +230,15 @@ def split_users(
         )
     chosen = np.sort(rng.choice(active, count, replace=False))
     rest = np.setdiff1d(active, chosen)
-    train = _likes_of(likes, likes.matrix[rest], likes.users[rest])
+    seen = likes.seen
+    train = Likes(
+        likes.matrix[rest],
+        likes.users[rest],
+        likes.items,
+        likes.titles,
+        threshold=likes.threshold,
+        seen=None if seen is None else seen[rest],
+    )
     matrix = likes.matrix[chosen]
     known = np.bincount(train.matrix.indices, minlength=likes.n_items) > 0
     matrix = selected(matrix, known[matrix.indices])
@@ -237,7 +247,8 @@ def split_users(
         np.floor(share * lengths + 0.5).astype(np.int64), 1, np.maximum(lengths - 1, 0)
     )
     held = drawn(matrix, np.where(lengths >= 2, counts, 0), rng)
-    return Split(train, *_with_something_held(selected(matrix, ~held), selected(matrix, held)))
+    kept = selected(matrix, ~held)
+    return _split(train, kept, selected(matrix, held), None if seen is None else seen[chosen])
 
 
 def _check_share(share: float) -> None:
@@ -245,19 +256,18 @@ def _check_share(share: float) -> None:
         raise ValueError(f"share must be between 0 and 1, not {share}")
 
 
-def _likes_of(likes: Likes, matrix: sp.csr_array, users: NDArray[Any]) -> Likes:
-    return Likes(matrix, users, likes.items, likes.titles, threshold=likes.threshold)
+def _within_users(likes: Likes, matrix: sp.csr_array, held: sp.csr_array) -> Split:
+    train = Likes(
+        matrix, likes.users, likes.items, likes.titles, threshold=likes.threshold, seen=likes.seen
+    )
+    return _split(train, matrix, held, likes.seen)
 
 
-def _within_users(likes: Likes, train: sp.csr_array, held: sp.csr_array) -> Split:
-    parts = _with_something_held(train, held)
-    return Split(_likes_of(likes, train, likes.users), *parts)
-
-
-def _with_something_held(
-    given: sp.csr_array, held: sp.csr_array
-) -> tuple[sp.csr_array, sp.csr_array]:
+def _split(
+    train: Likes, given: sp.csr_array, held: sp.csr_array, seen: sp.csr_array | None
+) -> Split:
+    """Ask for the users with something held out."""
     asked = np.flatnonzero(np.diff(held.indptr))
     if not len(asked):
         raise ValueError("nothing is held out: users have too few likes for this split")
-    return given[asked], held[asked]
+    return Split(train, given[asked], held[asked], None if seen is None else seen[asked])

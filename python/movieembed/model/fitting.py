@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,9 +182,11 @@ def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | DistributedLi
         place.setdefault(item, len(place))
     columns = np.array([place[item] for item in given], dtype=np.int64)
     moved = with_columns(likes.matrix, columns, len(place))
+    seen = None if likes.seen is None else with_columns(likes.seen, columns, len(place))
     names = [titles.get(item, "") for item in place] if titles else None
     ids: Any = list(place)
-    return Likes(moved, likes.users, ids, cast(Any, names), threshold=likes.threshold)
+    titled: Any = names
+    return Likes(moved, likes.users, ids, titled, threshold=likes.threshold, seen=seen)
 
 
 def _with_new_columns(ids: list[Any], shape: tuple[int, int]) -> list[Any]:

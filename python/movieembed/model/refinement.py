@@ -83,8 +83,9 @@ class Refinement:
         gain: NDArray[np.float64],
         steps: int,
         dtype: Any,
+        excluded: sp.csr_array | None = None,
     ) -> Found:
-        """The n best candidates a user, those of their row left out.
+        """The n best candidates a user, those excluded or else of their row left out.
 
         Parameters
         ----------
@@ -97,7 +98,10 @@ class Refinement:
         steps : int
         dtype : dtype
             Of the work.
+        excluded : csr_array, shape (n_users, n_items), optional
+            Canonical.
         """
+        excluded = rows if excluded is None else excluded
         active = self.op.active
         chosen = np.flatnonzero(candidates[active])
         columns = active[chosen]
@@ -110,7 +114,7 @@ class Refinement:
             Y *= gain
             if len(chosen) < len(active):
                 Y = np.ascontiguousarray(Y[chosen])
-            own = positions_among(columns, rows[start:stop])
+            own = positions_among(columns, excluded[start:stop])
             at, value = _core.top_k_columns(Y, inner, *own, n_threads=self.n_jobs)
             found[start:stop, :inner] = np.where(at >= 0, columns[at], -1)
             scores[start:stop, :inner] = value

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.finite import check_finite, silent_overflow
-from movieembed._base.validation import check_count, check_real
+from movieembed._base.validation import check_count, check_parameter, check_real
 from movieembed._base.warn import warn_caller
 from movieembed.exceptions import ItemWithoutLikesError
 from movieembed.model.fitted_items import FittedItems, Method
@@ -40,6 +40,7 @@ def recommend(
     popularity_discount: float = 0.0,
     filter_items: Any = None,
     allowed_items: Any = None,
+    exclude_seen: bool = True,
 ) -> Any:
     """Items for somebody who likes the given ones, or for many such people.
 
@@ -49,7 +50,7 @@ def recommend(
         A list, in whatever holds one, is one person; repeats count once, and items without likes
         say nothing and are left aside with a warning. A dict {item: rating}, or a pandas Series
         indexed by item, is one person's ratings: those from `threshold_` on are likes, and the
-        others are known and not recommended. A Series with rows numbered from 0 is a list.
+        others are seen. A Series with rows numbered from 0 is a list.
 
         A matrix of shape (n_users, n_items) holds one person a row: weights, 1 for a like. The
         columns of a data frame are found by id or title; items without a column are not liked. A
@@ -77,6 +78,9 @@ def recommend(
         Never recommend these.
     allowed_items : list of ids or titles, optional
         Recommend nothing but these.
+    exclude_seen : bool, default=True
+        Leave out what a person has rated below the threshold, where that is known: in a dict or
+        Series, and in the `seen` of Likes. The items that they like are left out in any case.
 
     Returns
     -------
@@ -136,7 +140,8 @@ def recommend(
         _warn_of_unembedded(fitted, taste.rows)
     method = fitted.check_method(method)
     candidates = _candidates(fitted, filter_items, allowed_items)
-    candidates[taste.known] = False
+    check_parameter(exclude_seen, "exclude_seen", bool)
+    excluded = taste.excluded(exclude_seen)
     factor = _popularity_factor(fitted, popularity_discount)
     steps = fitted.check_steps(refine, method)
     # One person's scores are those that `explain` adds up.
@@ -146,7 +151,7 @@ def recommend(
         vectors, users = _scorer(fitted, method, regularization, dtype)
         vectors = vectors * (factor * candidates)[:, None].astype(vectors.dtype)
         found, scores = top_k_neighbors(
-            users(taste.rows), vectors, n, metric="dot", exclude=taste.rows, n_jobs=fitted.n_jobs
+            users(taste.rows), vectors, n, metric="dot", exclude=excluded, n_jobs=fitted.n_jobs
         )
     else:
         ours = fitted.recommending
@@ -154,7 +159,7 @@ def recommend(
         gain = gain_of(ours, refinement.diagonal(steps)) * factor
         rows = scaled_columns(taste.rows, ours.scale)
         dtype = np.dtype(np.float64) if exact else ours.vectors.dtype
-        found, scores = refinement.best(rows, n, candidates, gain, steps, dtype)
+        found, scores = refinement.best(rows, n, candidates, gain, steps, dtype, excluded)
     check_finite(scores, "the scores", missing=found < 0)
     says_nothing = np.diff(taste.rows.indptr) == 0
     found[says_nothing], scores[says_nothing] = -1, -np.inf

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from numbers import Number
 from typing import Any
 
@@ -41,13 +41,21 @@ class Taste:
         Weights of the items given; canonical.
     single : bool
         Whether it was one person, not a matrix of them.
-    known : ndarray of int64
-        Items that a single person has rated and does not like.
+    seen : csr_array of bool, shape (n_users, n_items), or None
+        Items rated and not liked, where they are known; canonical.
     """
 
     rows: sp.csr_array
     single: bool
-    known: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    seen: sp.csr_array | None = None
+
+    def excluded(self, exclude_seen: bool) -> sp.csr_array:
+        """What is not to be recommended, in canonical form: items given, and perhaps those seen."""
+        if self.seen is None or not exclude_seen:
+            return self.rows
+        given = np.ones(self.rows.nnz, dtype=np.bool_)  # also where weights add up to 0
+        parts = (given, self.rows.indices, self.rows.indptr)
+        return sp.csr_array(parts, shape=self.rows.shape) + self.seen
 
 
 def as_taste(
@@ -72,18 +80,22 @@ def as_taste(
                 "negative ones for dislikes"
             )
         return _of_likes(index, given) if isinstance(given, Likes) else _of_matrix(index, given)
-    known = np.zeros(0, dtype=np.int64)
+    seen = None
     if isinstance(given, Mapping):
         if weights is not None:
             raise ValueError("weights go with a list of items; a dict or Series holds ratings")
-        liked, known = _liked_and_known(index, given, fitted.threshold)
+        liked, others = _liked_and_seen(index, given, fitted.threshold)
+        seen = _one_row(np.ones(len(others), dtype=np.bool_), np.sort(others), len(index))
     else:
         liked = index.resolve_many(given)
     total = _weights(index, liked, weights, dislikes)
     columns = np.array(sorted(total))
     data = np.array([total[c] for c in columns.tolist()])
-    indptr = np.array([0, len(columns)])
-    return Taste(sp.csr_array((data, columns, indptr), shape=(1, len(index))), True, known)
+    return Taste(_one_row(data, columns, len(index)), True, seen)
+
+
+def _one_row(data: NDArray[Any], columns: NDArray[np.int64], n_items: int) -> sp.csr_array:
+    return sp.csr_array((data, columns, np.array([0, len(columns)])), shape=(1, n_items))
 
 
 def _weights(
@@ -174,7 +186,7 @@ def _of_series(index: ItemIndex, items: pd.Series) -> Any:
     return dict(zip(labels.tolist(), items.tolist(), strict=True))
 
 
-def _liked_and_known(
+def _liked_and_seen(
     index: ItemIndex, ratings: Mapping[Any, Any], threshold: float | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The items that one person's ratings make likes, and the others that they have rated."""
@@ -208,11 +220,12 @@ def _liked_and_known(
 
 def _of_likes(index: ItemIndex, likes: Likes) -> Taste:
     """Rows of likes, their columns found by id."""
-    rows = likes.matrix
+    rows, seen = likes.matrix, likes.seen
     if not np.array_equal(likes.items, index.ids):
         places = places_of_columns(index, likes.items.tolist(), by_id=True)
         rows = with_columns(rows, places, len(index))
-    return Taste(rows, single=False)
+        seen = None if seen is None else with_columns(seen, places, len(index))
+    return Taste(rows, single=False, seen=seen)
 
 
 def _of_matrix(index: ItemIndex, given: GivenMatrix) -> Taste:

@@ -39,7 +39,8 @@ def recommend_users(
     ----------
     likes : Likes or DistributedLikes
         Of the model's items. The users of distributed likes are scored by the workers that
-        hold them.
+        hold them. What users rated and did not like, `Likes.seen`, is left out as well, unless
+        ``exclude_seen=False``.
     n : int, default=10
     folder : path, optional
         Where each part of distributed likes becomes a Parquet file, written by the worker that
@@ -87,7 +88,7 @@ def recommend_users(
                 raise ValueError(f"{path} is of likes in another number of parts: remove it first")
     if isinstance(likes, Likes):
         found: list[Any] = [
-            best_of(UserRows(likes.matrix, likes.users), fitted, n, options, where, 0)
+            best_of(UserRows(likes.matrix, likes.users, likes.seen), fitted, n, options, where, 0)
         ]
     else:
         found = on_workers(likes, fitted, n, options, where, progress)
@@ -149,7 +150,7 @@ def best_of(
     part: int,
 ) -> pd.DataFrame | str:
     """The best items for a part's users: a table, or the file that it was written to."""
-    columns, scores = recommend(fitted, Taste(rows.matrix, single=False), n, **options)
+    columns, scores = recommend(fitted, Taste(rows.matrix, False, rows.seen), n, **options)
     there = columns >= 0
     user, place = np.nonzero(there)
     table = table_of(

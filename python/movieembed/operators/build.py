@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -130,7 +131,8 @@ def on_dask(
 
     refuse_entries(weighting)
     if not isinstance(likes, DistributedLikes):
-        likes = DistributedLikes.from_likes(likes)
+        # No operator asks what was seen.
+        likes = DistributedLikes.from_likes(copy.copy(likes)._set(seen=None))
     op = DaskOperator(likes, weighting, dtype, n_threads)
     return Prepared(op, op.item_scale, op.item_squares)
 

@@ -29,7 +29,7 @@ from movieembed.data.distributed.ids import (
     places_in,
     union,
 )
-from movieembed.data.likes_matrix import matrix_of_rows, zeros_and_ones
+from movieembed.data.likes_matrix import matrices_of_rows, zeros_and_ones
 from movieembed.data.ratings import Duplicates, RaiseOrDrop, Rows, match_items, rows_of_table
 from movieembed.data.text_columns import is_text
 
@@ -67,18 +67,23 @@ class UserRows:
         Canonical.
     users : ndarray, shape (n_users,)
         Their ids.
+    seen : csr_array of bool, shape (n_users, n_items), or None
+        As `Likes.seen`.
     """
 
     matrix: sp.csr_array
     users: NDArray[Any]
+    seen: sp.csr_array | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        m = self.matrix
-        return from_arrays, (m.data, m.indices, m.indptr, m.shape[1], self.users)
+        m, s = self.matrix, self.seen
+        seen = () if s is None else (s.indices, s.indptr)
+        return from_arrays, (m.data, m.indices, m.indptr, m.shape[1], self.users, *seen)
 
     def __sizeof__(self) -> int:
-        m = self.matrix
-        return int(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes + self.users.nbytes)
+        there = [m for m in (self.matrix, self.seen) if m is not None]
+        size = sum(m.data.nbytes + m.indices.nbytes + m.indptr.nbytes for m in there)
+        return int(size + self.users.nbytes)
 
 
 @contextmanager
@@ -230,7 +235,8 @@ def gathered(
         liked: NDArray[np.bool_] = values >= threshold
         return liked
 
-    return UserRows(matrix_of_rows(joined, duplicates, reaching), users), known
+    matrix, seen = matrices_of_rows(joined, duplicates, reaching)
+    return UserRows(matrix, users, seen), known
 
 
 def _joined(arrays: Sequence[NDArray[Any]], empty: Any) -> NDArray[Any]:
@@ -243,12 +249,21 @@ def from_arrays(
     indptr: NDArray[Any],
     n_items: int,
     users: NDArray[Any],
+    seen_indices: NDArray[Any] | None = None,
+    seen_indptr: NDArray[Any] | None = None,
 ) -> UserRows:
     """Return a part whose arrays came with its task."""
     data = np.ones(len(indices), dtype=np.float32) if data is None else usable(data)
+    matrix, seen = _canonical(data, indices, indptr, n_items), None
+    if seen_indices is not None:
+        seen = _canonical(np.ones(len(seen_indices), np.bool_), seen_indices, seen_indptr, n_items)
+    return UserRows(matrix, users, seen)
+
+
+def _canonical(data: Any, indices: Any, indptr: Any, n_items: int) -> sp.csr_array:
     matrix = sp.csr_array((data, usable(indices), usable(indptr)), shape=(len(indptr) - 1, n_items))
     matrix.has_canonical_format = True
-    return UserRows(matrix, users)
+    return matrix
 
 
 def usable(x: NDArray[Any]) -> NDArray[Any]:

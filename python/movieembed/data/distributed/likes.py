@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.validation import check_count
@@ -52,7 +53,8 @@ class DistributedLikes:
     -----
     A part is a Dask task, made again from its source when the worker that holds it is lost: from
     its files, or from arrays that the scheduler keeps. A worker holds 8 bytes a like and some 15
-    more while it fits.
+    more while it fits, and 5 bytes for each pair that was rated and not liked, which
+    `recommend_users` leaves out.
 
     For one cut into parts, results have the same bits whichever workers do the work.
 
@@ -200,8 +202,8 @@ class DistributedLikes:
         Returns
         -------
         DistributedLikes
-            The scheduler keeps what it was sent, some 4 bytes a like, so that a lost part is made
-            again: for more likes than that allows, use files and `from_ratings`.
+            The scheduler keeps what it was sent, some 4 bytes a like and a pair seen, so that a
+            lost part is made again: for more than that allows, use files and `from_ratings`.
 
         Raises
         ------
@@ -229,15 +231,19 @@ class DistributedLikes:
         key = new_key("users")
         tasks = {}
         for p, (first, last) in enumerate(itertools.pairwise(bounds)):
-            indptr = matrix.indptr[first : last + 1]
-            own = slice(int(indptr[0]), int(indptr[-1]))
+            indptr, own = rows_between(matrix, first, last)
+            seen: tuple[Any, ...] = ()
+            if likes.seen is not None:
+                seen_indptr, seen_own = rows_between(likes.seen, first, last)
+                seen = likes.seen.indices[seen_own], seen_indptr
             tasks[key, p] = (
                 blocks.from_arrays,
                 None if likes.is_binary else matrix.data[own],
                 matrix.indices[own],
-                indptr - indptr[0],
+                indptr,
                 likes.n_items,
                 likes.users[first:last],
+                *seen,
             )
         parts = cluster.submit(tasks, list(tasks))
         return cls(cluster, parts, likes.items, likes.titles, likes.item_table, likes.threshold)
@@ -295,6 +301,12 @@ def part_bounds(indptr: NDArray[Any], n_parts: int) -> NDArray[np.int64]:
     cuts[0], cuts[-1] = 0, n_users
     inner = np.unique(cuts[1:-1]).astype(np.int64)
     return np.array([0, *inner[(inner > 0) & (inner < n_users)], n_users], dtype=np.int64)
+
+
+def rows_between(matrix: sp.csr_array, first: int, last: int) -> tuple[NDArray[Any], slice]:
+    """Return the pointers of some rows by themselves, and where their entries are."""
+    indptr = matrix.indptr[first : last + 1]
+    return indptr - indptr[0], slice(int(indptr[0]), int(indptr[-1]))
 
 
 def with_items_first(likes: DistributedLikes, items: Sequence[Any]) -> None:
