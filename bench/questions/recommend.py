@@ -1,12 +1,13 @@
 """How good are the recommendations and the neighbours, beside the best of others?
 
     python -m bench.questions.recommend [--data FOLDER | --table FILE] [--seeds N] [--strong]
+    python -m bench.questions.recommend --pair TRAIN.npz TEST.npz
 
 On random splits, a fifth of each user's likes held out (with --strong: whole users, after Liang et
 al. 2018), every method tuned on a validation part of the rest and then fitted on all of it:
 
-- movieembed: components, regularisation and steps;
-- movieembed untuned, as `MovieEmbedding(128, keep_likes=True)` comes;
+- movieembed: components, the weighting of people, regularisation, its power, and steps;
+- movieembed as `MovieEmbedding()` comes;
 - dense EASE: regularisation; implicit's ALS: factors, regularisation and weight; ELSA (PyTorch,
   elsarec): factors and epochs; item cosine and popularity have nothing to tune.
 
@@ -85,8 +86,6 @@ def contenders(split: ev.Split, seed: int) -> dict[str, Callable[[me.Likes], Any
     tuned = ev.tune(
         split.train,
         n_components=(64, 128, 256),
-        factors=(0.25, 0.35, 0.5, 0.7, 1.0),
-        refine=(0, 1, 2, 4),
         k=K,
         split=inner,
         random_state=0,
@@ -95,7 +94,7 @@ def contenders(split: ev.Split, seed: int) -> dict[str, Callable[[me.Likes], Any
     print(f"seed {seed}: movieembed {tuned.parameters()}", flush=True)
     found: dict[str, Callable[[me.Likes], Any]] = {
         "movieembed, tuned": partial(ev.movieembed, **tuned.parameters(), **common),
-        "movieembed, d = 128 as it comes": partial(ev.movieembed, n_components=128, **common),
+        "movieembed, as it comes": ev.movieembed,
         "movieembed, refine = 0": partial(
             ev.movieembed, **{**tuned.parameters(), "refine": 0}, **common
         ),
@@ -115,14 +114,17 @@ def contenders(split: ev.Split, seed: int) -> dict[str, Callable[[me.Likes], Any
     return found | {"item cosine": ev.item_cosine, "popularity": ev.popularity}
 
 
-def quality(likes: me.Likes, seeds: int, strong: bool) -> None:
-    tables = []
-    for seed in range(seeds):
-        split = (
-            ev.split_users(likes, random_state=seed)
-            if strong
-            else ev.split_random(likes, random_state=seed)
-        )
+def split_of_pair(train: str, test: str) -> ev.Split:
+    """Of a published training and test part, SciPy matrices of the same users and items."""
+    matrix, held = sp.csr_array(sp.load_npz(train)), sp.csr_array(sp.load_npz(test))
+    asked = np.flatnonzero(np.diff(held.indptr))
+    likes = me.Likes.from_matrix(matrix, users=np.arange(matrix.shape[0]))
+    return ev.Split(likes, likes.matrix[asked], held[asked])
+
+
+def quality(splits: list[ev.Split]) -> None:
+    tables, seeds = [], len(splits)
+    for seed, split in enumerate(splits):
         tables.append(ev.evaluate(contenders(split, seed), split, ks=(K,)))
     together = pd.concat(tables, keys=range(seeds))
     print(f"\n| recommender | recall@{K} | NDCG@{K} | coverage | popularity | fit | lists |")
@@ -206,18 +208,24 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--data", help="MovieLens folder; by default MovieLens small")
     p.add_argument("--table", help="a ratings table instead: .csv or .parquet")
+    p.add_argument("--pair", nargs=2, metavar="FILE", help="published training and test parts")
     p.add_argument("--seeds", type=int, default=5)
     p.add_argument("--strong", action="store_true", help="hold out users, not likes")
     p.add_argument("--only", choices=("quality", "neighbours"))
     args = p.parse_args()
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module="implicit")
+    if args.pair:
+        print(floor.describe()[1] + "\n")
+        quality([split_of_pair(*args.pair)])
+        return
     if args.table:
         likes = me.Likes.from_ratings(me.read_table(args.table))
     else:
         likes = me.Likes.from_movielens(data_folder(args.data))
     print(floor.describe()[1] + f"\n\n{likes}\n")
-    warnings.filterwarnings("ignore", category=RuntimeWarning, module="implicit")
     if args.only != "neighbours":
-        quality(likes, args.seeds, args.strong)
+        split = ev.split_users if args.strong else ev.split_random
+        quality([split(likes, random_state=seed) for seed in range(args.seeds)])
     if args.only != "quality":
         neighbours(likes, args.seeds)
 

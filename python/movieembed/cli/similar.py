@@ -17,7 +17,12 @@ Method = Annotated[
     ),
 ]
 Refine = Annotated[
-    int, typer.Option(min=0, help="Steps of --method precision; needs fit --keep-likes.")
+    int | None,
+    typer.Option(
+        min=0,
+        show_default=False,
+        help="Steps of --method precision; by default as many as the model chose.",
+    ),
 ]
 
 
@@ -28,7 +33,7 @@ def similar(
     n: Number = 10,
     method: Method = "cosine",
     min_likes: MinLikes = 0,
-    refine: Refine = 0,
+    refine: Refine = None,
     as_json: Json = False,
 ) -> None:
     """List the nearest items of one or more.

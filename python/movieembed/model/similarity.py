@@ -25,7 +25,7 @@ def similar(
     *,
     method: Literal["cosine", "dot", "precision"] = "cosine",
     min_likes: int = 0,
-    refine: int = 0,
+    refine: int | None = None,
     regularization: float | None = None,
 ) -> pd.DataFrame:
     """The nearest items of one item, or of each of several.
@@ -39,12 +39,13 @@ def similar(
     method : {"cosine", "dot", "precision"}, default="cosine"
         The cosine of the vectors. "dot" approximates the number of users in common and favours
         popular items. "precision" is the partial correlation: what two items have in common
-        beyond what all others explain; it finds few, close relatives, such as sequels.
+        beyond what all others explain; it finds few, close relatives, such as sequels. It goes
+        by the likes as `recommend` weighs them.
     min_likes : int, default=0
         Leave out items with fewer likes.
-    refine : int, default=0
+    refine : int, optional
         With "precision": steps of conjugate gradients towards the inverse of L'L + lambda I
-        itself. Needs a model with `keep_likes=True`.
+        itself; by default as many as the model chose. They need `keep_likes=True`.
     regularization : float, optional
         With "precision": lambda instead of `regularization_`.
 
@@ -93,7 +94,7 @@ def neighbors(
     *,
     method: Literal["cosine", "dot", "precision"] = "cosine",
     min_likes: int = 0,
-    refine: int = 0,
+    refine: int | None = None,
     regularization: float | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """The nearest items of every item, as arrays.
@@ -145,7 +146,7 @@ def _nearest(
     n = min(check_count(n, "n"), len(fitted))
     min_likes = check_integer(min_likes, "min_likes")
     method = fitted.check_method(method)
-    steps = fitted.check_steps(0 if refine is None else refine, method)
+    steps = fitted.check_steps(refine, method)
     V = fitted.embedding
     candidates = fitted.embedded & (fitted.item_counts >= min_likes)
     own = sp.csr_array(
