@@ -382,3 +382,11 @@ def test_real_titles_each_stand_for_themselves(
         assert len(caught.value.matches) == 2
     for query in ("Apollo 13", "Toy Story", "Home Alone", "The Matrix"):
         assert index.resolve(query) >= 0
+
+
+def test_five_near_titles_are_suggested() -> None:
+    index = ItemIndex(range(8), [f"Rocky {k}" for k in range(2, 10)])
+    with pytest.raises(ItemNotFoundError) as caught:
+        index.resolve("Rockx 7")
+    assert len(caught.value.suggestions) == 5
+    assert caught.value.suggestions[0] == "Rocky 7"

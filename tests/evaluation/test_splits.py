@@ -91,3 +91,14 @@ def test_strong_split_has_the_shares_that_were_asked_for(
     assert split.train.n_users == 40 - asked
     assert set(np.diff(split.held.indptr)) == {round(10 * share)}
     assert set(np.diff(split.given.indptr)) == {10 - round(10 * share)}
+
+
+def test_a_single_like_cannot_be_parted() -> None:
+    """Of who has one nothing would be left to recommend from, whatever is asked for."""
+    L = np.zeros((30, 6))
+    L[np.arange(30), np.arange(30) % 6] = 1
+    L[:12, 4:] = 1
+    split = ev.split_users(Likes.from_matrix(L), 11, min_likes=1, random_state=0)
+    assert (np.diff(split.given.indptr) + np.diff(split.held.indptr) >= 2).all()
+    with pytest.raises(ValueError, match="n_users=13 of 12 users"):
+        ev.split_users(Likes.from_matrix(L), 13, min_likes=1)

@@ -308,3 +308,14 @@ def test_top_k_refuses(changed: dict[str, Any], error: type[Exception], match: s
     }
     with pytest.raises(error, match=match):
         _core.top_k_products(**(given | changed))
+
+
+def test_arrays_that_touch_are_apart() -> None:
+    memory = np.arange(24.0)
+    a, behind, before = memory[8:20].reshape(4, 3), memory[20:].reshape(4, 1), memory[:8]
+    c = np.ones((3, 2))
+    expected = a.sum(axis=1)[:, None]
+    _core.tall_times_small(a, c[:, :1].copy(), behind)
+    np.testing.assert_array_equal(behind, expected)
+    _core.tall_times_small(a, c, before.reshape(4, 2))
+    np.testing.assert_array_equal(before.reshape(4, 2), np.hstack([expected, expected]))
