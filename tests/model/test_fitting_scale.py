@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import movieembed as me
-from helpers import dense_cost, dense_gradient
+from helpers import dense_cost, dense_gradient, random_likes
 
 EXPONENTS = (-498, -76, -40, 1, 3, 63, 130, 232)  # 1e-150 to 1e70
 
@@ -162,3 +162,15 @@ def test_a_learning_rate_is_in_the_units_of_the_weights(solver, k):
 def test_weights_out_of_reach_are_an_error_that_says_so(dtype, k, reach):
     with pytest.raises(ValueError, match=f"out of the reach of {reach}: multiply all"):
         me.MovieEmbedding(2, random_state=0, dtype=dtype).fit(k * rated())
+
+
+@pytest.mark.parametrize("refine", [0, 1, 2])
+@pytest.mark.parametrize("k", [1e-150, 1e-50, 1e-30, 3.0, 1e30, 1e50, 1e70])
+def test_lists_are_those_of_other_units(k, refine):
+    L = random_likes(60, 20, 0.3, seed=0).astype(np.float64)
+    columns, scores = me.MovieEmbedding(3, random_state=0).fit(L).recommend(L, 3, refine=refine)
+    model = me.MovieEmbedding(3, random_state=0).fit(k * L)
+    found = model.recommend(k * L, 3, refine=refine)
+    np.testing.assert_array_equal(found[0], columns)
+    there = columns >= 0
+    np.testing.assert_allclose(found[1][there] / k, scores[there], rtol=1e-4, atol=1e-6)

@@ -38,6 +38,8 @@ STEPS = (0, 1)
 # Length of the lists.
 K = 20
 FOLDS = 5
+# Units of weights whose products float32 holds.
+ORDINARY = 2.0**16
 # How closely vectors are found: they are where the refinement starts.
 TOL, MAX_ITER = 1e-3, 20
 
@@ -70,6 +72,12 @@ def row_length(prepared: Prepared) -> float:
     """Mean squared length of a person's row, in the units of the operator."""
     op = prepared.op
     return float(op.diagonal.sum(dtype=np.float64)) / op.n_users if op.n_items else 1.0
+
+
+def coarse(prepared: Prepared) -> Prepared:
+    """In float32, which is enough for lists, unless its range is not."""
+    usual = 1 / ORDINARY <= prepared.op.unit <= ORDINARY
+    return prepared._replace(op=prepared.op.in_precision(np.float32)) if usual else prepared
 
 
 def vectors_of(op: Operator, embedding: NDArray[Any]) -> NDArray[Any]:
@@ -131,7 +139,7 @@ def choose(
     others = np.ones(matrix.shape[0], dtype=bool)
     others[people] = False
     remaining = Likes.from_matrix(matrix[others], users=np.flatnonzero(others))
-    prepared = prepare("cpu", remaining, weighting, np.float32, n_jobs)
+    prepared = coarse(prepare("cpu", remaining, weighting, embedding.dtype, n_jobs))
     op = prepared.op
     if not op.n_items:
         return USUAL

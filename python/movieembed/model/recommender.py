@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from movieembed._base.threads import serial_blas
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
-from movieembed.model.holdout import USUAL, choose, row_length, vectors_of
+from movieembed.model.holdout import USUAL, choose, coarse, row_length, vectors_of
 from movieembed.model.precision import PrecisionForm, ridges
 from movieembed.operators.build import prepare
 from movieembed.operators.units import times
@@ -122,9 +122,9 @@ def made(
     -----
     A few passes over the likes, and as many over the likes that are left where people are held out.
     """
-    dtype = embedding.dtype if same else np.dtype(np.float32)
-    prepared = prepare(backend, likes, recipe.weighting, dtype, n_jobs)
-    op, unit = prepared.op, prepared.op.unit
+    prepared = prepare(backend, likes, recipe.weighting, embedding.dtype, n_jobs)
+    prepared = prepared if same else coarse(prepared)
+    op, unit, dtype = prepared.op, prepared.op.unit, prepared.op.dtype
     assert prepared.item_squares is not None
     with serial_blas():
         choice = USUAL if isinstance(likes, Likes) else replace(USUAL, refine=0)

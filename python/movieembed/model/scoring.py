@@ -20,10 +20,12 @@ from movieembed._base.validation import check_count, check_parameter, check_real
 from movieembed._base.warn import warn_caller
 from movieembed.exceptions import ItemWithoutLikesError
 from movieembed.model.fitted_items import FittedItems, Method
+from movieembed.model.holdout import ORDINARY
 from movieembed.model.neighbors import embedded, top_k_neighbors, unit_rows
 from movieembed.model.recommender import Recommender
 from movieembed.model.refinement import MANY_STEPS
 from movieembed.model.taste import as_table, as_taste, why_unembedded
+from movieembed.operators.units import unit_of
 
 
 @silent_overflow
@@ -144,11 +146,11 @@ def recommend(
     excluded = taste.excluded(exclude_seen)
     factor = _popularity_factor(fitted, popularity_discount)
     steps = fitted.check_steps(refine, method)
-    # One person's scores are those that `explain` adds up.
-    exact = taste.single or steps >= MANY_STEPS
+    # One person's scores are those that `explain` adds up; and float32 does not hold every weight.
+    beyond = unit_of(taste.rows.data, free=ORDINARY) != 1
+    exact = np.dtype(np.float64) if taste.single or beyond or steps >= MANY_STEPS else None
     if steps == 0:
-        dtype = np.dtype(np.float64) if taste.single else None
-        vectors, users = _scorer(fitted, method, regularization, dtype)
+        vectors, users = _scorer(fitted, method, regularization, exact)
         vectors = vectors * (factor * candidates)[:, None].astype(vectors.dtype)
         found, scores = top_k_neighbors(
             users(taste.rows), vectors, n, metric="dot", exclude=excluded, n_jobs=fitted.n_jobs
@@ -158,7 +160,7 @@ def recommend(
         refinement = fitted.refinement(fitted.check_lambda(regularization))
         gain = gain_of(ours, refinement.diagonal(steps)) * factor
         rows = scaled_columns(taste.rows, ours.scale)
-        dtype = np.dtype(np.float64) if exact else ours.vectors.dtype
+        dtype = ours.vectors.dtype if exact is None else exact
         found, scores = refinement.best(rows, n, candidates, gain, steps, dtype, excluded)
     check_finite(scores, "the scores", missing=found < 0)
     says_nothing = np.diff(taste.rows.indptr) == 0
