@@ -118,6 +118,25 @@ def test_nothing_is_held_out_for_a_lambda_that_is_given(demo_likes: Likes) -> No
     assert model._fitted_items().recommending.refine == 1
 
 
+def test_an_interrupted_choice_is_no_choice(
+    demo_likes: Likes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Solvers keep what they have; half a recommender would be kept for good."""
+    model = me.MovieEmbedding(6, random_state=0).fit(demo_likes)
+    whole = model.regularization_
+    model.fit(demo_likes)
+
+    def interrupted(self: Any, V: Any, out: Any = None) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CpuOperator, "apply", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.recommend(demo_likes, 3)
+    assert model._fitted_items().made_recommender is None
+    assert model.regularization_ == whole
+
+
 def test_threads_choose_alike(demo_likes: Likes) -> None:
     one, two = (
         me.MovieEmbedding(6, random_state=0, n_jobs=n).fit(demo_likes).regularization_

@@ -98,6 +98,8 @@ def vectors_of(op: Operator, embedding: NDArray[Any]) -> NDArray[Any]:
         max_iter=MAX_ITER,
         progress=False,
     )
+    if found.reason == "interrupted":
+        raise KeyboardInterrupt
     V = op.to_host(found.V)
     return np.pad(V, ((0, 0), (0, d - V.shape[1])))
 
