@@ -30,7 +30,7 @@ def test_ctrl_c_elsewhere_ends_in_one_line(folder, monkeypatch):
 
     monkeypatch.setattr("movieembed.model.embedding.Embedding.load", interrupted)
     result = run("info", folder / "model.npz", status=130)
-    assert result.output == "movieembed: interrupted\n"
+    assert result.stderr == "movieembed: interrupted\n"
 
 
 def test_a_process_prints_plain_text_and_imports_only_what_it_needs(folder, tmp_path):

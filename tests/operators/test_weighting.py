@@ -52,7 +52,13 @@ def test_scaled_likes(likes: sp.csr_array, parameters: Any, alpha: float, beta: 
     A = likes.toarray().astype(float)
     G, s = dense_x(A, alpha, beta)
     model = me.MovieEmbedding(
-        4, random_state=0, regularization=0.7, keep_likes=True, tol=1e-12, **parameters
+        4,
+        random_state=0,
+        regularization=0.7,
+        recommend_weighting=beta,
+        regularization_power=0,
+        tol=1e-12,
+        **parameters,
     ).fit(likes)
     X = without_diagonal(G)
     assert model.cost_ == pytest.approx(dense_cost(X, model.embedding_), rel=1e-9)
@@ -77,7 +83,7 @@ def test_scaled_likes(likes: sp.csr_array, parameters: Any, alpha: float, beta: 
     columns, scores = model.recommend(likes, 5, refine=30)
     np.testing.assert_allclose(scores, np.take_along_axis(S, columns, axis=1), atol=1e-6)
     table = model.recommend([2, 3], 5, refine=0)
-    shares = model.explain([2, 3], table["item"].tolist())
+    shares = model.explain([2, 3], table["item"].tolist(), refine=0)
     sums = shares.groupby("recommended", sort=False)["share"].sum()
     np.testing.assert_allclose(sums[table["item"]], table["score"], atol=1e-10)
 
@@ -209,7 +215,7 @@ def test_an_extended_model(likes: sp.csr_array) -> None:
 
 
 def test_what_fold_in_refuses(likes: sp.csr_array) -> None:
-    model = me.MovieEmbedding(2, random_state=0).fit(likes)
+    model = me.MovieEmbedding(2, random_state=0, keep_likes=False).fit(likes)
     with pytest.raises(ValueError, match="keep_likes=True"):
         model.fold_in(likes[:, :1])
     with pytest.raises(ValueError, match="new has 3 users and known"):

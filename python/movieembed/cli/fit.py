@@ -12,7 +12,6 @@ from movieembed.cli import console
 from movieembed.cli.data import data_facts, load_likes, model_facts
 from movieembed.cli.group import FAILED, INTERRUPTED
 from movieembed.cli.options import Data, Jobs, Json, OwnTable, Seed, Threshold, choice, one_of
-from movieembed.data.likes import Likes
 
 SOLVERS = ("eigen", "als", "lbfgs", "momentum", "adam", "gd")
 BACKENDS = ("cpu", "cuda")
@@ -172,7 +171,7 @@ def fit(
         raise typer.Exit(INTERRUPTED)
 
 
-def tuned(likes: Likes, **options: Any) -> dict[str, Any]:
+def tuned(likes: Any, **options: Any) -> dict[str, Any]:
     """Choose components and what recommend goes by."""
     from movieembed.evaluation.tuning import tune
 
