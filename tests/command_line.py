@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import subprocess
 import sys
 from typing import Any
@@ -14,15 +13,10 @@ from movieembed.cli import app
 LONG = "A Title That Is Far Too Long For Any Terminal " * 5 + "(1999)"
 TITLES = ["Heat (1995)", "[REC] (2007)", "Léon (1994)", LONG, *(f"Film {i}" for i in range(8))]
 
-# Click before 8.2 is told to keep the two outputs apart.
-APART: dict[str, Any] = (
-    {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
-)
-
 
 def run(*arguments: Any, status: int = 0) -> Result:
     """A command that ends with this status."""
-    result = CliRunner(**APART).invoke(app, [str(a) for a in arguments])
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
     assert result.exit_code == status, result.output
     return result
 

@@ -28,7 +28,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 def complain(kind: str, text: str = "") -> None:
     """Print one line on stderr."""
     text = shortened(text, LONGEST_MESSAGE)
-    print(f"movieembed: {kind}{': ' if text else ''}{text}", file=sys.stderr)
+    print(f"movieembed: {kind}{': ' if text else ''}{text}", file=sys.stderr, flush=True)
 
 
 def one_line(text: str) -> str:
