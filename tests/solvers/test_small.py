@@ -8,6 +8,7 @@ import scipy.optimize
 
 import movieembed as me
 from helpers import dense_cooccurrence, dense_cost, dense_gradient, random_likes
+from movieembed.model.fitting import item_vectors
 from movieembed.solvers import small
 
 
@@ -100,6 +101,33 @@ def test_no_start_ends_lower(seed):
     else:  # in a valley that falls towards infinity
         assert model.stop_reason_ == "max_iter"
         assert excess <= 1e-3 * float((X**2).sum())
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("seed", [30, 196])
+def test_the_end_of_a_valley_is_followed(seed):
+    """Where 150 steps halve what is left; of 300 problems drawn like this some 30 are."""
+    rng = np.random.default_rng(seed)
+    n, users = int(rng.integers(4, 26)), int(rng.integers(3, 40))
+    L = (rng.random((users, n)) < rng.choice([0.1, 0.2, 0.35, 0.6])).astype(float)
+    d = int(rng.integers(1, 7))
+    X = dense_cooccurrence(L)
+    model = me.MovieEmbedding(d, random_state=seed, n_jobs=1).fit(L)
+    best, size = best_of_five(X, d), float((X**2).sum())
+    assert model.cost_ <= best * (1 + 1e-6) + 1e-9 * size
+
+
+def test_a_row_that_goes_to_infinity_leaves_the_others():
+    """With one component, where only the pairs with one item can be fitted."""
+    X = -np.ones((6, 6))
+    X[0] = X[:, 0] = 1
+    np.fill_diagonal(X, 0)
+    op = type("Op", (), {"to_host": staticmethod(np.asarray), "frobenius_squared": 30.0})
+    V = np.array([[3000.0], *[[1 / 3000]] * 5])
+    solution = type("Solution", (), {"V": V})
+    kept, _ = item_vectors(op, solution, 1)
+    assert dense_cost(X, kept) == pytest.approx(dense_cost(X, V))
+    assert dense_cost(X, kept) < dense_cost(X, np.where(V > 1, V, 0)) - 9
 
 
 def test_larger_problems_and_given_starts_are_left_alone():
