@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 import scipy.sparse as sp
 
 import movieembed as me
-from helpers import random_likes
+from helpers import random_likes, unpickled
 from movieembed import evaluation
 from movieembed.data.distributed import blocks
 from movieembed.data.likes import Likes
@@ -359,7 +358,7 @@ def test_what_was_seen(source: str, tmp_path: Path, client: Any) -> None:
     seen = np.vstack([part.seen.toarray() for part in parts])[order]
     np.testing.assert_array_equal(seen, likes.seen.toarray())
     for part in parts:
-        again = pickle.loads(pickle.dumps(part))
+        again = unpickled(part)
         np.testing.assert_array_equal(again.seen.toarray(), part.seen.toarray())
         assert again.seen.dtype == np.bool_
         larger = part.seen.data.nbytes + part.seen.indices.nbytes + part.seen.indptr.nbytes

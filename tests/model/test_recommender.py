@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 import movieembed as me
-from helpers import random_likes
+from helpers import random_likes, unpickled
 from movieembed.data.likes import Likes
 from movieembed.model.precision import PrecisionForm, System, ridges
 from movieembed.operators.cpu import CpuOperator
@@ -104,7 +103,7 @@ def test_made_when_first_asked_for_and_kept(demo_likes: Likes, tmp_path: Path) -
     assert model._fitted_items().made_recommender is ours
     model.n_jobs, model.refine = None, "auto"
     model.save(tmp_path / "m.npz")
-    for again in (pickle.loads(pickle.dumps(model)), me.load(tmp_path / "m.npz")):
+    for again in (unpickled(model), me.load(tmp_path / "m.npz")):
         kept = again._fitted_items().made_recommender
         assert kept.vectors.tobytes() == ours.vectors.tobytes()
         assert kept.path.equals(ours.path)
