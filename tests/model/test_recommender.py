@@ -90,21 +90,21 @@ def test_the_embedding_knows_nothing_of_it(demo_likes: Likes) -> None:
 
 def test_made_when_first_asked_for_and_kept(demo_likes: Likes, tmp_path: Path) -> None:
     model = me.MovieEmbedding(6, random_state=0).fit(demo_likes)
-    assert model._fitted_items().made_recommender is None
+    assert model._fitted_items().recommender_if_made is None
     assert model.similar(int(model.items_[model.item_counts_.argmax()])) is not None
-    assert model._fitted_items().made_recommender is None
+    assert model._fitted_items().recommender_if_made is None
     lists = model.recommend(demo_likes, 5)
-    ours = model._fitted_items().made_recommender
+    ours = model._fitted_items().recommender_if_made
     assert ours is not None
     assert model.regularization_ == ours.regularization
     assert model.regularization_path_ is ours.path
     assert ours.path["regularization"].is_monotonic_increasing
     model.n_jobs, model.refine = 1, 2
-    assert model._fitted_items().made_recommender is ours
+    assert model._fitted_items().recommender_if_made is ours
     model.n_jobs, model.refine = None, "auto"
     model.save(tmp_path / "m.npz")
     for again in (unpickled(model), me.load(tmp_path / "m.npz")):
-        kept = again._fitted_items().made_recommender
+        kept = again._fitted_items().recommender_if_made
         assert kept.vectors.tobytes() == ours.vectors.tobytes()
         assert kept.path.equals(ours.path)
         assert (kept.refine, kept.weighting, kept.power) == (ours.refine, ours.weighting, 0.25)
@@ -132,7 +132,7 @@ def test_an_interrupted_choice_is_no_choice(
         patched.setattr(CpuOperator, "apply", interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.recommend(demo_likes, 3)
-    assert model._fitted_items().made_recommender is None
+    assert model._fitted_items().recommender_if_made is None
     assert model.regularization_ == whole
 
 

@@ -87,7 +87,7 @@ class FittedItems:
 
     def __getstate__(self) -> dict[str, Any]:
         state = {field.name: getattr(self, field.name) for field in fields(self)}
-        return state | {"recommender": self.made_recommender}
+        return state | {"recommender": self.recommender_if_made}
 
     def __len__(self) -> int:
         return len(self.embedding)
@@ -111,11 +111,11 @@ class FittedItems:
         """The same with other steps and threads; itself where they are its own."""
         if (self.recipe.refine, self.n_jobs) == (refine, n_jobs):
             return self
-        recipe, made = replace(self.recipe, refine=refine), self.made_recommender
+        recipe, made = replace(self.recipe, refine=refine), self.recommender_if_made
         return replace(self, recipe=recipe, n_jobs=n_jobs, recommender=made)
 
     @property
-    def made_recommender(self) -> Recommender | None:
+    def recommender_if_made(self) -> Recommender | None:
         """The recommender, if it has been made."""
         found: Recommender | None = vars(self).get("recommending", self.recommender)
         return found
