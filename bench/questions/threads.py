@@ -76,15 +76,14 @@ def main() -> None:
     args = p.parse_args()
     if args.measure:
         chosen = {n: run for n, run in work(args).items() if not args.only or args.only in n}
-        runs = 1 if args.quick else 3
-        print(json.dumps({name: best_of(run, runs, perf_counter) for name, run in chosen.items()}))
+        print(json.dumps({name: best_of(run, 1, perf_counter) for name, run in chosen.items()}))
         return
 
-    arguments = ["--measure", *(["--quick"] if args.quick else [])]
+    arguments = ["--measure"]
     for option in ("data", "only"):
         if getattr(args, option):
             arguments += [f"--{option}", getattr(args, option)]
-    rounds = args.rounds or (2 if args.quick else 8)
+    rounds = args.rounds or (2 if args.quick else 6)
     seen: dict[str, list[dict[str, float]]] = {name: [] for name in SETTINGS}
     names = list(SETTINGS)
     for order in orders(len(names), rounds):

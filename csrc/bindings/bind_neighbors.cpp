@@ -51,13 +51,14 @@ py::tuple bind_top_k_products(const py::array& queries, const py::array& items, 
 }
 
 py::tuple bind_top_k_columns(const py::array& scores, int64_t k, const py::array& excluded_ptr,
-                             const py::array& excluded, int n_threads) {
+                             const py::array& excluded, const py::object& weights, int n_threads) {
     return std::visit(
         [&]<class T>(const Tall<const T>& of) {
+            const T* factors = weights.is_none() ? nullptr : checked<T>(py::array(weights), "weights", {of.rows});
             if (k < 1 || k > std::max<int64_t>(1, of.rows)) value_error("k must be within [1, ", of.rows, "], not ", k);
             const auto [pointers, passed] = checked_exclusion(excluded_ptr, excluded, of.cols);
             return best_of<T>(of.cols, k, [&, pp = pointers, pe = passed](int64_t* rows, T* best) {
-                top_k_columns(of, k, pp, pe, rows, best, n_threads);
+                top_k_columns(of, factors, k, pp, pe, rows, best, n_threads);
             });
         },
         any_tall(scores, "scores"));
@@ -70,9 +71,10 @@ void register_neighbors(py::module_& m) {
           "The k items of the largest products with each query: (rows, scores).", py::arg("queries").noconvert(),
           py::arg("items").noconvert(), py::arg("k"), py::arg("excluded_ptr"), py::arg("excluded"),
           py::arg("n_threads") = 0);
-    m.def("top_k_columns", &bind_top_k_columns, "The k largest of each column: (rows, scores), both columns x k.",
+    m.def("top_k_columns", &bind_top_k_columns,
+          "The k largest of each column, times a weight a row: (rows, scores), both columns x k.",
           py::arg("scores").noconvert(), py::arg("k"), py::arg("excluded_ptr"), py::arg("excluded"),
-          py::arg("n_threads") = 0);
+          py::arg("weights") = py::none(), py::arg("n_threads") = 0);
 }
 
 }  // namespace movieembed

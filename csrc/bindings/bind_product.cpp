@@ -81,6 +81,20 @@ public:
             any_);
     }
 
+    void apply_rows(const Csr& rows, const py::array& scale, py::array out, int n_threads) const {
+        if (rows.cols() != l_.cols()) value_error("rows has ", rows.cols(), " columns, expected ", l_.cols());
+        const double* factors = checked<double>(scale, "scale", {l_.cols()});
+        std::visit(
+            [&]<class T, class I, class U, class J>(const Shared<T, I>& product, const CsrView<U, J>& given) {
+                const auto to = tall<T>(out, "out", l_.cols(), given.rows);
+                CsrView<T, J> typed{given.rows, given.cols, given.indptr, given.indices, nullptr};
+                if constexpr (std::is_same_v<T, U>) typed.values = given.values;
+                if (given.values && !typed.values) type_error("rows and the product must have the same dtype");
+                if (given.rows) without_gil([&] { product->apply_rows(typed, factors, to.data, to.ld, n_threads); });
+            },
+            any_, rows.view());
+    }
+
     py::array_t<double> squares() const {
         return std::visit(
             [&](const auto& product) { return py::array_t<double>(l_.cols(), product->squares().data()); }, any_);
@@ -104,6 +118,8 @@ void register_product(py::module_& m) {
              py::arg("n_threads") = 0)
         .def("to_items", &Product::to_items, "out = L'u.", py::arg("u").noconvert(), py::arg("out").noconvert(),
              py::arg("n_threads") = 0)
+        .def("apply_rows", &Product::apply_rows, "out = diag(scale) X rows' for sparse rows.", py::arg("rows"),
+             py::arg("scale").noconvert(), py::arg("out").noconvert(), py::arg("n_threads") = 0)
         .def("squares", &Product::squares, "c, the sum of squares of each column of L.");
 }
 

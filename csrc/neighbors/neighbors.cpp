@@ -104,28 +104,40 @@ void top_k_products(const Tall<const T>& queries, const Tall<const T>& items, in
 }
 
 template <class T>
-void top_k_columns(const Tall<const T>& scores, int64_t k, const int64_t* excluded_ptr, const int64_t* excluded,
-                   int64_t* out_rows, T* out_scores, int n_threads) {
-    // 16 columns are as many numbers of a row as a cache line or two hold. They are turned over 1,024 rows at a time,
-    // which stays in cache, so that each column is then scanned as a row.
-    constexpr int64_t kColumns = 16, kRows = 1024;
+void top_k_columns(const Tall<const T>& scores, const T* weights, int64_t k, const int64_t* excluded_ptr,
+                   const int64_t* excluded, int64_t* out_rows, T* out_scores, int n_threads) {
+    // A row of 32 columns is two cache lines or four. It is compared with the worst that each column keeps, and most
+    // rows are done with that.
+    constexpr int64_t kColumns = 32;
     const int64_t groups = (scores.cols + kColumns - 1) / kColumns;
     const int threads =
-        threads_for(n_threads, 4.0 * static_cast<double>(scores.rows) * static_cast<double>(scores.cols));
+        threads_for(n_threads, static_cast<double>(scores.rows) * static_cast<double>(scores.cols));
     parallel_for(threads, groups, [&](int64_t group, int) {
         const int64_t first = group * kColumns, n = std::min(kColumns, scores.cols - first);
-        std::vector<T> turned(n * kRows);
         std::vector<Scored<T>> heaps(n * k);
         int64_t sizes[kColumns] = {};
-        for (int64_t j = 0; j < scores.rows; j += kRows) {
-            const int64_t m = std::min(kRows, scores.rows - j);
-            for (int64_t r = 0; r < m; ++r)
-                for (int64_t q = 0; q < n; ++q) turned[q * kRows + r] = scores.row(j + r)[first + q];
+        const int64_t* skip[kColumns];
+        T worst[kColumns];
+        for (int64_t q = 0; q < n; ++q) {
+            skip[q] = excluded + excluded_ptr[first + q];
+            worst[q] = -std::numeric_limits<T>::infinity();
+        }
+        for (int64_t r = 0; r < scores.rows; ++r) {
+            const T* row = scores.row(r) + first;
+            const T weight = weights ? weights[r] : T(1);
+            int found = 0;
+            for (int64_t q = 0; q < n; ++q) found |= weight * row[q] >= worst[q] ? 1 : 0;
+            if (!found) continue;
             for (int64_t q = 0; q < n; ++q) {
+                const T score = weight * row[q];
+                if (!(score >= worst[q])) continue;
+                const int64_t* end = excluded + excluded_ptr[first + q + 1];
+                skip[q] = std::lower_bound(skip[q], end, r);
+                if (skip[q] != end && *skip[q] == r) continue;
                 TopK<T> best(heaps.data() + q * k, k, sizes[q]);
-                offer_row(best, turned.data() + q * kRows, m, j, excluded + excluded_ptr[first + q],
-                          excluded + excluded_ptr[first + q + 1]);
+                best.offer(score, r);
                 sizes[q] = best.size();
+                if (best.full()) worst[q] = best.worst();
             }
         }
         for (int64_t q = 0; q < n; ++q)
@@ -133,8 +145,10 @@ void top_k_columns(const Tall<const T>& scores, int64_t k, const int64_t* exclud
     });
 }
 
-template void top_k_columns(const Tall<const float>&, int64_t, const int64_t*, const int64_t*, int64_t*, float*, int);
-template void top_k_columns(const Tall<const double>&, int64_t, const int64_t*, const int64_t*, int64_t*, double*, int);
+template void top_k_columns(const Tall<const float>&, const float*, int64_t, const int64_t*, const int64_t*, int64_t*,
+                            float*, int);
+template void top_k_columns(const Tall<const double>&, const double*, int64_t, const int64_t*, const int64_t*, int64_t*,
+                            double*, int);
 template void top_k_products(const Tall<const float>&, const Tall<const float>&, int64_t, const int64_t*,
                              const int64_t*, int64_t*, float*, int);
 template void top_k_products(const Tall<const double>&, const Tall<const double>&, int64_t, const int64_t*,

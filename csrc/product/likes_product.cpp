@@ -166,13 +166,13 @@ LikesProduct<T, I>::LikesProduct(const CsrView<T, I>& likes, int n_threads, std:
 }
 
 template <class T, class I>
-template <class Fill>
-void LikesProduct<T, I>::products(int64_t d, const T* v, int64_t ldv, T* out, int64_t ldo, int n_threads,
-                                  bool with_diagonal, Fill fill) const {
-    // Slice by slice: V's columns packed (open), then block by block the users' sums (fill) and from them the items'
-    // (add_items), and at the end OUT's columns (close). A slice of 128 bytes keeps 4,096 users' sums and the rows of
-    // the popular items in the second-level cache. Slices go to threads; where there are too few, rows do, in each
-    // step.
+template <class Start, class Fill>
+void LikesProduct<T, I>::products(int64_t d, const T* v, int64_t ldv, T* out, int64_t ldo, const double* scale,
+                                  int n_threads, Start start, Fill fill) const {
+    // Slice by slice: V's columns packed (open), what is there before the users' part (start), then block by block the
+    // users' sums (fill) and from them the items' (add_items), and at the end OUT's columns (close). A slice of 128
+    // bytes keeps 4,096 users' sums and the rows of the popular items in the second-level cache. Slices go to threads;
+    // where there are too few, rows do, in each step.
     constexpr int64_t kLanes = 64 / sizeof(T);
     const int64_t rows = likes_.cols;
     if (d == 0 || rows == 0) return;
@@ -196,22 +196,20 @@ void LikesProduct<T, I>::products(int64_t d, const T* v, int64_t ldv, T* out, in
         if (v)
             for (int64_t r = first; r < last; ++r)
                 pack_row(v + item_at(r) * ldv, s, scratch.v.data() + r * width, width);
-        if (!out) return;
-        T* to = scratch.out.data() + first * width;
-        if (!with_diagonal) {
-            std::fill_n(to, (last - first) * width, T(0));
-            return;
-        }
-        const T* from = scratch.v.data() + first * width;
-        for (int64_t r = first; r < last; ++r, from += width, to += width) {
-            const T c = static_cast<T>(squares_[item_at(r)]);
-            for (int64_t j = 0; j < width; ++j) to[j] = -c * from[j];
-        }
+        if (out) start(s, scratch, first, last);
     };
     const auto close = [&](const Slice& s, const Scratch& scratch, int64_t first, int64_t last) {
         const int64_t width = s.vectors * kLanes;
-        for (int64_t r = first; r < last; ++r)
-            std::copy_n(scratch.out.data() + r * width, s.columns, out + item_at(r) * ldo + s.first);
+        for (int64_t r = first; r < last; ++r) {
+            const T* from = scratch.out.data() + r * width;
+            T* to = out + item_at(r) * ldo + s.first;
+            if (!scale) {
+                std::copy_n(from, s.columns, to);
+                continue;
+            }
+            const T w = static_cast<T>(scale[item_at(r)]);
+            for (int64_t j = 0; j < s.columns; ++j) to[j] = w * from[j];
+        }
     };
     const auto add_items = [&](int64_t b, const Slice& s, Scratch& scratch, int64_t begin, int64_t end) {
         const Block& block = blocks_->blocks[b];
@@ -280,7 +278,16 @@ double LikesProduct<T, I>::apply(const T* v, int64_t ldv, int64_t d, T* out, int
     const int64_t entries = likes_.indptr[likes_.rows];
     const int64_t n_groups = (likes_.rows + kGroup - 1) / kGroup;
     std::vector<double> group_squares(n_groups * d);
-    products(d, v, ldv, out, ldo, n_threads, true,
+    const auto without_diagonal = [&](const Slice& s, Scratch& scratch, int64_t first, int64_t last) {
+        const int64_t width = s.vectors * kLanes;
+        const T* from = scratch.v.data() + first * width;
+        T* to = scratch.out.data() + first * width;
+        for (int64_t r = first; r < last; ++r, from += width, to += width) {
+            const T c = static_cast<T>(squares_[blocks_->order[r]]);
+            for (int64_t j = 0; j < width; ++j) to[j] = -c * from[j];
+        }
+    };
+    products(d, v, ldv, out, ldo, nullptr, n_threads, without_diagonal,
              [&](const Block& block, const Slice& s, Scratch& scratch, int64_t begin, int64_t end,
                  const GatherPair<T, I>& gather) {
                  const int64_t width = s.vectors * kLanes;
@@ -303,8 +310,12 @@ double LikesProduct<T, I>::apply(const T* v, int64_t ldv, int64_t d, T* out, int
 template <class T, class I>
 void LikesProduct<T, I>::to_items(const T* u, int64_t ldu, int64_t d, T* out, int64_t ldo, int n_threads) const {
     constexpr int64_t kLanes = 64 / sizeof(T);
+    const auto zero = [](const Slice& s, Scratch& scratch, int64_t first, int64_t last) {
+        const int64_t width = s.vectors * kLanes;
+        std::fill_n(scratch.out.data() + first * width, (last - first) * width, T(0));
+    };
     products(
-        d, nullptr, 0, out, ldo, n_threads, false,
+        d, nullptr, 0, out, ldo, nullptr, n_threads, zero,
         [&](const Block& block, const Slice& s, Scratch& scratch, int64_t begin, int64_t end, const GatherPair<T, I>&) {
             const int64_t width = s.vectors * kLanes;
             T* to = scratch.users.data() + (begin - block.first_user) * width;
@@ -312,9 +323,63 @@ void LikesProduct<T, I>::to_items(const T* u, int64_t ldu, int64_t d, T* out, in
         });
 }
 
+template <class T, class I>
+template <class J>
+void LikesProduct<T, I>::apply_rows(const CsrView<T, J>& rows, const double* scale, T* out, int64_t ldo,
+                                    int n_threads) const {
+    constexpr int64_t kLanes = 64 / sizeof(T);
+    // The rows by item, items by popularity: a user's sum adds up, of each item that they like, who else has it.
+    struct Entry {
+        int64_t column;
+        T value;
+    };
+    const int64_t n_items = likes_.cols, entries = rows.end(rows.rows - 1);
+    std::vector<int64_t> place(n_items), begin_of(n_items + 2, 0);
+    for (int64_t r = 0; r < n_items; ++r) place[blocks_->order[r]] = r;
+    for (int64_t k = 0; k < entries; ++k) ++begin_of[place[rows.indices[k]] + 2];
+    for (int64_t r = 0; r < n_items; ++r) begin_of[r + 2] += begin_of[r + 1];
+    std::vector<Entry> entry(entries);
+    for (int64_t q = 0; q < rows.rows; ++q)
+        for (int64_t k = rows.begin(q); k < rows.end(q); ++k)
+            entry[begin_of[place[rows.indices[k]] + 1]++] = {q, rows.value(k)};
+    // begin_of[r] .. begin_of[r + 1] are now the entries of the item at place r.
+    const auto add = [&](int64_t r, T weight, const Slice& s, T* to) {
+        for (int64_t e = begin_of[r]; e < begin_of[r + 1]; ++e) {
+            const int64_t j = entry[e].column - s.first;
+            if (j >= 0 && j < s.columns) to[j] += weight * entry[e].value;
+        }
+    };
+    const auto without_diagonal = [&](const Slice& s, Scratch& scratch, int64_t first, int64_t last) {
+        const int64_t width = s.vectors * kLanes;
+        T* to = scratch.out.data() + first * width;
+        std::fill_n(to, (last - first) * width, T(0));
+        for (int64_t r = first; r < last; ++r, to += width)
+            add(r, -static_cast<T>(squares_[blocks_->order[r]]), s, to);
+    };
+    products(
+        rows.rows, nullptr, 0, out, ldo, scale, n_threads, without_diagonal,
+        [&](const Block& block, const Slice& s, Scratch& scratch, int64_t begin, int64_t end, const GatherPair<T, I>&) {
+            const int64_t width = s.vectors * kLanes;
+            T* to = scratch.users.data() + (begin - block.first_user) * width;
+            std::fill_n(to, (end - begin) * width, T(0));
+            for (; begin < end; ++begin, to += width)
+                for (int64_t k = likes_.begin(begin); k < likes_.end(begin); ++k)
+                    add(blocks_->items[k], likes_.value(k), s, to);
+        });
+}
+
 template class LikesProduct<float, int32_t>;
 template class LikesProduct<float, int64_t>;
 template class LikesProduct<double, int32_t>;
 template class LikesProduct<double, int64_t>;
+
+template void LikesProduct<float, int32_t>::apply_rows(const CsrView<float, int32_t>&, const double*, float*, int64_t, int) const;
+template void LikesProduct<float, int32_t>::apply_rows(const CsrView<float, int64_t>&, const double*, float*, int64_t, int) const;
+template void LikesProduct<float, int64_t>::apply_rows(const CsrView<float, int32_t>&, const double*, float*, int64_t, int) const;
+template void LikesProduct<float, int64_t>::apply_rows(const CsrView<float, int64_t>&, const double*, float*, int64_t, int) const;
+template void LikesProduct<double, int32_t>::apply_rows(const CsrView<double, int32_t>&, const double*, double*, int64_t, int) const;
+template void LikesProduct<double, int32_t>::apply_rows(const CsrView<double, int64_t>&, const double*, double*, int64_t, int) const;
+template void LikesProduct<double, int64_t>::apply_rows(const CsrView<double, int32_t>&, const double*, double*, int64_t, int) const;
+template void LikesProduct<double, int64_t>::apply_rows(const CsrView<double, int64_t>&, const double*, double*, int64_t, int) const;
 
 }  // namespace movieembed

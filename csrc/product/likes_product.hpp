@@ -67,6 +67,12 @@ public:
     // OUT = L'U: 2 nnz d flops. U is users x d.
     void to_items(const T* u, int64_t ldu, int64_t d, T* out, int64_t ldo, int n_threads) const;
 
+    // OUT = diag(scale) X R' for sparse rows R, at least one; scale is 1 where it is null. 2 nnz d flops for the items,
+    // and two for each pair of a like and a row that has its item: few where the rows are short. Memory besides: two
+    // numbers an entry of R and two an item.
+    template <class J>
+    void apply_rows(const CsrView<T, J>& rows, const double* scale, T* out, int64_t ldo, int n_threads) const;
+
     // c, the sum of squares of each column of L.
     const std::vector<double>& squares() const { return squares_; }
 
@@ -78,9 +84,9 @@ private:
         Aligned<T> v, users, out;
     };
 
-    template <class Fill>
-    void products(int64_t d, const T* v, int64_t ldv, T* out, int64_t ldo, int n_threads, bool with_diagonal,
-                  Fill fill) const;
+    template <class Start, class Fill>
+    void products(int64_t d, const T* v, int64_t ldv, T* out, int64_t ldo, const double* scale, int n_threads,
+                  Start start, Fill fill) const;
 
     CsrView<T, I> likes_;
     std::shared_ptr<const Blocks> blocks_;

@@ -274,7 +274,7 @@ void test_neighbors() {
                        threads);
         check(rows == exact_rows && scores == exact_scores, "top k products");
         rows.assign(rows.size(), -7);
-        top_k_columns(tall(products, queries), k, pointers.data(), excluded.data(), rows.data(), scores.data(),
+        top_k_columns(tall(products, queries), nullptr, k, pointers.data(), excluded.data(), rows.data(), scores.data(),
                       threads);
         check(rows == exact_rows && scores == exact_scores, "top k of columns");
     });

@@ -231,15 +231,17 @@ def test_top_k_of_columns(dtype: Any, n_items: int, n_columns: int) -> None:
     """Small integers tie all the time; some columns are excluded all but for a few rows."""
     rng = np.random.default_rng(n_items)
     S = rng.integers(-3, 4, (n_items, n_columns)).astype(dtype)
+    weights = None if n_items == 1025 else rng.integers(-1, 3, n_items).astype(dtype)
     share = rng.choice([0.0, 0.1, 1.0], n_columns)
     exclude = [np.flatnonzero(rng.random(n_items) < s).tolist() for s in share]
     k = min(7, n_items)
     seen = set()
     for n_threads in THREADS:
         for form in (lambda Z: Z, apart):
-            rows, scores = _core.top_k_columns(form(S), k, *listed(exclude), n_threads=n_threads)
+            rows, scores = _core.top_k_columns(form(S), k, *listed(exclude), weights, n_threads)
             seen.add((rows.tobytes(), scores.tobytes()))
     assert len(seen) == 1
+    S = S if weights is None else S * weights[:, None]
     for q in range(n_columns):
         left = np.setdiff1d(np.arange(n_items), exclude[q])
         order = left[np.lexsort((left, -S[left, q]))][:k]
@@ -256,6 +258,10 @@ def test_top_k_of_columns_refuses() -> None:
         _core.top_k_columns(np.ones((4, 2), int), 1, *none)
     with pytest.raises(ValueError, match="excluded_ptr has length 3"):
         _core.top_k_columns(np.ones((4, 3)), 1, *none)
+    with pytest.raises(ValueError, match="weights has length 3 on axis 0, expected 4"):
+        _core.top_k_columns(np.ones((4, 2)), 1, *none, weights=np.ones(3))
+    with pytest.raises(TypeError, match="weights must have dtype"):
+        _core.top_k_columns(np.ones((4, 2)), 1, *none, weights=np.ones(4, np.float32))
     rows, scores = _core.top_k_columns(np.ones((0, 2)), 1, *none)
     assert rows.tolist() == [[-1], [-1]]
     assert np.isneginf(scores).all()

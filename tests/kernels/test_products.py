@@ -69,6 +69,69 @@ def test_exact_on_integers(dtype: Any, index: Any, weighted: bool) -> None:
             np.testing.assert_array_equal(out, A.T @ U, err_msg=f"d={d}")
 
 
+def csr(R: Any, dtype: Any = None, index: Any = np.int64) -> _core.Csr:
+    m = sp.csr_array(R)
+    values = None if dtype is None else m.data.astype(dtype)
+    return _core.Csr(*m.shape, m.indptr.astype(index), m.indices.astype(index), values)
+
+
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("n_users", [130, 4097])
+def test_sparse_rows_exact_on_integers(
+    n_users: int, dtype: Any, index: Any, weighted: bool
+) -> None:
+    """diag(scale) X R' for rows R of ones and of numbers, at every width."""
+    L = skewed(n_users, 60, 0)
+    op = product(L, dtype, index, weighted)
+    rng = np.random.default_rng(1)
+    scale = rng.integers(-2, 3, 60).astype(float)
+    for d in WIDTHS:
+        R = rng.integers(-3, 4, (d, 60)) * (rng.random((d, 60)) < 0.1)
+        R[d // 2] = 0
+        for rows, values in ((R, dtype), (R != 0, None)):
+            exact = scale[:, None] * reference(L, np.asarray(rows, float).T, weighted)
+            for n_threads in THREADS:
+                out = np.full((60, d + 3), np.nan, dtype)
+                op.apply_rows(csr(rows, values), scale, out[:, 1 : d + 1], n_threads)
+                np.testing.assert_array_equal(out[:, 1 : d + 1], exact, err_msg=f"d={d}")
+                assert np.isnan(out[:, [0, -1]]).all()
+
+
+def test_sparse_rows_have_the_same_bits_at_any_thread_count() -> None:
+    L = skewed(9000, 40, 2)
+    op = product(L, np.float32, weighted=True)
+    R = sp.random_array((130, 40), density=0.2, rng=np.random.default_rng(3))
+    outs = [np.empty((40, 130), np.float32) for _ in THREADS]
+    for n_threads, out in zip(THREADS, outs, strict=True):
+        op.apply_rows(csr(R, np.float32), np.ones(40), out, n_threads)
+        assert out.tobytes() == outs[0].tobytes()
+    V, A = R.toarray().astype(np.float32).T.astype(float), np.abs(L.toarray())
+    size = A.T @ (A @ np.abs(V))
+    assert (np.abs(outs[0] - reference(L, V, True)) <= 100 * np.finfo(np.float32).eps * size).all()
+
+
+def test_sparse_rows_of_no_size_and_of_the_wrong_size() -> None:
+    op, out = product(np.ones((3, 2)), np.float64), np.empty((2, 0))
+    op.apply_rows(csr(np.zeros((0, 2))), np.ones(2), out)
+    empty = product(np.ones((0, 2)), np.float64)
+    out = np.full((2, 1), np.nan)
+    empty.apply_rows(csr(np.ones((1, 2))), np.ones(2), out)
+    assert not out.any()
+    none = product(np.ones((3, 0)), np.float64)
+    none.apply_rows(csr(np.ones((1, 0))), np.ones(0), np.empty((0, 1)))
+    with pytest.raises(ValueError, match="rows has 3 columns, expected 2"):
+        op.apply_rows(csr(np.ones((1, 3))), np.ones(2), out)
+    with pytest.raises(ValueError, match="scale has length 3 on axis 0, expected 2"):
+        op.apply_rows(csr(np.ones((1, 2))), np.ones(3), out)
+    with pytest.raises(ValueError, match="out has length 1 on axis 1, expected 2"):
+        op.apply_rows(csr(np.ones((2, 2))), np.ones(2), out)
+    with pytest.raises(TypeError, match="the same dtype"):
+        op.apply_rows(csr(np.ones((1, 2)), np.float32), np.ones(2), out)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("n_users", [4095, 4096, 4097, 9000])

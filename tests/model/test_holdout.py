@@ -66,7 +66,7 @@ def test_the_path_is_what_a_fit_without_those_people_reaches(demo_likes: Likes) 
     model = me.MovieEmbedding(8, random_state=0, regularization=1.0).fit(L[others])
     ours = model._fitted_items().recommending
     length = ours.squares.sum() / (np.diff(L[others].indptr) >= 2).sum()
-    some = choice.path[choice.path["multiple"].isin([0.25, 4.0])]
+    some = choice.path[choice.path["multiple"].isin([0.5, 8.0])]
     assert len(some) == 4
     for _, row in some.iterrows():
         lists, _ = model.recommend(
@@ -96,7 +96,7 @@ def test_what_is_as_good_as_the_best_and_usual(
 
         def ndcg(trial: Any, multiple: float) -> list[np.ndarray]:
             rng = np.random.default_rng(int(multiple * 1000))
-            at = {0.25: 0, 1.0: 1, 4.0: 2}.get(multiple)
+            at = {0.5: 0, 2.0: 1, 8.0: 2}.get(multiple)
             height = min(heights) if at is None else heights[at]
             each = height + noise * rng.standard_normal(400)
             return [each - 0.02, each]
@@ -105,12 +105,12 @@ def test_what_is_as_good_as_the_best_and_usual(
         return chosen(demo_likes)
 
     clear = curve(0.30, 0.25, 0.2, noise=0.01)
-    assert (clear.multiple, clear.refine) == (0.25, 1)
+    assert (clear.multiple, clear.refine) == (0.5, 1)
     unclear = curve(0.325, 0.30, 0.2, noise=0.2)
     assert unclear.path is not None
-    assert unclear.path["multiple"][unclear.path["ndcg"].idxmax()] == 0.25
-    assert (unclear.multiple, unclear.refine) == (1.0, 1)
-    assert curve(0.1, 0.2, 0.25, noise=0.01).multiple == 4.0
+    assert unclear.path["multiple"][unclear.path["ndcg"].idxmax()] == 0.5
+    assert (unclear.multiple, unclear.refine) == (2.0, 1)
+    assert curve(0.1, 0.2, 0.25, noise=0.01).multiple == 8.0
 
 
 def test_steps_that_are_given_are_the_only_ones(demo_likes: Likes) -> None:

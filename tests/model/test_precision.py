@@ -44,7 +44,7 @@ def test_the_form_is_the_dense_inverse(
 def test_scores_are_those_of_the_dense_inverse(model: Any, likes: sp.csr_array) -> None:
     P = dense_precision(model.embedding_, likes.toarray().sum(axis=0), LAMBDA)
     S = likes.toarray() @ dense_weights(P)
-    columns, scores = model.recommend(likes, n=40, refine=0)
+    columns, scores = model.recommend(likes, n=40, refine=0, popularity_discount=0)
     for u in range(likes.shape[0]):
         row = likes.indices[likes.indptr[u] : likes.indptr[u + 1]]
         left = np.setdiff1d(np.arange(40), row)
@@ -67,15 +67,16 @@ def test_weights_dislikes_and_lists(model: Any, likes: sp.csr_array) -> None:
         assert table["item"].tolist() == wanted
         np.testing.assert_allclose(table["score"], (row @ B)[wanted], atol=1e-10)
 
-    check(model.recommend([3, 5, 9], 7, refine=0), {3: 1, 5: 1, 9: 1})
-    check(model.recommend([3, 5, 3, 9, 3], 7, refine=0), {3: 1, 5: 1, 9: 1})
-    check(model.recommend([3, 5], 7, weights=[2.0, -0.5], refine=0), {3: 2, 5: -0.5})
-    check(model.recommend([3, 5, 3], 7, weights=[2, 1, -1], refine=0), {3: 1, 5: 1})
-    check(model.recommend([3], 7, dislikes=[8, 9], refine=0), {3: 1, 8: -1, 9: -1})
-    check(model.recommend([], 7, dislikes=[8], refine=0), {8: -1})
+    plain: dict[str, Any] = {"refine": 0, "popularity_discount": 0}
+    check(model.recommend([3, 5, 9], 7, **plain), {3: 1, 5: 1, 9: 1})
+    check(model.recommend([3, 5, 3, 9, 3], 7, **plain), {3: 1, 5: 1, 9: 1})
+    check(model.recommend([3, 5], 7, weights=[2.0, -0.5], **plain), {3: 2, 5: -0.5})
+    check(model.recommend([3, 5, 3], 7, weights=[2, 1, -1], **plain), {3: 1, 5: 1})
+    check(model.recommend([3], 7, dislikes=[8, 9], **plain), {3: 1, 8: -1, 9: -1})
+    check(model.recommend([], 7, dislikes=[8], **plain), {8: -1})
     one = sp.csr_array(([1.0, -1.0], [3, 8], [0, 2]), shape=(1, 40))
-    columns, scores = model.recommend(one, 7, refine=0)
-    listed = model.recommend([3], 7, dislikes=[8], refine=0)
+    columns, scores = model.recommend(one, 7, **plain)
+    listed = model.recommend([3], 7, dislikes=[8], **plain)
     assert columns[0].tolist() == listed["item"].tolist()
     np.testing.assert_allclose(scores[0], listed["score"], rtol=1e-12)
 
@@ -94,9 +95,12 @@ def test_choices_of_items(model: Any, likes: sp.csr_array, method: str, refine: 
     assert sorted(only["item"]) == [7, 11]
     for item, score in zip(only["item"], only["score"], strict=True):
         assert score == pytest.approx(scores[item], abs=1e-12)
-    discounted = model.recommend([3, 5], 40, popularity_discount=0.5, **options)
-    for item, score in zip(discounted["item"], discounted["score"], strict=True):
-        assert score == pytest.approx(scores[item] / model.item_counts_[item] ** 0.5, abs=1e-12)
+    usual = 0.08 if method == "precision" else 0
+    for power in (0, 0.5):
+        table = model.recommend([3, 5], 40, popularity_discount=power, **options)
+        for item, score in zip(table["item"], table["score"], strict=True):
+            wanted = scores[item] * model.item_counts_[item] ** (usual - power)
+            assert score == pytest.approx(wanted, abs=1e-12)
     assert model.recommend([3, 5], 40, allowed_items=[3], **options).empty
     assert model.recommend(list(range(40)), 5, **options).empty
     many, _ = model.recommend(likes, 5, allowed_items=[7, 11], **options)

@@ -33,7 +33,10 @@ Refine = Annotated[
         help="Steps towards the dense recommender; by default as many as the model chose.",
     ),
 ]
-Discount = Annotated[float, typer.Option(help="Divide scores by the likes to this power.")]
+Discount = Annotated[
+    float | None,
+    typer.Option(show_default=False, help="Divide scores by the number of likes to this power."),
+]
 Explain = Annotated[
     bool, typer.Option("--explain", help="Name the given item that speaks most for each.")
 ]
@@ -48,7 +51,7 @@ def recommend(
     method: Method = None,
     regularization: Regularization = None,
     refine: Refine = None,
-    popularity_discount: Discount = 0.0,
+    popularity_discount: Discount = None,
     explain: Explain = False,
     as_json: Json = False,
 ) -> None:
@@ -69,7 +72,9 @@ def recommend(
     index = fitted._fitted_items().index
     reasons: list[str] = []
     if explain and len(table):
-        shares = fitted.explain(liked, [*map(ById, table["item"].tolist())], refine=refine, **taste)
+        recommended = [*map(ById, table["item"].tolist())]
+        taste["popularity_discount"] = popularity_discount
+        shares = fitted.explain(liked, recommended, refine=refine, **taste)
         best = map(index.resolve, map(ById, shares.drop_duplicates("recommended")["item"]))
         reasons = [str(console.named(fitted, c)["title"]) for c in best]
     if as_json:

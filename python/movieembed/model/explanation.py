@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from movieembed._base.finite import check_finite, silent_overflow
 from movieembed.model.fitted_items import FittedItems
-from movieembed.model.scoring import gain_of, scaled_columns
+from movieembed.model.scoring import gain_of, popularity_factor, scaled_columns
 from movieembed.model.taste import as_table, as_taste, is_single
 
 
@@ -29,12 +29,13 @@ def explain(
     dislikes: Any = None,
     regularization: float | None = None,
     refine: int | None = None,
+    popularity_discount: float | None = None,
 ) -> pd.DataFrame:
     """Why something is recommended: each given item's share of its score.
 
     Parameters
     ----------
-    items, weights, dislikes, regularization, refine
+    items, weights, dislikes, regularization, refine, popularity_discount
         As `recommend`, for one person.
     recommended : id or title, or a list of them
         Items not among the given ones.
@@ -70,10 +71,11 @@ def explain(
     if len(both):
         raise ValueError(f"{fitted.items[both[0]]!r} is among the given items")
     steps = fitted.check_steps(refine, "precision")
+    factor = popularity_factor(fitted.item_counts, "precision", steps, popularity_discount)
     parts, gain = _parts_of_scores(fitted, taste.rows, asked, regularization, steps)
     tables = []
     for column, part in zip(asked, parts, strict=True):
-        shares = part * gain[column]
+        shares = part * gain[column] * factor[column]
         check_finite(shares, "the shares")
         order = np.argsort(-shares, kind="stable")
         table = as_table(fitted.index, given[order], shares[order])

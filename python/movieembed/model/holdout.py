@@ -21,7 +21,7 @@ from movieembed._base.threads import serial_blas
 from movieembed.data.likes import Likes
 from movieembed.model.neighbors import positions_among
 from movieembed.model.precision import PrecisionForm, System, ridges
-from movieembed.model.refinement import SAMPLE, blocks, solution
+from movieembed.model.refinement import blocks, lengths_of, solution
 from movieembed.operators.build import Prepared, prepare
 from movieembed.operators.protocol import Operator
 from movieembed.operators.units import times
@@ -32,8 +32,10 @@ from movieembed.solvers import solve
 MOST_PEOPLE, FEWEST_PEOPLE, FEWEST_LIKES = 500, 20, 5
 # Tried first, in units of the mean squared length of a person's row. Where the best is at an end
 # the next ones follow.
-MULTIPLES = (0.25, 1.0, 4.0)
+MULTIPLES = (0.5, 2.0, 8.0)
 WIDEST = 4.0**5
+# The power of its likes by which an item's score is divided.
+USUAL_DISCOUNT = 0.08
 STEPS = (0, 1)
 # Length of the lists.
 K = 20
@@ -65,7 +67,12 @@ class Choice:
 
 
 # Where there are too few people to hold some out.
-USUAL = Choice(1.0, 1, None)
+USUAL = Choice(2.0, 1, None)
+
+
+def discounted(counts: NDArray[np.int64], power: float) -> NDArray[np.float64]:
+    """What scores are multiplied with to discount popular items."""
+    return np.asarray(np.maximum(counts, 1.0) ** -power)
 
 
 def row_length(prepared: Prepared) -> float:
@@ -151,12 +158,13 @@ def choose(
     steps = STEPS if refine == "auto" else (int(refine),)
     vectors = np.zeros(embedding.shape, dtype=op.dtype)
     vectors[op.active] = vectors_of(op, embedding)
-    trial = Trial(prepared, vectors, power, given, held, count, steps, n_jobs)
+    counts = remaining.item_counts
+    trial = Trial(prepared, vectors, power, given, held, count, steps, counts, n_jobs)
     tried = {multiple: trial.ndcg(multiple) for multiple in MULTIPLES}
     while True:
         best = max(tried, key=lambda multiple: max(x.mean() for x in tried[multiple]))
         ends = {min(tried): best / 4, max(tried): best * 4}
-        if best not in ends or not 1 / WIDEST <= ends[best] <= WIDEST:
+        if best not in ends or not 1 / WIDEST <= ends[best] / USUAL.multiple <= WIDEST:
             break
         tried[ends[best]] = trial.ndcg(ends[best])
     scores = {(m, step): x for m in sorted(tried) for step, x in zip(steps, tried[m], strict=True)}
@@ -166,8 +174,11 @@ def choose(
         lost = best_scores - found
         return bool(lost.mean() <= lost.std() / np.sqrt(len(lost)))
 
+    def distance(which: tuple[float, int]) -> tuple[float, int]:
+        return abs(np.log(which[0] / USUAL.multiple)), abs(which[1] - USUAL.refine)
+
     near = [which for which, found in scores.items() if is_near(found)]
-    chosen = min(near, key=lambda which: (abs(np.log(which[0])), abs(which[1] - USUAL.refine)))
+    chosen = min(near, key=distance)
     rows = [(*which, x.mean(), x.std() / np.sqrt(len(x))) for which, x in scores.items()]
     path = pd.DataFrame(rows, columns=["multiple", "refine", "ndcg", "stderr"])
     return Choice(float(chosen[0]), int(chosen[1]), path)
@@ -185,6 +196,7 @@ class Trial:
         held: sp.csr_array,
         n_people: int,
         steps: tuple[int, ...],
+        counts: NDArray[np.int64],
         n_jobs: int,
     ) -> None:
         assert prepared.item_squares is not None
@@ -194,6 +206,7 @@ class Trial:
         self.squares = times(prepared.item_squares, self.op.unit, -2)
         self.length = row_length(prepared)
         self.scale = prepared.item_scale
+        self.factor = discounted(counts, USUAL_DISCOUNT)
 
     def ndcg(self, multiple: float) -> list[NDArray[np.float64]]:
         """Of each person's lists, for each number of steps."""
@@ -201,20 +214,19 @@ class Trial:
         ridge = ridges(self.squares, multiple * self.length, self.power)
         form = PrecisionForm(self.vectors, self.squares, ridge)
         system = System(op, form, self.squares + ridge)
-        gain = -1 / form.diagonal
+        gain = self.factor / form.diagonal
         if self.scale is not None:
             gain /= self.scale
-        gain = gain[op.active].astype(op.dtype)[:, None]
+        gain = -gain[op.active].astype(op.dtype)
         found: list[list[NDArray[np.float64]]] = [[] for _ in self.steps]
+        lengths = [lengths_of(system, step) for step in self.steps]
         with serial_blas():
-            lengths = system.lengths(op.asarray(op.some_users(SAMPLE)), max(self.steps))
             for start, stop, rows in blocks(self.given, op):
                 own = positions_among(op.active, self.given[start:stop])
                 held = self.held[start:stop][:, op.active]
-                for i, step in enumerate(self.steps):
-                    Y = solution(system, rows, lengths[:step]) * gain
-                    k = min(K, op.n_items)
-                    at, _ = _core.top_k_columns(Y, k, *own, n_threads=self.n_jobs)
+                for i, taken in enumerate(lengths):
+                    Y, k = solution(system, rows, taken), min(K, op.n_items)
+                    at, _ = _core.top_k_columns(Y, k, *own, weights=gain, n_threads=self.n_jobs)
                     found[i].append(ndcg(at, held))
         n_people = self.n_people
         return [np.concatenate(parts).reshape(-1, n_people).mean(axis=0) for parts in found]

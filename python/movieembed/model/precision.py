@@ -135,6 +135,7 @@ class System:
         self.weights = weights[op.active]
         self.D = form.D[op.active]
         self.W = op.asarray(form.W[op.active])
+        self._host_W = op.to_host(self.W)
         self.K = form.K
 
     def product(self, A: Tall) -> Tall:
@@ -149,39 +150,45 @@ class System:
         return self.op.matmul(self.W, inner, out=self.op.scale_rows(1 / self.D, A), add=True)
 
     @derived
-    def _step(self) -> tuple[Tall, NDArray[np.float64]]:
-        """W and D^-1 (L'L + R) W side by side, and W' (L'L + R) W."""
+    def _step(self) -> tuple[Tall, NDArray[Any], NDArray[np.float64]]:
+        """W and D^-1 (L'L + R) W side by side, the latter on the host, and W' (L'L + R) W."""
         AW = self.product(self.W)
-        beside = self.op.hstack([self.W, self.op.scale_rows(1 / self.D, AW)])
-        return beside, self.op.gram(self.W, AW)
+        scaled = self.op.scale_rows(1 / self.D, AW)
+        beside = self.op.hstack([self.W, scaled])
+        return beside, self.op.to_host(scaled), self.op.gram(self.W, AW)
 
     def start(self, rows: sp.csr_array) -> Tall:
         """P x for rows x of likes of the operator's items, in columns."""
-        Y = self.op.matmul(self.W, -((rows @ self.W) @ self.K).T)
-        _add(Y, rows, 1 / self.D)
-        return Y
+        Y = self.op.matmul(self.W, -((rows @ self._host_W) @ self.K).T)
+        return self._with_rows(Y, rows, 1 / self.D)
 
     def one_step(self, rows: sp.csr_array, length: float) -> Tall:
         """The iterate after one step, for rows of likes of the operator's items.
 
         With q = K W'x the start is y = x / D - W q, and its residual
         r = x - (L'L + R) x / D + (L'L + R) W q. So y + length P r takes one product with
-        [W, D^-1 (L'L + R) W] and one with L'L; all others are with few numbers.
+        [W, D^-1 (L'L + R) W] and one of L'L with sparse rows; all others are with few numbers.
         """
         op, D = self.op, self.D
-        beside, inner = self._step
-        of_rows = rows @ self.W
+        beside, scaled, inner = self._step
+        of_rows = rows @ self._host_W
         q = of_rows @ self.K
-        # (L'L + R) W is D times the right half of what stands beside W.
-        s = of_rows - rows @ beside[:, self.W.shape[1] :] + q @ inner
-        over = np.zeros((op.n_items, rows.shape[0]), dtype=op.dtype)
-        _add(over, rows, 1 / D)
-        Y = op.apply(over)
-        Y *= (-length / D).astype(op.dtype)[:, None]
+        s = of_rows - rows @ scaled + q @ inner
+        over = sp.csr_array((rows.data / D[rows.indices], rows.indices, rows.indptr), rows.shape)
+        Y = op.apply_rows(over, -length / D)
         weights = np.hstack([-q - length * (s @ self.K), length * q]).T
         op.matmul(beside, weights, out=Y, add=True)
-        _add(Y, rows, (1 + length * (1 - self.weights / D)) / D)
-        return Y
+        return self._with_rows(Y, rows, (1 + length * (1 - self.weights / D)) / D)
+
+    def _with_rows(self, Y: Tall, rows: sp.csr_array, weights: NDArray[np.float64]) -> Tall:
+        """Y with rows times weights added to its columns."""
+        added = (rows.data * weights[rows.indices]).astype(self.op.dtype)
+        if isinstance(Y, np.ndarray):
+            people = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+            Y[rows.indices, people] += added
+            return Y
+        dense = sp.csr_array((added, rows.indices, rows.indptr), rows.shape).toarray()
+        return Y + self.op.asarray(dense.T)
 
     def iterates(self, X: Tall, lengths: Lengths) -> Iterator[Tall]:
         """Solutions Y of (L'L + R) Y = X: P X, and one a step, in the same array.
@@ -234,7 +241,3 @@ class System:
         return found
 
 
-def _add(Y: NDArray[Any], rows: sp.csr_array, weights: NDArray[np.float64]) -> None:
-    """Add rows times weights to the columns of Y."""
-    people = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-    Y[rows.indices, people] += (rows.data * weights[rows.indices]).astype(Y.dtype)

@@ -21,6 +21,9 @@ REFINE_BYTES = 256 << 20
 REFINE_ARRAYS = 6
 # People whose likes set the lengths of the steps, evenly spaced by activity.
 SAMPLE = 64
+# How much of its length the last of few steps goes: the whole length fits the likes at hand best, and
+# new ones worse.
+RELAXED = 0.7
 # From this many steps on the diagonal of the inverse is refined as well: the scores' scale, one
 # number an item, which few steps can leave as the vectors have it. And single numbers are summed in
 # float64, for then the dense recommender is meant.
@@ -62,9 +65,7 @@ class Refinement:
         """Of so many steps, the same for all people."""
         if steps not in self._lengths:
             system = self.system(np.float64 if steps >= MANY_STEPS else self.op.dtype)
-            people = system.op.asarray(system.op.some_users(SAMPLE))
-            with serial_blas():
-                self._lengths[steps] = system.lengths(people, steps)
+            self._lengths[steps] = lengths_of(system, steps)
         return self._lengths[steps]
 
     def diagonal(self, steps: int) -> NDArray[np.float64]:
@@ -109,13 +110,12 @@ class Refinement:
         inner = min(n, len(columns))
         if not inner:
             return found, scores
-        gain = gain[active].astype(dtype)[:, None]
+        gain = gain[columns].astype(dtype)
         for start, stop, Y in self.products(rows, steps, dtype):
-            Y *= gain
             if len(chosen) < len(active):
                 Y = np.ascontiguousarray(Y[chosen])
             own = positions_among(columns, excluded[start:stop])
-            at, value = _core.top_k_columns(Y, inner, *own, n_threads=self.n_jobs)
+            at, value = _core.top_k_columns(Y, inner, *own, weights=gain, n_threads=self.n_jobs)
             found[start:stop, :inner] = np.where(at >= 0, columns[at], -1)
             scores[start:stop, :inner] = value
         return found, scores
@@ -127,7 +127,7 @@ class Refinement:
         system, lengths = self.system(dtype), self.lengths(steps)
         for start, stop, block in blocks(rows, system.op):
             with serial_blas():
-                yield start, stop, solution(system, block, lengths)
+                yield start, stop, system.op.to_host(solution(system, block, lengths))
 
     def _refined_diagonal(self, steps: int) -> NDArray[np.float64]:
         op = self.op
@@ -142,6 +142,17 @@ class Refinement:
                 diagonal[op.active[own]] = Y[own, own - start]
                 bar.update(stop - start)
         return diagonal
+
+
+def lengths_of(system: System, steps: int) -> Lengths:
+    """Of so many steps, the same for all people: those for some of them, the last one relaxed."""
+    with serial_blas():
+        people = system.op.asarray(system.op.some_users(SAMPLE))
+        found = system.lengths(people, steps)
+    if found and steps < MANY_STEPS:
+        length, kept = found[-1]
+        found[-1] = (RELAXED * length, kept)
+    return found
 
 
 def solution(system: System, rows: sp.csr_array, lengths: Lengths) -> Tall:

@@ -97,6 +97,12 @@ class CpuOperator(HostArrays):
         self._product.apply(rows_contiguous(V), out, n_threads=self.n_threads)
         return out
 
+    def apply_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> NDArray[Any]:
+        out = self.empty(rows.shape[0])
+        factors = np.ascontiguousarray(weights, dtype=np.float64)
+        self._product.apply_rows(core_csr(rows, self.dtype), factors, out, n_threads=self.n_threads)
+        return out
+
     def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
         V = rows_contiguous(V)
         XV = self.empty(V.shape[1])

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 Tall = Any
@@ -81,6 +82,10 @@ class Operator(Protocol):
 
     def apply(self, V: Tall, out: Tall | None = None) -> Tall:
         """XV, by 4 nnz k flops."""
+        ...
+
+    def apply_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> Tall:
+        """diag(weights) X rows' for canonical sparse rows of the operator's items."""
         ...
 
     def gram(self, A: Tall, B: Tall | None = None) -> Small:

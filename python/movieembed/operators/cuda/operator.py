@@ -137,6 +137,9 @@ class CudaOperator:
         self._pass(self._rows(V), out, norm=False)
         return out
 
+    def apply_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> Any:
+        return self.scale_rows(weights, self.apply(self.asarray(rows.toarray().T)))
+
     def evaluate(self, V: Any) -> tuple[Any, float]:
         V = self._rows(V)
         XV = self.empty(V.shape[1])

@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.derived import derived
@@ -111,6 +112,9 @@ class DaskOperator(HostArrays):
             return own(XV)
         out[...] = XV
         return out
+
+    def apply_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> NDArray[Any]:
+        return self.scale_rows(weights, self.apply(self.asarray(rows.toarray().T)))
 
     def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
         XV, norm_squared = self._product(V)
