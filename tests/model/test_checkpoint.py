@@ -213,7 +213,9 @@ KILLED = textwrap.dedent(
     import os, signal, sys
     import numpy as np
     import movieembed as me
+    from movieembed.model import checkpoint
 
+    checkpoint.PAUSE = 0  # written after every iteration
     likes = me.Likes.from_movielens("demo")
     def kill(entry):
         if np.load(sys.argv[1])["history"][-1, 0] >= 2:

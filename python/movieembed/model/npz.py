@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from movieembed._base.atomic_file import replacing
 from movieembed._base.regular_file import check_regular
 from movieembed._version import __version__
-from movieembed.exceptions import shortened
+from movieembed.exceptions import LONGEST_MESSAGE, shortened
 
 # A path, or a binary file object that can seek.
 Place = str | os.PathLike[str] | IO[bytes]
@@ -175,9 +175,8 @@ def _checked(file: BinaryIO, name: str, kind: Kind) -> Iterator[Contents]:
         with zipfile.ZipFile(file) as archive:
             yield _contents(archive, file.seek(0, os.SEEK_END), kind)
     except DAMAGE as error:
-        raise ValueError(
-            f"{name} is not {kind.words}, or is damaged: {error}{kind.advice}"
-        ) from error
+        what = shortened(str(error), LONGEST_MESSAGE // 2)
+        raise ValueError(f"{name} is not {kind.words}, or is damaged: {what}{kind.advice}") from error
 
 
 def _binary(file: Any, ability: str) -> Any:
