@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from device_arrays import DeviceArray
@@ -73,6 +74,9 @@ class _Pair:
         assert (host(wide)[:, [0, -1]] == 7).all()
         twice = self.tol * (size @ size @ np.abs(A)) * 9
         near(op.apply(wide[:, 1:-1]), cpu.apply(cpu.apply(A)), twice)
+        rows = sp.csr_array(A.T * (A.T > 0))
+        weighted = op.apply_rows(rows, self.weights)
+        near(weighted, cpu.apply_rows(rows, self.weights), bound * self.weights[:, None])
         product, form = op.evaluate(a)
         near(product, cpu.apply(A), bound)
         np.testing.assert_allclose(op.quadratic_form(a), form, rtol=1e-12, atol=1e-30)

@@ -163,8 +163,8 @@ double best_of_columns() {
     std::vector<int64_t> rows(static_cast<std::size_t>(columns * k));
     std::vector<float> best(rows.size());
     counted([&] {
-        top_k_columns(Tall<const float>{scores.data(), kRows, columns, columns}, nullptr, k, pointers.data(), pointers.data(),
-                      rows.data(), best.data(), 1);
+        top_k_columns(Tall<const float>{scores.data(), kRows, columns, columns}, nullptr, k, pointers.data(),
+                      pointers.data(), rows.data(), best.data(), 1);
     });
     return static_cast<double>(kRows * columns);
 }

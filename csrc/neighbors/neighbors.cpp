@@ -110,8 +110,7 @@ void top_k_columns(const Tall<const T>& scores, const T* weights, int64_t k, con
     // rows are done with that.
     constexpr int64_t kColumns = 32;
     const int64_t groups = (scores.cols + kColumns - 1) / kColumns;
-    const int threads =
-        threads_for(n_threads, static_cast<double>(scores.rows) * static_cast<double>(scores.cols));
+    const int threads = threads_for(n_threads, static_cast<double>(scores.rows) * static_cast<double>(scores.cols));
     parallel_for(threads, groups, [&](int64_t group, int) {
         const int64_t first = group * kColumns, n = std::min(kColumns, scores.cols - first);
         std::vector<Scored<T>> heaps(n * k);

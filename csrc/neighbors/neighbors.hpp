@@ -19,7 +19,7 @@ void top_k_products(const Tall<const T>& queries, const Tall<const T>& items, in
 
 // The same of scores at hand, items x queries: the k largest of each column, times a weight a row unless null.
 template <class T>
-void top_k_columns(const Tall<const T>& scores, const T* weights, int64_t k, const int64_t* excluded_ptr, const int64_t* excluded,
-                   int64_t* out_rows, T* out_scores, int n_threads);
+void top_k_columns(const Tall<const T>& scores, const T* weights, int64_t k, const int64_t* excluded_ptr,
+                   const int64_t* excluded, int64_t* out_rows, T* out_scores, int n_threads);
 
 }  // namespace movieembed

@@ -353,8 +353,7 @@ void LikesProduct<T, I>::apply_rows(const CsrView<T, J>& rows, const double* sca
         const int64_t width = s.vectors * kLanes;
         T* to = scratch.out.data() + first * width;
         std::fill_n(to, (last - first) * width, T(0));
-        for (int64_t r = first; r < last; ++r, to += width)
-            add(r, -static_cast<T>(squares_[blocks_->order[r]]), s, to);
+        for (int64_t r = first; r < last; ++r, to += width) add(r, -static_cast<T>(squares_[blocks_->order[r]]), s, to);
     };
     products(
         rows.rows, nullptr, 0, out, ldo, scale, n_threads, without_diagonal,
@@ -373,13 +372,21 @@ template class LikesProduct<float, int64_t>;
 template class LikesProduct<double, int32_t>;
 template class LikesProduct<double, int64_t>;
 
-template void LikesProduct<float, int32_t>::apply_rows(const CsrView<float, int32_t>&, const double*, float*, int64_t, int) const;
-template void LikesProduct<float, int32_t>::apply_rows(const CsrView<float, int64_t>&, const double*, float*, int64_t, int) const;
-template void LikesProduct<float, int64_t>::apply_rows(const CsrView<float, int32_t>&, const double*, float*, int64_t, int) const;
-template void LikesProduct<float, int64_t>::apply_rows(const CsrView<float, int64_t>&, const double*, float*, int64_t, int) const;
-template void LikesProduct<double, int32_t>::apply_rows(const CsrView<double, int32_t>&, const double*, double*, int64_t, int) const;
-template void LikesProduct<double, int32_t>::apply_rows(const CsrView<double, int64_t>&, const double*, double*, int64_t, int) const;
-template void LikesProduct<double, int64_t>::apply_rows(const CsrView<double, int32_t>&, const double*, double*, int64_t, int) const;
-template void LikesProduct<double, int64_t>::apply_rows(const CsrView<double, int64_t>&, const double*, double*, int64_t, int) const;
+template void LikesProduct<float, int32_t>::apply_rows(const CsrView<float, int32_t>&, const double*, float*, int64_t,
+                                                       int) const;
+template void LikesProduct<float, int32_t>::apply_rows(const CsrView<float, int64_t>&, const double*, float*, int64_t,
+                                                       int) const;
+template void LikesProduct<float, int64_t>::apply_rows(const CsrView<float, int32_t>&, const double*, float*, int64_t,
+                                                       int) const;
+template void LikesProduct<float, int64_t>::apply_rows(const CsrView<float, int64_t>&, const double*, float*, int64_t,
+                                                       int) const;
+template void LikesProduct<double, int32_t>::apply_rows(const CsrView<double, int32_t>&, const double*, double*,
+                                                        int64_t, int) const;
+template void LikesProduct<double, int32_t>::apply_rows(const CsrView<double, int64_t>&, const double*, double*,
+                                                        int64_t, int) const;
+template void LikesProduct<double, int64_t>::apply_rows(const CsrView<double, int32_t>&, const double*, double*,
+                                                        int64_t, int) const;
+template void LikesProduct<double, int64_t>::apply_rows(const CsrView<double, int64_t>&, const double*, double*,
+                                                        int64_t, int) const;
 
 }  // namespace movieembed

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import movieembed as me
 from movieembed import evaluation as ev
 from movieembed.data.likes import Likes
+from movieembed.evaluation.tuning import Search
 
 
 def test_tune_takes_the_best_of_the_validation_part(likes: Likes) -> None:
@@ -31,6 +33,11 @@ def test_tune_takes_the_best_of_the_validation_part(likes: Likes) -> None:
     mine = table[[*chosen.parameters()]].eq(pd.Series(chosen.parameters())).all(axis=1)
     assert mine.sum() == 1
     assert total[mine].item() >= total.max() - 0.02
+    # lambda in mean squared lengths of a person's row, whose likes count n^-weighting each.
+    counts = np.diff(split.train.matrix.indptr)
+    for weighting, tried in table.groupby("recommend_weighting"):
+        length = np.mean(counts ** (1 - float(weighting)))
+        np.testing.assert_allclose(np.unique(tried["regularization"] / length), [0.5, 2.0])
     for _, row in table.iloc[[0, 5, 9, 17]].iterrows():
         given = row[[*chosen.parameters()]].to_dict()
         given = {**given, "refine": int(given["refine"]), "random_state": 0}
@@ -39,6 +46,15 @@ def test_tune_takes_the_best_of_the_validation_part(likes: Likes) -> None:
         found = ev.ranking_metrics(model.recommend(split.given, 5)[0], split.held, ks=(5,))
         assert found["recall@5"].mean() == pytest.approx(row["recall"], abs=1e-12)
         assert found["ndcg@5"].mean() == pytest.approx(row["ndcg"], abs=1e-12)
+
+
+def test_fewer_steps_within_a_tenth_of_a_standard_error(likes: Likes) -> None:
+    search = Search(ev.split_random(likes, random_state=0), [0.25], [1.0], [1], 5, {})
+    spread = np.repeat([-2.0, 2.0], 50)  # a standard error of 0.2
+    for steps, width, mean in ((2, 8, 1.0), (1, 8, 0.985), (1, 16, 0.985), (0, 8, 0.97)):
+        search.rows.append({"refine": steps, "n_components": width})
+        search.scores.append(mean + spread)
+    assert search.best() == {"refine": 1, "n_components": 8}
 
 
 def test_of_many_people_some_are_asked(demo_likes: Likes, monkeypatch: pytest.MonkeyPatch) -> None:

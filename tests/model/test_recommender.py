@@ -10,11 +10,14 @@ import pytest
 import scipy.sparse as sp
 
 import movieembed as me
+from device_arrays import HostDevice
 from helpers import random_likes, unpickled
 from movieembed.data.likes import Likes
 from movieembed.model.precision import PrecisionForm, System, ridges
 from movieembed.operators.cpu import CpuOperator
+from movieembed.operators.cuda.operator import CudaOperator
 from movieembed.operators.weighting import Weighting
+from reference_kernels import ReferenceKernels
 
 
 @pytest.mark.parametrize(
@@ -53,14 +56,17 @@ def test_ridges_are_scaled_columns() -> None:
     assert some[1] == 2 * some[2]
 
 
+@pytest.mark.parametrize("on_device", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_one_step_in_closed_form(dtype: Any, weighted: bool) -> None:
-    """Also for rows with weights, dislikes and no likes at all."""
+def test_one_step_in_closed_form(dtype: Any, weighted: bool, on_device: bool) -> None:
+    """Also for rows with weights, dislikes and no likes at all, and over a device's arrays."""
     L = random_likes(80, 30, 0.2, seed=0)
     if weighted:
         L.data = np.random.default_rng(0).random(L.nnz) + 0.5
-    op = CpuOperator(L, dtype)
+    op: Any = CpuOperator(L, dtype)
+    if on_device:
+        op = CudaOperator(L, dtype, HostDevice(ReferenceKernels()))
     V = np.random.default_rng(1).standard_normal((30, 4))
     c = (L.toarray().astype(float) ** 2).sum(axis=0)
     R = ridges(c, 2.0, 0.3)
@@ -70,11 +76,12 @@ def test_one_step_in_closed_form(dtype: Any, weighted: bool) -> None:
     rows = sp.csr_array(sp.vstack([rows, sp.csr_array((1, op.n_items), dtype=dtype)]))
     X = op.asarray(rows.toarray().T)
     lengths = system.lengths(op.asarray(op.some_users(8)), 2)
-    start, one, _ = (Y.copy() for Y in system.iterates(X, lengths))
+    start, one, _ = (op.to_host(Y).copy() for Y in system.iterates(X, lengths))
     tol = 1e-12 if dtype == np.float64 else 2e-5
     size = np.abs(one).max()
-    np.testing.assert_allclose(system.start(rows), start, atol=tol * size)
-    np.testing.assert_allclose(system.one_step(rows, lengths[0][0]), one, atol=tol * size)
+    np.testing.assert_allclose(op.to_host(system.start(rows)), start, atol=tol * size)
+    found = op.to_host(system.one_step(rows, lengths[0][0]))
+    np.testing.assert_allclose(found, one, atol=tol * size)
 
 
 def test_the_embedding_knows_nothing_of_it(demo_likes: Likes) -> None:

@@ -121,6 +121,11 @@ def test_operator(name: str, dtype: Any, keep_all: bool) -> None:
             assert (np.abs(XV - X @ V64) <= bound).all()
             np.testing.assert_array_equal(op.apply(np.asfortranarray(V)), XV)
             np.testing.assert_array_equal(op.apply(np.repeat(V, 2, axis=0)[::2]), XV)
+            rows, weights = sp.csr_array(V64.T * (V64.T > 0)), V64[:, 0]
+            found = op.apply_rows(rows, weights)
+            assert found.dtype == dtype
+            expected = weights[:, None] * (X @ rows.toarray().T)
+            assert (np.abs(found - expected) <= np.abs(weights)[:, None] * bound).all()
             U = normal((op.n_users, k), k + 1, np.float64)
             LU = op.from_user_vectors(U)
             assert LU.dtype == dtype

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import getitem
+from functools import reduce
+from operator import add, getitem
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from movieembed.model.embedding import Embedding
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.scoring import recommend
 from movieembed.model.taste import Taste
-from movieembed.model.users import check_same_items, in_a_task
+from movieembed.model.users import check_same_items, in_a_task, needs_all_parts
 
 
 @dataclass(frozen=True)
@@ -107,9 +108,16 @@ class DistributedSplit:
         if not ks:
             raise ValueError("ks is empty: name at least one cut-off")
         train, options = self.train, {**options, "exclude_seen": exclude_seen}
-        sums: Tallies = train.cluster.sum_with(
-            "evaluate", evaluated, train.parts, fitted, ks, options, each=self.held
-        )
+        if needs_all_parts(fitted, options):
+            found = []
+            for part in zip(train.parts, self.held, strict=True):
+                rows, held = train.cluster.result(list(part))
+                found.append(evaluated(rows, held, fitted, ks, options))
+            sums = reduce(add, found)
+        else:
+            sums = train.cluster.sum_with(
+                "evaluate", evaluated_in_task, train.parts, fitted, ks, options, each=self.held
+            )
         means = {name: float(total / sums.users) for name, total in sums.metrics.items()}
         first = f"ndcg@{ks[0]}"
         means["users"] = float(sums.users)
@@ -188,6 +196,13 @@ def halved(rows: UserRows, share: float, seed: list[int]) -> tuple[UserRows, sp.
     return UserRows(kept, rows.users, rows.seen), held
 
 
+def evaluated_in_task(
+    rows: UserRows, held: sp.csr_array, fitted: FittedItems, *arguments: Any
+) -> Tallies:
+    """Do as `evaluated`, with the threads that are a task's."""
+    return evaluated(rows, held, in_a_task(fitted), *arguments)
+
+
 def evaluated(
     rows: UserRows,
     held: sp.csr_array,
@@ -200,7 +215,7 @@ def evaluated(
     seen, held = None if rows.seen is None else rows.seen[asked], held[asked]
     n_items = rows.matrix.shape[1]
     taste = Taste(rows.matrix[asked], single=False, seen=seen)
-    columns, _ = recommend(in_a_task(fitted), taste, max(ks), **options)
+    columns, _ = recommend(fitted, taste, max(ks), **options)
     found = ranking_metrics(columns, held, ks=ks)
     first = found[f"ndcg@{ks[0]}"]
     mean = float(first.mean()) if len(first) else 0.0

@@ -57,7 +57,7 @@ def ranking_metrics(
         raise ValueError(f"ks must be within [1, {n}], the length of the lists, not {ks}")
     hits = are_stored(columns, held)
     discount = 1 / np.log2(np.arange(2, n + 2))
-    ideal = np.concatenate([[0.0], np.cumsum(discount)])
+    ideal = np.cumsum(discount)
     upto = np.cumsum(hits, axis=1)
     precision = upto / np.arange(1, n + 1)
     found: dict[str, NDArray[np.float64]] = {}
@@ -65,7 +65,7 @@ def ranking_metrics(
         capped = np.minimum(relevant, k)
         found[f"recall@{k}"] = upto[:, k - 1] / relevant
         found[f"capped_recall@{k}"] = upto[:, k - 1] / capped
-        found[f"ndcg@{k}"] = (hits[:, :k] * discount[:k]).sum(axis=1) / ideal[capped]
+        found[f"ndcg@{k}"] = (hits[:, :k] * discount[:k]).sum(axis=1) / ideal[capped - 1]
         found[f"map@{k}"] = (hits[:, :k] * precision[:, :k]).sum(axis=1) / capped
         first = hits[:, :k].argmax(axis=1)
         found[f"mrr@{k}"] = np.where(hits[:, :k].any(axis=1), 1 / (first + 1), 0.0)

@@ -80,7 +80,7 @@ def tune(
     n_components: Iterable[int] = (64, 128, 256),
     recommend_weighting: Iterable[float] = (0.5, 0.0, 1.0),
     regularization_power: Iterable[float] = (0.25, 0.0, 0.5),
-    factors: Iterable[float] = (0.25, 0.5, 1.0, 2.0, 4.0),
+    factors: Iterable[float] = (0.5, 1.0, 2.0, 4.0, 8.0),
     refine: Iterable[int] = (0, 1, 2),
     k: int = 20,
     split: Split | None = None,

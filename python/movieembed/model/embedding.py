@@ -258,7 +258,7 @@ class Embedding(Parameters):
             item_scale=prepared.item_scale,
             weighting=weighting,
             recipe=self._recipe(),
-            likes=likes.matrix if self.keep_likes and isinstance(likes, Likes) else None,
+            **fitting.kept(likes, self.keep_likes),
             threshold=likes.threshold,
             n_jobs=self.n_jobs,
         )

@@ -30,7 +30,9 @@ from movieembed.model.parameters import MOST_STEPS
 from movieembed.model.precision import PrecisionForm
 from movieembed.model.recommender import Recipe, Recommender, made
 from movieembed.model.refinement import Refinement
+from movieembed.operators.build import prepare
 from movieembed.operators.cpu import CpuOperator
+from movieembed.operators.protocol import Operator
 from movieembed.operators.units import divided
 from movieembed.operators.weighting import Weighting
 
@@ -71,6 +73,8 @@ class FittedItems:
         What `recommend` goes by, where it has been made.
     n_jobs : int, optional
         Threads.
+    distributed : DistributedLikes or None
+        Likes on a cluster, where the model keeps them: a reference, which copies do not have.
     """
 
     embedding: NDArray[Any]
@@ -84,10 +88,11 @@ class FittedItems:
     threshold: float | None = None
     recommender: Recommender | None = None
     n_jobs: int | None = None
+    distributed: DistributedLikes | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         state = {field.name: getattr(self, field.name) for field in fields(self)}
-        return state | {"recommender": self.recommender_if_made}
+        return state | {"recommender": self.recommender_if_made, "distributed": None}
 
     def __len__(self) -> int:
         return len(self.embedding)
@@ -146,10 +151,12 @@ class FittedItems:
         return None if self.item_squares is None else self.recommending.path
 
     @derived
-    def operator(self) -> CpuOperator:
+    def operator(self) -> Operator:
         """The operator of the kept likes, as the recommender weighs them."""
-        assert self.likes is not None
         ours = self.recommending
+        if self.likes is None:
+            threads, dtype = resolve_n_jobs(self.n_jobs), ours.vectors.dtype
+            return prepare("dask", self.distributed, ours.weighting, dtype, threads).op
         roots = ours.weighting.user_roots(self.likes)
         scaled = divided(ours.weighting.scaled(self.likes, roots, ours.scale), ours.unit)
         return CpuOperator(scaled, ours.vectors.dtype, resolve_n_jobs(self.n_jobs))
@@ -178,6 +185,13 @@ class FittedItems:
             kept = vars(self)[name] = (key, make())
         return kept[1]
 
+    @property
+    def has_likes(self) -> bool:
+        """Whether the likes are at hand: kept, or on a cluster that is still there."""
+        return self.likes is not None or (
+            self.distributed is not None and self.distributed.cluster.client.status == "running"
+        )
+
     # What a caller may ask for of these items.
 
     def check_method(self, method: Any) -> Method:
@@ -200,7 +214,7 @@ class FittedItems:
         if refine is None:
             if method != "precision":
                 return 0
-            if self.likes is None:
+            if not self.has_likes:
                 self._say_what_is_lost()
                 return 0
             steps = self.recipe.refine
@@ -210,7 +224,7 @@ class FittedItems:
         if steps and method != "precision":
             what = "{refine} goes with {method=}, not {given!r}"
             raise ValueError(Message(what, method="precision", given=method))
-        if steps and self.likes is None:
+        if steps and not self.has_likes:
             what = "{refine=} needs the likes, which this model did not keep: fit it with "
             raise ValueError(Message(what + "{keep_likes=}", refine=refine, keep_likes=True))
         return steps
@@ -219,9 +233,12 @@ class FittedItems:
         """Warn, once, that lists go by the vectors alone."""
         if self.recipe.refine and self.recommending.refine and "said" not in vars(self):
             vars(self)["said"] = True
-            what = "this model did not keep its likes: it recommends by its vectors alone, which is"
-            what += " worse where likes are few. Fit it with {keep_likes=}, or say {refine=}"
-            warn_caller(Message(what, keep_likes=True, refine=0))
+            lost = "the cluster that had this model's likes is gone"
+            if self.distributed is None:
+                lost = "this model did not keep its likes"
+            what = "{lost}: it recommends by its vectors alone, which is worse where likes are few."
+            what += " Fit it with {keep_likes=}, or say {refine=}"
+            warn_caller(Message(what, lost=lost, keep_likes=True, refine=0))
 
     def check_lambda(self, regularization: Any) -> float:
         """A positive lambda, by default the model's."""

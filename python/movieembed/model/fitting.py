@@ -40,6 +40,13 @@ def check_init(init: Any, n_items: int, n_components: int) -> NDArray[Any] | Non
     return V
 
 
+def kept(likes: Likes | DistributedLikes, keep: bool) -> dict[str, Any]:
+    """Where a model has its likes, as fields of :class:`FittedItems`."""
+    if not keep:
+        return {}
+    return {"likes": likes.matrix} if isinstance(likes, Likes) else {"distributed": likes}
+
+
 def check_memory(likes: Likes | DistributedLikes, parameters: Parameters, backend: str) -> None:
     """Raise MemoryError, before anything is done, for a fit that this machine cannot hold."""
     if backend != "cpu" or not isinstance(likes, Likes) or parameters.entry_weighting is not None:

@@ -8,6 +8,7 @@ sixteen times as much.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +43,11 @@ K = 20
 FOLDS = 5
 # Units of weights whose products float32 holds.
 ORDINARY = 2.0**16
-# How closely vectors are found: they are where the refinement starts.
-TOL, MAX_ITER = 1e-3, 20
+# Random directions for the norm of X.
+PROBES = 16
+# Iterations for vectors in another weighting. They are where the refinement starts, and after one
+# iteration lists are as good as at the optimum; without refinement after two.
+ITERATIONS = 2
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,24 @@ def coarse(prepared: Prepared) -> Prepared:
     return prepared._replace(op=prepared.op.in_precision(np.float32)) if usual else prepared
 
 
-def vectors_of(op: Operator, embedding: NDArray[Any]) -> NDArray[Any]:
+def with_estimated_norm(op: Operator, V: NDArray[np.float64]) -> Operator:
+    """The operator with an estimate of |X|^2, which may take longer than all iterations do.
+
+    |X|^2 = |XQ|^2 + |X (I - QQ')|^2 with Q a basis of V: the first term as it is, the second, where
+    no direction stands out, by random signs (Hutch++: Meyer, Musco, Musco and Woodruff 2021).
+    """
+    values, axes = np.linalg.eigh(V.T @ V)
+    there = values > 1e-8 * values[-1]
+    Q = V @ (axes[:, there] / np.sqrt(values[there]))
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (op.n_items, PROBES))
+    probes = (signs - Q @ (Q.T @ signs)) / np.sqrt(PROBES)
+    products = op.apply(op.asarray(np.hstack([Q, probes])))
+    estimated = copy.copy(op)
+    vars(estimated)["frobenius_squared"] = float(op.column_dots(products, products).sum())
+    return estimated
+
+
+def vectors_of(op: Operator, embedding: NDArray[Any], n_iter: int) -> NDArray[Any]:
     """Vectors of an operator's items near the optimum, found from those of other likes."""
     d = embedding.shape[1]
     start = embedding[op.active].astype(np.float64)
@@ -96,13 +117,13 @@ def vectors_of(op: Operator, embedding: NDArray[Any]) -> NDArray[Any]:
         return np.zeros((op.n_items, d), dtype=op.dtype)
     start *= np.sqrt(float(op.diagonal.max()) / d) / size
     found = solve(
-        op,
+        with_estimated_norm(op, start),
         "eigen",
         d,
         rng=np.random.default_rng(0),
         V0=op.asarray(start),
-        tol=TOL,
-        max_iter=MAX_ITER,
+        tol=0.0,
+        max_iter=n_iter,
         progress=False,
     )
     if found.reason == "interrupted":
@@ -113,7 +134,7 @@ def vectors_of(op: Operator, embedding: NDArray[Any]) -> NDArray[Any]:
 
 def choose(
     matrix: sp.csr_array,
-    embedding: NDArray[Any],
+    vectors: NDArray[Any],
     weighting: Weighting,
     power: float,
     refine: int | str,
@@ -125,8 +146,8 @@ def choose(
     ----------
     matrix : csr_array, shape (n_users, n_items)
         Likes.
-    embedding : ndarray, shape (n_items, n_components)
-        Where the search for the vectors of the remaining likes starts.
+    vectors : ndarray, shape (n_items, n_components)
+        Of all likes; where the search for those of the remaining likes starts.
     weighting, power
         Of the recommender.
     refine : int or "auto"
@@ -148,7 +169,7 @@ def choose(
     others = np.ones(matrix.shape[0], dtype=bool)
     others[people] = False
     remaining = Likes.from_matrix(matrix[others], users=np.flatnonzero(others))
-    prepared = coarse(prepare("cpu", remaining, weighting, embedding.dtype, n_jobs))
+    prepared = coarse(prepare("cpu", remaining, weighting, vectors.dtype, n_jobs))
     op = prepared.op
     if not op.n_items:
         return USUAL
@@ -156,10 +177,10 @@ def choose(
     if prepared.item_scale is not None:
         given.data = given.data * prepared.item_scale[given.indices]
     steps = STEPS if refine == "auto" else (int(refine),)
-    vectors = np.zeros(embedding.shape, dtype=op.dtype)
-    vectors[op.active] = vectors_of(op, embedding)
+    found = np.zeros(vectors.shape, dtype=op.dtype)
+    found[op.active] = vectors_of(op, vectors, 1)
     counts = remaining.item_counts
-    trial = Trial(prepared, vectors, power, given, held, count, steps, counts, n_jobs)
+    trial = Trial(prepared, found, power, counts, given, held, count, steps, n_jobs)
     tried = {multiple: trial.ndcg(multiple) for multiple in MULTIPLES}
     while True:
         best = max(tried, key=lambda multiple: max(x.mean() for x in tried[multiple]))
@@ -184,40 +205,48 @@ def choose(
     return Choice(float(chosen[0]), int(chosen[1]), path)
 
 
+@dataclass(frozen=True)
 class Trial:
-    """Lists for some people from what others like."""
+    """Lists for some people from what others like.
 
-    def __init__(
-        self,
-        prepared: Prepared,
-        vectors: NDArray[Any],
-        power: float,
-        given: sp.csr_array,
-        held: sp.csr_array,
-        n_people: int,
-        steps: tuple[int, ...],
-        counts: NDArray[np.int64],
-        n_jobs: int,
-    ) -> None:
-        assert prepared.item_squares is not None
-        self.op, self.vectors, self.power = prepared.op, vectors, power
-        self.given, self.held, self.n_people = given, held, n_people
-        self.steps, self.n_jobs = steps, n_jobs
-        self.squares = times(prepared.item_squares, self.op.unit, -2)
-        self.length = row_length(prepared)
-        self.scale = prepared.item_scale
-        self.factor = discounted(counts, USUAL_DISCOUNT)
+    Attributes
+    ----------
+    prepared : Prepared
+        Of the others' likes.
+    vectors : ndarray, shape (n_items, n_components)
+    power : float
+        Of the ridges.
+    counts : ndarray, shape (n_items,)
+        The others' likes of each item.
+    given, held : csr_array, shape (n_folds * n_people, n_items)
+        What is given and what is asked for; the people of the next fold below those of the last.
+    n_people : int
+    steps : tuple of int
+    n_jobs : int
+    """
+
+    prepared: Prepared
+    vectors: NDArray[Any]
+    power: float
+    counts: NDArray[np.int64]
+    given: sp.csr_array
+    held: sp.csr_array
+    n_people: int
+    steps: tuple[int, ...]
+    n_jobs: int
 
     def ndcg(self, multiple: float) -> list[NDArray[np.float64]]:
         """Of each person's lists, for each number of steps."""
-        op = self.op
-        ridge = ridges(self.squares, multiple * self.length, self.power)
-        form = PrecisionForm(self.vectors, self.squares, ridge)
-        system = System(op, form, self.squares + ridge)
-        gain = self.factor / form.diagonal
-        if self.scale is not None:
-            gain /= self.scale
-        gain = -gain[op.active].astype(op.dtype)
+        op = self.prepared.op
+        assert self.prepared.item_squares is not None
+        squares = times(self.prepared.item_squares, op.unit, -2)
+        ridge = ridges(squares, multiple * row_length(self.prepared), self.power)
+        form = PrecisionForm(self.vectors, squares, ridge)
+        system = System(op, form, squares + ridge)
+        gain = -discounted(self.counts, USUAL_DISCOUNT) / form.diagonal
+        if self.prepared.item_scale is not None:
+            gain /= self.prepared.item_scale
+        gain = gain[op.active].astype(op.dtype)
         found: list[list[NDArray[np.float64]]] = [[] for _ in self.steps]
         lengths = [lengths_of(system, step) for step in self.steps]
         with serial_blas():
@@ -228,8 +257,7 @@ class Trial:
                     Y, k = solution(system, rows, taken), min(K, op.n_items)
                     at, _ = _core.top_k_columns(Y, k, *own, weights=gain, n_threads=self.n_jobs)
                     found[i].append(ndcg(at, held))
-        n_people = self.n_people
-        return [np.concatenate(parts).reshape(-1, n_people).mean(axis=0) for parts in found]
+        return [np.concatenate(parts).reshape(-1, self.n_people).mean(axis=0) for parts in found]
 
 
 def parted(
@@ -257,10 +285,10 @@ def parted(
 
 def ndcg(columns: NDArray[np.int64], held: sp.csr_array) -> NDArray[np.float64]:
     """Normalised discounted cumulative gain of lists, -1 where they end."""
-    n, k = columns.shape
-    hits = np.zeros((n, k), dtype=bool)
-    for u in range(n):
-        hits[u] = np.isin(columns[u], held.indices[held.indptr[u] : held.indptr[u + 1]])
+    (n, k), width = columns.shape, max(held.shape[1], 1)
+    people = np.repeat(np.arange(n), np.diff(held.indptr))
+    pairs = people * width + held.indices
+    hits = np.isin(np.arange(n)[:, None] * width + columns, pairs) & (columns >= 0)
     discounts = 1 / np.log2(np.arange(2, k + 2))
     best = np.concatenate([[np.inf], np.cumsum(discounts)])
     found: NDArray[np.float64] = hits @ discounts / best[np.minimum(np.diff(held.indptr), k)]

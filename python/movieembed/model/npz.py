@@ -176,7 +176,9 @@ def _checked(file: BinaryIO, name: str, kind: Kind) -> Iterator[Contents]:
             yield _contents(archive, file.seek(0, os.SEEK_END), kind)
     except DAMAGE as error:
         what = shortened(str(error), LONGEST_MESSAGE // 2)
-        raise ValueError(f"{name} is not {kind.words}, or is damaged: {what}{kind.advice}") from error
+        raise ValueError(
+            f"{name} is not {kind.words}, or is damaged: {what}{kind.advice}"
+        ) from error
 
 
 def _binary(file: Any, ability: str) -> Any:

@@ -239,5 +239,3 @@ class System:
             found.append((length, rz / before))
             direction = Z + rz / before * direction
         return found
-
-

@@ -7,7 +7,7 @@ has vectors of its own, found from the embedding in a few passes over the likes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from movieembed._base.threads import serial_blas
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
-from movieembed.model.holdout import USUAL, choose, coarse, row_length, vectors_of
+from movieembed.model.holdout import ITERATIONS, USUAL, choose, coarse, row_length, vectors_of
 from movieembed.model.precision import PrecisionForm, ridges
 from movieembed.operators.build import prepare
 from movieembed.operators.units import times
@@ -127,16 +127,16 @@ def made(
     op, unit, dtype = prepared.op, prepared.op.unit, prepared.op.dtype
     assert prepared.item_squares is not None
     with serial_blas():
-        choice = USUAL if isinstance(likes, Likes) else replace(USUAL, refine=0)
-        if recipe.regularization == "auto" and isinstance(likes, Likes):
-            choice = choose(
-                likes.matrix, embedding, recipe.weighting, recipe.power, recipe.refine, n_jobs
-            )
         vectors = np.zeros(embedding.shape, dtype=dtype)
         if same:
             vectors[:] = embedding / embedding.dtype.type(unit)
         elif op.n_items:
-            vectors[op.active] = vectors_of(op, embedding)
+            vectors[op.active] = vectors_of(op, embedding, ITERATIONS)
+        choice = USUAL
+        if recipe.regularization == "auto" and isinstance(likes, Likes):
+            choice = choose(
+                likes.matrix, vectors, recipe.weighting, recipe.power, recipe.refine, n_jobs
+            )
     length = float(times(row_length(prepared), unit, 2))
     path = choice.path
     if path is not None:

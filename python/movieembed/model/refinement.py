@@ -21,8 +21,8 @@ REFINE_BYTES = 256 << 20
 REFINE_ARRAYS = 6
 # People whose likes set the lengths of the steps, evenly spaced by activity.
 SAMPLE = 64
-# How much of its length the last of few steps goes: the whole length fits the likes at hand best, and
-# new ones worse.
+# How much of its length the last of few steps goes: the whole length fits the likes at hand best,
+# and new ones worse.
 RELAXED = 0.7
 # From this many steps on the diagonal of the inverse is refined as well: the scores' scale, one
 # number an item, which few steps can leave as the vectors have it. And single numbers are summed in

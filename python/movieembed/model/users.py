@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from movieembed._base.atomic_file import replacing
+from movieembed._base.progress import progress_bar
 from movieembed._base.tables import table_of
 from movieembed._base.validation import check_count
 from movieembed.data.distributed.blocks import UserRows
@@ -38,14 +39,15 @@ def recommend_users(
     Parameters
     ----------
     likes : Likes or DistributedLikes
-        Of the model's items. The users of distributed likes are scored by the workers that
-        hold them. What users rated and did not like, `Likes.seen`, is left out as well, unless
+        Of the model's items. The users of distributed likes are scored by the workers that hold
+        them; where lists are refined by this process, one part after the other, with products on
+        all workers. What users rated and did not like, `Likes.seen`, is left out as well, unless
         ``exclude_seen=False``.
     n : int, default=10
     folder : path, optional
         Where each part of distributed likes becomes a Parquet file, written by the worker that
-        holds it; every worker must see it. Likes become one file. Without, the table is
-        returned.
+        holds it, which must see the folder, or where lists are refined by this process. Likes
+        become one file. Without, the table is returned.
     progress : bool, optional
         Show a bar; by default where standard error is a terminal.
     **options
@@ -90,6 +92,12 @@ def recommend_users(
         found: list[Any] = [
             best_of(UserRows(likes.matrix, likes.users, likes.seen), fitted, n, options, where, 0)
         ]
+    elif needs_all_parts(fitted, options):
+        found = []
+        with progress_bar(n_parts, "recommend", "part", progress) as bar:
+            for p, part in enumerate(likes.parts):
+                found.append(best_of(likes.cluster.result(part), fitted, n, options, where, p))
+                bar.update()
     else:
         found = on_workers(likes, fitted, n, options, where, progress)
     return list(found) if where is not None else pd.concat(found, ignore_index=True)
@@ -104,9 +112,15 @@ def check_same_items(likes: Likes | DistributedLikes, fitted: FittedItems) -> No
         )
 
 
+def needs_all_parts(fitted: FittedItems, options: dict[str, Any]) -> bool:
+    """Whether `recommend` with some options takes products with likes that are on a cluster."""
+    method = fitted.check_method(options.get("method"))
+    return fitted.check_steps(options.get("refine"), method) > 0 and fitted.likes is None
+
+
 def in_a_task(fitted: FittedItems) -> FittedItems:
     """Give what a task answers with its share of the worker's threads, and nothing of others."""
-    return replace(fitted, n_jobs=threads())
+    return replace(fitted, n_jobs=threads(), distributed=None)
 
 
 def on_workers(

@@ -58,6 +58,10 @@ def test_the_operator(dtype: Any, weights: bool, n_parts: int, client: Any) -> N
         U = np.random.default_rng(k).standard_normal((here.n_users, k))
         size = float(here.diagonal.max())
         np.testing.assert_allclose(there.apply(V), here.apply(V), rtol=tol, atol=tol * size * 5)
+        rows = sp.csr_array(V.T * (V.T > 0))
+        found = there.apply_rows(rows, here.diagonal)
+        expected = here.apply_rows(rows, here.diagonal)
+        np.testing.assert_allclose(found, expected, rtol=tol, atol=tol * size**2 * 5)
         XV, form = there.evaluate(V)
         assert XV.tobytes() == there.apply(V).tobytes()
         out = np.full((here.n_items, k + 2), 7, dtype=dtype)
@@ -131,6 +135,8 @@ def test_parts_have_alike_many_likes() -> None:
     assert part_bounds(np.array([0, 2, 5]), 2).tolist() == [0, 1, 2]
     assert part_bounds(np.array([0, 3]), 4).tolist() == [0, 1]
     assert part_bounds(np.array([0]), 4).tolist() == [0, 0]
+    assert part_bounds(np.array([0, 10, 11, 12, 20]), 3).tolist() == [0, 1, 3, 4]
+    assert part_bounds(np.array([0, 0, 4, 4, 8]), 2).tolist() == [0, 2, 4]
     one_large = sp.csr_array(np.ones((3, 4))).indptr
     assert part_bounds(one_large, 10).tolist() == [0, 1, 2, 3]
 
