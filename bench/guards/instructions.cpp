@@ -77,6 +77,19 @@ Kernel product(int64_t d, bool transposed_only) {
     };
 }
 
+// Users as rows: the work is that of the items' half, L' times as many columns.
+double sparse_rows() {
+    const int64_t d = 64;
+    const auto& l = likes();
+    const LikesProduct<float, std::int32_t> op(l.view(), 1);
+    const CsrView<float, std::int32_t> rows{d, l.cols, l.indptr.data(), l.indices.data(), nullptr};
+    std::vector<float> out(static_cast<std::size_t>(l.cols * d));
+    const auto run = [&] { op.apply_rows(rows, nullptr, out.data(), d, 1); };
+    run();
+    counted(run);
+    return static_cast<double>(l.indices.size()) * static_cast<double>(d);
+}
+
 double entries_of_x() {
     const auto& l = likes();
     const auto lt = l.transposed();
@@ -163,8 +176,8 @@ double best_of_columns() {
     std::vector<int64_t> rows(static_cast<std::size_t>(columns * k));
     std::vector<float> best(rows.size());
     counted([&] {
-        top_k_columns(Tall<const float>{scores.data(), kRows, columns, columns}, nullptr, k, pointers.data(),
-                      pointers.data(), rows.data(), best.data(), 1);
+        top_k_columns<float>(Tall<const float>{scores.data(), kRows, columns, columns}, nullptr, k, pointers.data(),
+                             pointers.data(), rows.data(), best.data(), 1);
     });
     return static_cast<double>(kRows * columns);
 }
@@ -182,6 +195,7 @@ const std::map<std::string, Kernel>& kernels() {
         {"XV, d = 64", product(64, false)},
         {"XV, d = 10", product(10, false)},
         {"L'U, d = 64", product(64, true)},
+        {"X of sparse rows", sparse_rows},
         {"X", entries_of_x},
         {"row sums of X", panels(0)},
         {"top 100 of X", panels(100)},

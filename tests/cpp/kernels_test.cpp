@@ -48,13 +48,29 @@ void test_product(bool weighted) {
         double norm = 0;
         for (const double y : times(a, l.cols, in_float64(v), d)) norm += y * y;
         const std::vector<double> back = gram(a, l.cols, in_float64(u), d);
-        SameBits<T> same_apply, same_back;
+        // V' as sparse rows that hold all of it.
+        std::vector<I> pointers, indices;
+        std::vector<T> turned;
+        for (int64_t j = 0; j < d; ++j) {
+            pointers.push_back(static_cast<I>(j * l.cols));
+            for (int64_t i = 0; i < l.cols; ++i) {
+                indices.push_back(static_cast<I>(i));
+                turned.push_back(v[static_cast<size_t>(i * d + j)]);
+            }
+        }
+        pointers.push_back(static_cast<I>(d * l.cols));
+        const CsrView<T, I> rows{d, l.cols, pointers.data(), indices.data(), turned.data()};
+        SameBits<T> same_apply, same_back, same_rows;
         each_way([&](int n) {
             std::vector<T> out(v.size()), items(v.size());
             const double squares = product.apply(v.data(), d, d, out.data(), d, n);
             close(out, exact, rounding<T>(1e5), "XV");
             check(std::abs(squares - norm) <= rounding<T>(norm), "|LV|^2");
             check(product.squared_norm(v.data(), d, d, n) == squares, "|LV|^2 alone");
+            std::vector<T> of_rows(v.size());
+            product.apply_rows(rows, nullptr, of_rows.data(), d, n);
+            close(of_rows, exact, rounding<T>(1e5), "X of sparse rows");
+            same_rows(of_rows, "X of sparse rows");
             product.to_items(u.data(), d, d, items.data(), d, n);
             close(items, back, rounding<T>(9000), "L'U");
             same_apply(out, "XV");
@@ -274,8 +290,8 @@ void test_neighbors() {
                        threads);
         check(rows == exact_rows && scores == exact_scores, "top k products");
         rows.assign(rows.size(), -7);
-        top_k_columns(tall(products, queries), nullptr, k, pointers.data(), excluded.data(), rows.data(), scores.data(),
-                      threads);
+        top_k_columns<T>(tall(products, queries), nullptr, k, pointers.data(), excluded.data(), rows.data(),
+                         scores.data(), threads);
         check(rows == exact_rows && scores == exact_scores, "top k of columns");
     });
 }
