@@ -183,7 +183,8 @@ def tests_of(change: Change, root: Path) -> list[list[str]]:
     mirrored = sorted((root / "tests").rglob(f"test_{path.stem}*.py"))
     tests = [str(test) for test in mirrored]
     fast, slow = ["-m", "not slow"], ["-m", "slow"]
-    return [[*fast, *tests], [*fast, *room], [*slow, *tests]] if tests else [[*fast, *room]]
+    slower = [[*slow, *tests]] if tests else [[*slow, room[0]]]
+    return [*([[*fast, *tests]] if tests else []), [*fast, *room], *slower]
 
 
 def outcome(change: Change, root: Path) -> str:

@@ -30,12 +30,7 @@ void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, c
 // C's upper triangle = beta C + A'A, n x n, A stored k x n.
 template <class T>
 void syrk(int64_t n, int64_t k, const T* a, int64_t lda, T beta, T* c, int64_t ldc) {
-    if (n == 0) return;
-    if (k == 0) {
-        if (beta == T(0))
-            for (int64_t i = 0; i < n; ++i) std::fill_n(c + i * ldc, n, T(0));
-        return;
-    }
+    if (n == 0 || (k == 0 && beta == T(1))) return;
     char lower[] = "L", no[] = "N";
     int order = static_cast<int>(n), inner = static_cast<int>(k);
     int ld_a = static_cast<int>(lda), ld_c = static_cast<int>(ldc);

@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from movieembed.data.ids import unify
 from movieembed.data.likes import Likes
 from ratings_tables import table
 
@@ -45,6 +46,14 @@ def test_integer_ids_are_int64_whatever_their_width() -> None:
         likes = Likes.from_ratings(frame.astype({"userId": dtype, "movieId": dtype}))
         assert likes.users.dtype == likes.items.dtype == np.int64
         assert likes.users.tolist() == [1, 2]
+
+
+def test_unsigned_ids_are_int64_where_they_fit() -> None:
+    assert unify(np.array([1, 2], np.uint64)).dtype == np.int64
+    assert unify(np.array([], np.uint64)).dtype == np.int64
+    large = np.array([1, 2**63], np.uint64)
+    assert unify(large).dtype == np.uint64
+    assert unify(large).tolist() == [1, 2**63]
 
 
 def test_categories_count_as_their_values() -> None:

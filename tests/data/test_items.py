@@ -390,3 +390,8 @@ def test_five_near_titles_are_suggested() -> None:
         index.resolve("Rockx 7")
     assert len(caught.value.suggestions) == 5
     assert caught.value.suggestions[0] == "Rocky 7"
+
+
+def test_whole_numbers_in_a_list_are_int64() -> None:
+    assert ItemIndex([3, 1]).ids.dtype == np.int64
+    assert ItemIndex(["3", "1"]).ids.tolist() == ["3", "1"]

@@ -56,6 +56,14 @@ def test_als_without_implicit(likes: Likes, monkeypatch: pytest.MonkeyPatch) -> 
         ev.als(likes)
 
 
+def test_als_pads_its_lists(likes: Likes) -> None:
+    pytest.importorskip("implicit")
+    given = likes.matrix[:3]
+    columns = ev.als(likes, factors=2)(given, 30)
+    assert columns.min() == -1
+    np.testing.assert_array_equal((columns >= 0).sum(axis=1), 30 - np.diff(given.indptr))
+
+
 def test_more_items_than_there_are(likes: Likes) -> None:
     given = likes.matrix[:3]
     for recommend in (ev.popularity(likes), ev.ease(likes), ev.movieembed(likes, n_components=3)):

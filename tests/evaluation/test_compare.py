@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,10 @@ from movieembed.data.likes import Likes
 
 def test_evaluate_measures_what_it_says(likes: Likes) -> None:
     split = ev.split_random(likes, random_state=0)
+    start = time.perf_counter()
     table = ev.evaluate({"popular": ev.popularity, "ease": ev.ease}, split, ks=(5, 10))
+    seconds = table[["fit_seconds", "recommend_seconds"]].to_numpy()
+    assert 0 < seconds.min() <= seconds.sum() <= time.perf_counter() - start
     columns = ev.popularity(split.train)(split.given, 10)
     found = ev.ranking_metrics(columns, split.held, ks=(5, 10))
     for metric in ("recall@5", "ndcg@10", "mrr@5", "map@10", "capped_recall@10"):

@@ -111,6 +111,9 @@ def test_franchises() -> None:
     found = [group.tolist() for group in ev.franchises(titles)]
     assert found == [[0, 1], [2, 3], [4, 5, 6]]
     assert ev.franchises(titles, counts=np.array([9, 2] + [9] * 11))[0].tolist() == [2, 3]
+    counts = np.array([3, 3, 2] + [9] * 10)
+    groups = ev.franchises(titles, counts, min_likes=3)
+    assert [group.tolist() for group in groups] == [[0, 1], [4, 5, 6]]
     columns = np.array([[1, 9], [5, 0], [3, 1], [7, 8], [5, 6], [4, 1], [5, 4]] + [[0, 0]] * 6)
     shares = [1, 1, 1, 0, 1, 1 / 2, 1]
     groups = ev.franchises(titles)

@@ -58,6 +58,12 @@ def test_lists_are_the_whole_rankings_without_what_was_seen(seed: int, n: int) -
     np.testing.assert_array_equal(lists(recommend, likes.matrix, n, None), whole[:, :n])
 
 
+def test_a_recommender_of_short_lists() -> None:
+    seen = sp.csr_array(np.array([[0, 0, 1, 0], [0, 1, 0, 0]]))
+    found = lists(lambda given, n: np.full((given.shape[0], 1), 2), seen, 3, seen)
+    assert found.tolist() == [[-1, -1, -1], [2, -1, -1]]
+
+
 @pytest.mark.parametrize("kind", ["random", "users", "last"])
 def test_splits_know_what_the_users_asked_for_have_seen(kind: str) -> None:
     likes = rated(5)

@@ -74,6 +74,8 @@ def test_users_split(likes: Likes) -> None:
     )
     with pytest.raises(ValueError, match="nobody to learn from"):
         ev.split_users(likes, 80)
+    with pytest.raises(ValueError, match="nobody to ask for"):
+        ev.split_users(likes, 0)
     with pytest.raises(ValueError, match="share must be between"):
         ev.split_random(likes, 1.0)
     with pytest.raises(ValueError, match="nothing is held out"):

@@ -48,6 +48,19 @@ def test_tune_takes_the_best_of_the_validation_part(likes: Likes) -> None:
         assert found["ndcg@5"].mean() == pytest.approx(row["ndcg"], abs=1e-12)
 
 
+def test_what_is_tried_unless_told(likes: Likes) -> None:
+    one = {"n_components": [2], "recommend_weighting": [0.5], "regularization_power": [0.25]}
+    table = ev.tune(likes, k=5, **one).table
+    assert set(table["refine"]) == {0, 1, 2}
+    tried = np.unique(table["regularization"])
+    np.testing.assert_allclose(tried / tried[0], [1, 2, 4, 8, 16])
+    few = {"factors": [1.0], "refine": [0], "k": 5}
+    table = ev.tune(likes, **few).table
+    assert set(table["n_components"]) == {64, 128, 256}
+    assert set(table["recommend_weighting"]) == {0.5, 0, 1}
+    assert set(table["regularization_power"]) == {0.25, 0, 0.5}
+
+
 def test_fewer_steps_within_a_tenth_of_a_standard_error(likes: Likes) -> None:
     search = Search(ev.split_random(likes, random_state=0), [0.25], [1.0], [1], 5, {})
     spread = np.repeat([-2.0, 2.0], 50)  # a standard error of 0.2

@@ -132,7 +132,7 @@ def recommend(
     Ratings of a model that knows from which on an item is liked:
 
     >>> import pandas as pd
-    >>> rows = [(u, i, 5) for u in range(4) for i in range(4) if u != i]
+    >>> rows = [(u, i, 5) for u in range(5) for i in range(4) if u != i and (u, i) != (4, 3)]
     >>> table = pd.DataFrame(rows, columns=["user", "item", "rating"])
     >>> model = me.MovieEmbedding(1, random_state=0).fit(me.Likes.from_ratings(table))
     >>> model.threshold_, model.recommend({0: 4.5, 1: 2})["item"].tolist()

@@ -21,6 +21,7 @@ from movieembed.data.distributed import blocks, reading
 
 distributed = pytest.importorskip("distributed")
 dd = pytest.importorskip("dask.dataframe")
+bags = pytest.importorskip("dask.bag")
 
 
 @pytest.mark.parametrize("n_parts", [None, 1, 2, 5, 40])
@@ -177,7 +178,8 @@ def test_sources_of_no_kind(tmp_path: Path, client: Any) -> None:
         read([])
     with pytest.raises(ValueError, match=r"dask\.dataframe\.read_parquet"):
         read("s3://bucket/ratings")
-    for wrong in (ratings(), 5, None, [ratings()], {"a": 1}):
+    bag = bags.from_sequence([1, 2])  # it has tasks, but no columns
+    for wrong in (ratings(), 5, None, [ratings()], {"a": 1}, bag):
         with pytest.raises(TypeError, match="ratings must be a Dask dataframe"):
             read(wrong)
 

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 import movieembed as me
 from helpers import dask_client, dense_cooccurrence, random_likes, to_dense
 from movieembed._base.threads import serial_blas
+from movieembed.data.distributed.blocks import UserRows
 from movieembed.data.distributed.likes import part_bounds
 from movieembed.data.likes import Likes
 from movieembed.model.users import in_a_task
@@ -135,6 +136,7 @@ def test_parts_have_alike_many_likes() -> None:
     assert part_bounds(np.array([0, 2, 5]), 2).tolist() == [0, 1, 2]
     assert part_bounds(np.array([0, 3]), 4).tolist() == [0, 1]
     assert part_bounds(np.array([0]), 4).tolist() == [0, 0]
+    assert part_bounds(np.array([0, 0, 0]), 2).tolist() == [0, 2]
     assert part_bounds(np.array([0, 10, 11, 12, 20]), 3).tolist() == [0, 1, 3, 4]
     assert part_bounds(np.array([0, 0, 4, 4, 8]), 2).tolist() == [0, 2, 4]
     one_large = sp.csr_array(np.ones((3, 4))).indptr
@@ -195,6 +197,13 @@ def test_each_precision_has_its_own_diagonal(client: Any) -> None:
 
 def likes_of_two() -> Likes:
     return Likes.from_matrix(np.ones((2, 3)))
+
+
+def test_the_unit_of_a_part_without_users_who_share() -> None:
+    pairs = UserRows(sp.csr_array([[4.0, 4.0, 0.0], [0.0, 4.0, 0.0]]), np.arange(2))
+    alone = UserRows(sp.csr_array([[4.0, 0.0, 0.0], [0.0, 4.0, 0.0]]), np.arange(2))
+    assert part.unit_of_part(pairs, Weighting(), None) == unit_of_shared(pairs.matrix) > 0
+    assert part.unit_of_part(alone, Weighting(), None) == 0
 
 
 def test_a_task_has_the_threads_of_its_worker() -> None:
