@@ -117,7 +117,7 @@ def tune(
     -------
     Tuned
         The highest sum of mean recall and NDCG decides. Of settings that come within a tenth of a
-        standard error of it the one with the fewest steps, then the fewest components, is taken.
+        standard error of it those with the fewest components are taken, and the best of them.
 
     Notes
     -----
@@ -226,7 +226,7 @@ class Search:
         highest = self.scores[int(means.argmax())]
         near = means >= means.max() - SLACK * highest.std() / np.sqrt(len(highest))
         order = [
-            (row["refine"], row["n_components"], -mean) if good else (np.inf, np.inf, np.inf)
+            (row["n_components"], -mean) if good else (np.inf, np.inf)
             for row, good, mean in zip(self.rows, near, means, strict=True)
         ]
         return self.rows[min(range(len(order)), key=order.__getitem__)]
