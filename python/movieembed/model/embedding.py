@@ -83,7 +83,8 @@ class Embedding(Parameters):
         An item's lambda grows with this power of its likes, from 0 to 1. "auto" is 0.25 where X is
         of counts, and else 0.
     keep_likes : bool, default=True
-        Keep the likes with the model, and in its file: without them lists are worse.
+        Keep the likes with the model, and in its file (of distributed likes a reference, and not in
+        the file): without them lists are worse.
     dtype : {"float64", "float32"}, default="float64"
         Of the embedding and of the work. float32 halves time and memory, to 1e-5 of the optimum.
     random_state : int, numpy Generator, RandomState or None, default=None
