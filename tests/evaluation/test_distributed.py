@@ -13,24 +13,19 @@ import pytest
 import scipy.sparse as sp
 
 import movieembed as me
-from helpers import dask_client, random_likes, unpickled
+from helpers import random_likes, unpickled
 from movieembed import evaluation
 from movieembed.data.distributed import blocks
 from movieembed.data.likes import Likes
 from movieembed.model.users import best_in_task
+from spread_likes import N_ITEMS, N_USERS, expected_table, matrix_of, some_likes, spread
 
 pytest.importorskip("distributed")
-
-N_USERS, N_ITEMS = 57, 30
 
 
 @pytest.fixture(scope="module")
 def likes() -> Likes:
-    """Users with few likes and with none among them, and an item that nobody likes."""
-    L = random_likes(N_USERS, N_ITEMS, 0.3, seed=1).toarray()
-    L[5], L[9, 3:], L[40], L[:, 7] = 0, 0, 0, 0
-    users = np.array([f"user {u:02d}" for u in np.random.default_rng(0).permutation(N_USERS)])
-    return Likes.from_matrix(L, users=users, items=np.arange(N_ITEMS)[::-1] * 10)
+    return some_likes()
 
 
 @pytest.fixture(scope="module")
@@ -38,27 +33,6 @@ def model(likes: Likes) -> me.MovieEmbedding:
     """In float64 throughout, so that blocks of other sizes round alike."""
     given = {"recommend_weighting": 0, "keep_likes": False, "refine": 0}
     return me.MovieEmbedding(4, random_state=0, **given).fit(likes)
-
-
-def spread(likes: Likes, client: Any, n_parts: int | None = 3) -> me.DistributedLikes:
-    return me.DistributedLikes.from_likes(likes, n_parts, client)
-
-
-def matrix_of(parts: list[Any], client: Any) -> sp.csr_array:
-    """The parts, or matrices, below each other."""
-    found = [getattr(part, "matrix", part) for part in client.gather(parts)]
-    return sp.csr_array(sp.vstack(found, format="csr"))
-
-
-def expected_table(likes: Likes, model: Any, n: int, **options: Any) -> pd.DataFrame:
-    columns, scores = model.recommend(likes.matrix, n, **options)
-    rows = [
-        (user, model.items_[column], rank + 1, score)
-        for user, found, values in zip(likes.users, columns, scores, strict=True)
-        for rank, (column, score) in enumerate(zip(found, values, strict=True))
-        if column >= 0
-    ]
-    return pd.DataFrame(rows, columns=["user", "item", "rank", "score"])
 
 
 # Recommendations.
@@ -249,66 +223,6 @@ def test_what_split_random_refuses(likes: Likes, client: Any) -> None:
     for wrong in (1.5, np.random.default_rng(0)):
         with pytest.raises(TypeError, match="random_state must be an integer"):
             evaluation.split_random(there, random_state=wrong)
-
-
-# Refined lists, whose products are taken on all workers.
-
-
-@pytest.mark.parametrize(("weighting", "steps"), [(0, 1), (0, 2), (0.5, 1)])
-def test_a_model_of_distributed_likes_refines(
-    likes: Likes, weighting: float, steps: int, tmp_path: Path, client: Any
-) -> None:
-    """As a model of the same likes here does."""
-    given = {"recommend_weighting": weighting, "regularization": 3.0, "refine": steps, "tol": 1e-12}
-    there = spread(likes, client)
-    model = me.MovieEmbedding(4, random_state=0, **given).fit(there)
-    here = me.MovieEmbedding(4, random_state=0, **given).fit(likes)
-    # The recommender of another weighting works in float32.
-    close = {"rtol": 1e-6 if weighting == 0 else 2e-3}
-    expected = expected_table(likes, here, 5)
-    table = model.recommend_users(there, 5, progress=True)
-    np.testing.assert_allclose(table["score"], expected["score"], **close)
-    assert (table["item"] == expected["item"]).mean() > 0.95
-    assert not np.allclose(
-        table["score"], expected_table(likes, here, 5, refine=0)["score"], **close
-    )
-    files = model.recommend_users(there, 5, folder=tmp_path)
-    read = pd.concat([pd.read_parquet(path) for path in files], ignore_index=True)
-    pd.testing.assert_frame_equal(read, table, check_dtype=False)
-    liked = likes.items[[2, 9]].tolist()
-    alone = model.recommend(liked, 5)
-    np.testing.assert_allclose(alone["score"], here.recommend(liked, 5)["score"], **close)
-    shares = model.explain(liked, alone["item"].tolist())
-    total = shares.groupby("recommended", sort=False)["share"].sum()
-    np.testing.assert_allclose(total, alone["score"], rtol=1e-10)
-
-
-def test_evaluate_refined(likes: Likes, client: Any) -> None:
-    split = evaluation.split_random(spread(likes, client), 0.3, random_state=1)
-    given = {"recommend_weighting": 0, "regularization": 3.0, "refine": 1}
-    model = me.MovieEmbedding(3, random_state=0, **given).fit(split.train)
-    found = split.evaluate(model, ks=(5,))
-    train, held = matrix_of(split.train.parts, client), matrix_of(split.held, client)
-    here = me.MovieEmbedding(3, random_state=0, **given).fit(train)
-    asked = np.flatnonzero(np.diff(held.indptr))
-    columns, _ = here.recommend(train[asked], 5)
-    expected = evaluation.ranking_metrics(columns, held[asked], ks=(5,))
-    assert found["recall@5"] == pytest.approx(expected["recall@5"].mean(), rel=1e-6)
-    assert found["ndcg@5"] == pytest.approx(expected["ndcg@5"].mean(), rel=1e-6)
-
-
-def test_likes_that_are_gone_with_their_cluster(likes: Likes) -> None:
-    with dask_client(1) as client:
-        model = me.MovieEmbedding(3, random_state=0).fit(spread(likes, client))
-        refined = model.recommend([0, 10])
-        copy = unpickled(model)
-    for left in (model, copy):
-        lost = "the cluster that had this" if left is model else "this model did not keep its likes"
-        with pytest.warns(UserWarning, match=lost):
-            assert len(left.recommend([0, 10])) == len(refined)
-        assert left.recommend([0, 10]).equals(left.recommend([0, 10], refine=0))
-        with pytest.raises(ValueError, match="refine=1 needs the likes"):
-            left.recommend([0], refine=1)
 
 
 # Metrics.
