@@ -72,7 +72,7 @@ class Embedding(Parameters):
         must fit in half of the memory, and leaves no Gram matrix: `recommend` then goes by cosine.
     regularization : float or "auto", default="auto"
         lambda of `recommend` and ``similar(method="precision")``. "auto" takes the one with the
-        best lists for people who are held out, when it is first needed: half of a fit's time.
+        best lists for people who are held out, when it is first needed: about a fit's time.
     refine : int or "auto", default="auto"
         Steps of `recommend` towards the dense linear model, at most 1000; "auto" is chosen with
         lambda, and 0 where the model does not keep its likes.

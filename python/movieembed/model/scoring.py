@@ -109,7 +109,7 @@ def recommend(
     -----
     A person costs 2 (n_likes + n_items) n_components flops, and 4 nnz a step of `refine`;
     nothing about them is learned or kept. The first call chooses lambda and the steps, which
-    takes about half of a fit's time. With few components `refine=1` brings most of what they
+    takes about as long as a fit. With few components `refine=1` brings most of what they
     leave out. The steps are as long for everybody, so that scores add up over the given items, and
     the last one goes 0.7 of its length, which foresees new likes better. From ``refine=8`` on it
     goes the whole length, and the diagonal of the inverse is refined as well, once, by as many
