@@ -83,6 +83,7 @@ def test_an_interrupted_fit_is_saved(folder, tmp_path, monkeypatch):
     out = tmp_path / "m.npz"
     result = run("fit", folder / "data", "--out", out, "--solver", "gd", status=130)
     assert result.stderr.startswith("movieembed: warning: interrupted after 3 iterations;")
+    assert result.stderr.count("\n") == 1
     assert "iterations 3 of gd, interrupted" in result.stdout
     assert me.load(out).stop_reason_ == "interrupted"
 

@@ -24,11 +24,19 @@ def test_a_bug_is_not_taken_for_an_error_of_the_user(folder, monkeypatch):
     assert isinstance(result.exception, FileNotFoundError)
 
 
-def test_ctrl_c_elsewhere_ends_in_one_line(folder, monkeypatch):
-    def interrupted(path):
+@pytest.mark.parametrize(
+    "place",
+    [
+        "movieembed.model.embedding.Embedding.load",
+        "movieembed.cli.group.Group.make_context",
+        "movieembed.cli.group.Group.invoke",
+    ],
+)
+def test_ctrl_c_elsewhere_ends_in_one_line(place, folder, monkeypatch):
+    def interrupted(*arguments, **named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("movieembed.model.embedding.Embedding.load", interrupted)
+    monkeypatch.setattr(place, interrupted)
     result = run("info", folder / "model.npz", status=130)
     assert result.stderr == "movieembed: interrupted\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -168,7 +169,8 @@ def fit(
     lines = [*in_words(of_data, of_model), f"seconds {seconds:.2f}", f"saved {out}"]
     console.print_answer(as_json, facts, lines)
     if model.stop_reason_ == "interrupted":
-        raise typer.Exit(INTERRUPTED)
+        sys.stdout.flush()
+        sys.exit(INTERRUPTED)  # a typer.Exit would say so once more
 
 
 def tuned(likes: Any, **options: Any) -> dict[str, Any]:

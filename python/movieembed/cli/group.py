@@ -72,12 +72,13 @@ class Group(_Examples, TyperGroup):
             complain("error", one_line(error.format_message()).rstrip(".") + where)
             status = MISUSED
         except typer.Abort:
-            complain("interrupted")
             status = INTERRUPTED
         except OSError as error:
             if not is_of_stdout(error):  # but with --traceback
                 raise
             status = unwritable(error)
+        if status == INTERRUPTED:
+            complain("interrupted")
         sys.exit(status if isinstance(status, int) else 0)
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -97,7 +98,6 @@ class Group(_Examples, TyperGroup):
                 check_address_space()
                 return super().invoke(ctx)
         except KeyboardInterrupt:
-            complain("interrupted")
             raise typer.Exit(INTERRUPTED) from None
         except FORESEEABLE as error:
             if is_of_stdout(error):
