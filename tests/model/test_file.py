@@ -22,8 +22,7 @@ from movieembed import MovieEmbedding
 # -- There and back
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("titles", [None, TITLES])
+@pytest.mark.parametrize(("titles", "dtype"), [(None, "float64"), (TITLES, "float32")])
 @pytest.mark.parametrize(
     "ids",
     [

@@ -55,9 +55,7 @@ def run(code: str, n_users: int, n_items: int, n_likes: int, options: str) -> st
     ("n_users", "n_items", "n_likes", "options"),
     [
         (2000, 20_000, 100_000, "n_components=64"),
-        (2000, 20_000, 100_000, "n_components=16, solver='als'"),
         (2000, 20_000, 100_000, "n_components=64, solver='adam', dtype='float32'"),
-        (4000, 4000, 3_000_000, "n_components=4"),
         (4000, 4000, 3_000_000, "n_components=4, user_weighting=0.5"),
     ],
 )

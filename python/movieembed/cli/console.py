@@ -84,6 +84,7 @@ def print_answer(as_json: bool, document: Any, lines: Sequence[str]) -> None:
         print_json(document)
     else:
         print_lines(lines)
+    sys.stdout.flush()
 
 
 def print_columns(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

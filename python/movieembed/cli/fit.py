@@ -169,7 +169,6 @@ def fit(
     lines = [*in_words(of_data, of_model), f"seconds {seconds:.2f}", f"saved {out}"]
     console.print_answer(as_json, facts, lines)
     if model.stop_reason_ == "interrupted":
-        sys.stdout.flush()
         sys.exit(INTERRUPTED)  # a typer.Exit would say so once more
 
 
