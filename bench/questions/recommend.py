@@ -12,9 +12,9 @@ al. 2018), every method tuned on a validation part of the rest and then fitted o
   elsarec): factors and epochs; item cosine and popularity have nothing to tune.
 
 Prints recall@20 and NDCG@20 as mean +- spread (standard deviation) over the splits, seconds of the
-final fit and of the lists. Then, at several numbers of components, what each weighting does: how
-many sequels of a film stand among its ten nearest, in how many lists the commonest neighbour
-stands, and the recommendations of the model as it comes.
+final fit and of the lists. Then, at several numbers of components, the neighbours by each method:
+how many sequels of a film stand among its ten nearest, in how many lists the commonest neighbour
+stands, and how alike neighbours of half of the users are to the other half.
 
 Prediction: on a par with dense EASE, whose factor model it is, and above ALS by a tenth.
 """
@@ -48,7 +48,9 @@ ALS = {
     "alpha": (1.0, 5.0, 20.0),
 }
 ELSA = {"n_dims": (64, 128, 256), "epochs": (3, 5, 10, 20, 40)}
-NEIGHBOR_COMPONENTS = (32, 64, 128)
+NEIGHBOR_COMPONENTS = (32, 50, 64, 128)
+# Of items that neighbours are asked for, and of neighbours.
+MIN_LIKES = 5
 
 
 def elsa(likes: me.Likes, n_dims: int, epochs: int) -> ev.baselines.Recommend:
@@ -138,57 +140,48 @@ def quality(splits: list[ev.Split]) -> None:
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 
-WEIGHTINGS: dict[str, dict[str, Any]] = {
-    "counts": {},
-    "user_weighting = 0.5": {"user_weighting": 0.5},
-    "user_weighting = inverse": {"user_weighting": "inverse"},
-    "item_scaling = 0.5": {"item_scaling": 0.5},
-    "item_scaling = cosine": {"item_scaling": "cosine"},
-    "both at 0.5": {"item_scaling": 0.5, "user_weighting": 0.5},
-    "entry_weighting = log1p": {"entry_weighting": "log1p"},
-    "entry_weighting = ppmi": {"entry_weighting": "ppmi"},
-}
+METHODS = ("weighted", "cosine", "dot", "precision")
 
 
-def neighbours(likes: me.Likes, seeds: int) -> None:
-    """Sequels and hubs among the ten nearest, and recommendations, under each weighting."""
+def neighbours(likes: me.Likes) -> None:
+    """Of each method, and of ALS: sequels and hubs among the ten nearest, and the other half."""
     titles = likes.items.astype(str) if likes.titles is None else likes.titles
-    groups = ev.franchises(titles, likes.item_counts, min_likes=5)
+    groups = ev.franchises(titles, likes.item_counts, min_likes=MIN_LIKES)
     print(
-        f"\nSequels: {len(groups)} franchises that titles reveal, {sum(map(len, groups))} films "
-        "with at least 5 likes. Neighbours among films with at least 5 likes; recommendations as "
-        f"they come, means over {seeds} splits.\n"
+        f"\nSequels: {len(groups)} franchises that titles reveal, {sum(map(len, groups))} items. "
+        "The other half: neighbours found from half of the users, and how large their cosine is "
+        "among the others.\n\n| neighbours | d | sequels among the ten nearest | lists of the commonest "
+        "| cosine in the other half |\n|---|---:|---:|---:|---:|"
     )
+    half = np.random.default_rng(0).random(likes.n_users) < 0.5
+    ours, theirs = (me.Likes.from_matrix(likes.matrix[part]) for part in (half, ~half))
 
-    def row(name: str, columns: Any, lists: str = "") -> None:
-        columns = np.where(likes.item_counts[:, None] >= 5, columns, -1)
-        hubs = ev.hubness(columns)
-        share = ev.sequels_among_neighbors(columns, groups)
-        print(f"| {name} | {share:.1%} | {hubs['largest']:.0f} | {lists or '|'} |", flush=True)
+    def found(of: me.Likes, d: int, method: str) -> Any:
+        if method == "implicit's ALS":
+            return als_neighbors(of, d)
+        model = me.MovieEmbedding(d, random_state=0).fit(of)
+        return model.neighbors(10, method=method, min_likes=MIN_LIKES)[0]
 
-    splits = [ev.split_random(likes, random_state=seed) for seed in range(seeds)]
+    methods = METHODS if available("implicit") else (*METHODS, "implicit's ALS")
     for d in NEIGHBOR_COMPONENTS:
-        print(
-            f"| d = {d} | sequels among the ten nearest | lists of the commonest | recall@{K} "
-            f"| NDCG@{K} |\n|---|---:|---:|---:|---:|"
-        )
-        for name, parameters in WEIGHTINGS.items():
-            given = {"n_components": d, "tol": 1e-6, "random_state": 0, "keep_likes": True}
-            model = me.MovieEmbedding(**given, **parameters).fit(likes)
-            tables = [
-                ev.evaluate({"": partial(ev.movieembed, **given, **parameters)}, split, ks=(K,))
-                for split in splits
-            ]
-            means = pd.concat(tables).mean()
-            lists = f"{means[f'recall@{K}']:.4f} | {means[f'ndcg@{K}']:.4f}"
-            row(f"{name}, cosine", model.neighbors(10, min_likes=5)[0], lists)
-            if model.item_squares_ is not None:
-                for steps in (0, 2):
-                    found = model.neighbors(10, method="precision", min_likes=5, refine=steps)
-                    row(f"{name}, precision, refine = {steps}", found[0])
-        if not available("implicit"):
-            row("implicit ALS, cosine", als_neighbors(likes, d))
-        print()
+        for method in methods:
+            columns = found(likes, d, method)
+            columns[likes.item_counts < MIN_LIKES] = -1
+            share = ev.sequels_among_neighbors(columns, groups) if groups else np.nan
+            hubs = ev.hubness(columns)["largest"]
+            there = cosine_of(theirs, found(ours, d, method), ours.item_counts >= MIN_LIKES)
+            print(f"| {method} | {d} | {share:.1%} | {hubs:.0f} | {there:.4f} |", flush=True)
+
+
+def cosine_of(likes: me.Likes, columns: Any, asked: Any) -> float:
+    """Mean cosine, among some people, of items asked for and their neighbours."""
+    counts = likes.item_counts
+    asked = np.flatnonzero(asked & (counts >= MIN_LIKES) & (columns >= 0).all(axis=1))
+    both = sp.csr_array(likes.matrix.T[asked] @ likes.matrix)
+    rows = np.repeat(np.arange(len(asked)), columns.shape[1])
+    others = columns[asked].ravel()
+    lengths = np.sqrt(counts[asked[rows]] * np.maximum(counts[others], 1.0))
+    return float((np.asarray(both[rows, others]).ravel() / lengths).mean())
 
 
 def als_neighbors(likes: me.Likes, d: int) -> Any:
@@ -197,7 +190,7 @@ def als_neighbors(likes: me.Likes, d: int) -> Any:
     als = AlternatingLeastSquares(factors=d, random_state=0)
     als.fit(sp.csr_matrix(likes.matrix.astype(np.float32)), show_progress=False)
     V = np.asarray(als.item_factors).copy()
-    V[likes.item_counts < 5] = 0
+    V[likes.item_counts < MIN_LIKES] = 0
     own = [np.array([i]) for i in range(len(V))]
     columns = top_k_neighbors(V, V, 10, exclude=own)[0]
     columns[~V.any(axis=1)] = -1
@@ -227,7 +220,7 @@ def main() -> None:
         split = ev.split_users if args.strong else ev.split_random
         quality([split(likes, random_state=seed) for seed in range(args.seeds)])
     if args.only != "quality":
-        neighbours(likes, args.seeds)
+        neighbours(likes)
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ def test_a_learning_rate_that_is_too_large(small_likes):
     ],
 )
 def test_neighbours_at_50(at_50, title, wanted):
-    found = at_50.similar(title)
+    found = at_50.similar(title, method="cosine")
     assert found["title"].tolist()[: len(wanted)] == wanted
     assert len(found) == 10
     assert found["score"].is_monotonic_decreasing

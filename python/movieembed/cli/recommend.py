@@ -16,7 +16,7 @@ Dislikes = Annotated[
 Method = Annotated[
     str | None,
     choice(
-        ("precision", "cosine", "dot"),
+        ("precision", "weighted", "cosine", "dot"),
         help="precision, the best linear recommender and the default; cosine, the highest mean "
         "cosine; or dot.",
         show_default=False,

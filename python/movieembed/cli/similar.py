@@ -10,10 +10,12 @@ from movieembed.cli import console
 from movieembed.cli.options import Items, Json, MinLikes, Model, Number, choice
 
 Method = Annotated[
-    str,
+    str | None,
     choice(
-        ("cosine", "dot", "precision"),
-        help="cosine; dot, which favours popular items; or precision, which finds close relatives.",
+        ("weighted", "cosine", "dot", "precision"),
+        help="weighted, the default; cosine, of the embedding itself; dot, which favours popular "
+        "items; or precision, which finds close relatives.",
+        show_default=False,
     ),
 ]
 Refine = Annotated[
@@ -31,7 +33,7 @@ def similar(
     model: Model,
     items: Items,
     n: Number = 10,
-    method: Method = "cosine",
+    method: Method = None,
     min_likes: MinLikes = 0,
     refine: Refine = None,
     as_json: Json = False,
@@ -46,8 +48,9 @@ def similar(
     from movieembed.model.embedding import Embedding
 
     fitted = Embedding.load(model)
-    index = fitted._fitted_items().index
-    columns = list(dict.fromkeys(index.resolve(Typed(item)) for item in items))
+    of_model = fitted._fitted_items()
+    method = of_model.check_method(method, "weighted")
+    columns = list(dict.fromkeys(of_model.index.resolve(Typed(item)) for item in items))
     ids = fitted.items_.tolist()
     options: dict[str, Any] = {"method": method, "min_likes": min_likes, "refine": refine}
     found = {c: fitted.similar([ById(ids[c])], n, **options) for c in columns}

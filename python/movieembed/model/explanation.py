@@ -64,7 +64,7 @@ def explain(
     taste = as_taste(fitted, items, weights, dislikes)
     if not taste.single:
         raise ValueError("explain takes one person's items, not a matrix")
-    fitted.check_method("precision")
+    fitted.check_method("precision", "precision")
     asked = fitted.index.resolve_many(recommended)
     given = taste.rows.indices
     both = np.intersect1d(asked, given)

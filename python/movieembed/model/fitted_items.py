@@ -6,7 +6,7 @@ A model's questions (`similar`, `recommend`, `explain`, ...) are functions of `F
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields, replace
 from numbers import Integral
 from typing import Any, Literal, TypeVar, cast
@@ -25,19 +25,19 @@ from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
 from movieembed.exceptions import ParameterError
-from movieembed.model.neighbors import embedded
+from movieembed.model.neighbors import embedded, unit_rows
 from movieembed.model.parameters import MOST_STEPS
 from movieembed.model.precision import PrecisionForm
-from movieembed.model.recommender import Recipe, Recommender, made
+from movieembed.model.recommender import Recipe, Recommender, made, weighed
 from movieembed.model.refinement import Refinement
-from movieembed.operators.build import prepare
+from movieembed.operators.build import Prepared, prepare
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.protocol import Operator
 from movieembed.operators.units import divided
 from movieembed.operators.weighting import Weighting
 
-Method = Literal["precision", "cosine", "dot"]
-METHODS: tuple[Method, ...] = ("precision", "cosine", "dot")
+Method = Literal["precision", "weighted", "cosine", "dot"]
+METHODS: tuple[Method, ...] = ("precision", "weighted", "cosine", "dot")
 
 T = TypeVar("T")
 
@@ -130,15 +130,40 @@ class FittedItems:
         """The recommender, made of the kept likes when it is first asked for."""
         if self.recommender is not None:
             return self.recommender
-        assert self.likes is not None
-        users = np.arange(self.likes.shape[0])
-        return self.make_recommender(Likes.from_matrix(self.likes, users=users), "cpu")
+        ours = made(self._kept, *self._weighed, self.recipe, resolve_n_jobs(self.n_jobs))
+        vars(self).pop("_weighed", None)
+        return ours
 
     def make_recommender(self, likes: Likes | DistributedLikes, backend: str) -> Recommender:
         """A recommender of the likes that these items are of."""
-        same = self.recipe.weighting == self.weighting
-        threads = resolve_n_jobs(self.n_jobs)
-        return made(likes, self.embedding, same, self.recipe, backend, threads)
+        found = self._weigh(likes, backend)
+        return made(likes, *found, self.recipe, resolve_n_jobs(self.n_jobs))
+
+    @derived
+    def weighted_vectors(self) -> NDArray[Any]:
+        """Vectors of the likes as the recommender weighs them."""
+        ours = self.recommender_if_made
+        return self._weighed[1] if ours is None else ours.vectors
+
+    @derived
+    def _weighed(self) -> tuple[Prepared, NDArray[Any]]:
+        return self._weigh(self._kept, "cpu")
+
+    def _weigh(
+        self, likes: Likes | DistributedLikes, backend: str
+    ) -> tuple[Prepared, NDArray[Any]]:
+        same, threads = self.recipe.weighting == self.weighting, resolve_n_jobs(self.n_jobs)
+        return weighed(likes, self.embedding, same, self.recipe.weighting, backend, threads)
+
+    @property
+    def _kept(self) -> Likes:
+        assert self.likes is not None
+        return Likes.from_matrix(self.likes, users=np.arange(self.likes.shape[0]))
+
+    def directions(self, method: Method) -> NDArray[Any]:
+        """What the inner products are of with a method other than "precision"; kept."""
+        V = self.weighted_vectors if method == "weighted" else self.embedding
+        return V if method == "dot" else self._last("directions by", method, lambda: unit_rows(V))
 
     @property
     def regularization(self) -> float:
@@ -178,9 +203,9 @@ class FittedItems:
             lambda: Refinement(self.operator, form, weights, resolve_n_jobs(self.n_jobs)),
         )
 
-    def _last(self, name: str, key: float, make: Callable[[], T]) -> T:
+    def _last(self, name: str, key: Hashable, make: Callable[[], T]) -> T:
         """What was made last under a name, or a new one where its key was another."""
-        kept: tuple[float, T] | None = vars(self).get(name)
+        kept: tuple[Hashable, T] | None = vars(self).get(name)
         if kept is None or kept[0] != key:
             kept = vars(self)[name] = (key, make())
         return kept[1]
@@ -194,14 +219,14 @@ class FittedItems:
 
     # What a caller may ask for of these items.
 
-    def check_method(self, method: Any) -> Method:
-        """A method, by default the best that these items allow."""
+    def check_method(self, method: Any, usual: Method) -> Method:
+        """A method, by default the usual one if these items allow it."""
         if method is None:
-            return "cosine" if self.item_squares is None else "precision"
+            return "cosine" if self.item_squares is None else usual
         if method not in METHODS:
             message = f"method must be one of {METHODS}, not {method!r}"
             raise ParameterError(message, "method")
-        if method == "precision" and self.item_squares is None:
+        if method in ("precision", "weighted") and self.item_squares is None:
             what = (
                 "{method=} needs a Gram matrix, which {entry_weighting=} does not leave; use {use}"
             )

@@ -19,7 +19,7 @@ from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
 from movieembed.model.holdout import ITERATIONS, USUAL, choose, coarse, row_length, vectors_of
 from movieembed.model.precision import PrecisionForm, ridges
-from movieembed.operators.build import prepare
+from movieembed.operators.build import Prepared, prepare
 from movieembed.operators.units import times
 from movieembed.operators.weighting import Weighting
 
@@ -91,15 +91,15 @@ class Recommender:
         return PrecisionForm(self.vectors, self.squares, self.ridge(regularization))
 
 
-def made(
+def weighed(
     likes: Likes | DistributedLikes,
     embedding: NDArray[Any],
     same: bool,
-    recipe: Recipe,
+    weighting: Weighting,
     backend: str,
     n_jobs: int,
-) -> Recommender:
-    """Make a recommender.
+) -> tuple[Prepared, NDArray[Any]]:
+    """The likes as a weighting has them, and vectors of theirs, in a few passes.
 
     Parameters
     ----------
@@ -107,10 +107,47 @@ def made(
     embedding : ndarray, shape (n_items, n_components)
         Of the likes in some weighting.
     same : bool
-        Whether that is the recipe's: then the vectors are the embedding's.
-    recipe : Recipe
+        Whether that is this weighting: then the vectors are the embedding's.
+    weighting : Weighting
     backend : str
         See :func:`movieembed.operators.build.prepare`.
+    n_jobs : int
+        Threads.
+
+    Returns
+    -------
+    prepared : Prepared
+    vectors : ndarray, shape (n_items, n_components)
+        Over the unit of the operator; zero for unembedded items.
+    """
+    prepared = prepare(backend, likes, weighting, embedding.dtype, n_jobs)
+    prepared = prepared if same else coarse(prepared)
+    op = prepared.op
+    vectors = np.zeros(embedding.shape, dtype=op.dtype)
+    if same:
+        vectors[:] = embedding / embedding.dtype.type(op.unit)
+    elif op.n_items:
+        with serial_blas():
+            vectors[op.active] = vectors_of(op, embedding, ITERATIONS)
+    return prepared, vectors
+
+
+def made(
+    likes: Likes | DistributedLikes,
+    prepared: Prepared,
+    vectors: NDArray[Any],
+    recipe: Recipe,
+    n_jobs: int,
+) -> Recommender:
+    """Make a recommender.
+
+    Parameters
+    ----------
+    likes : Likes or DistributedLikes
+    prepared : Prepared
+    vectors : ndarray, shape (n_items, n_components)
+        As `weighed` finds them.
+    recipe : Recipe
     n_jobs : int
         Threads.
 
@@ -120,20 +157,12 @@ def made(
 
     Notes
     -----
-    A few passes over the likes, and as many over the likes that are left where people are held out.
+    A few passes over the likes that are left where people are held out.
     """
-    prepared = prepare(backend, likes, recipe.weighting, embedding.dtype, n_jobs)
-    prepared = prepared if same else coarse(prepared)
-    op, unit, dtype = prepared.op, prepared.op.unit, prepared.op.dtype
+    unit, choice = prepared.op.unit, USUAL
     assert prepared.item_squares is not None
-    with serial_blas():
-        vectors = np.zeros(embedding.shape, dtype=dtype)
-        if same:
-            vectors[:] = embedding / embedding.dtype.type(unit)
-        elif op.n_items:
-            vectors[op.active] = vectors_of(op, embedding, ITERATIONS)
-        choice = USUAL
-        if recipe.regularization == "auto" and isinstance(likes, Likes):
+    if recipe.regularization == "auto" and isinstance(likes, Likes):
+        with serial_blas():
             choice = choose(
                 likes.matrix, vectors, recipe.weighting, recipe.power, recipe.refine, n_jobs
             )

@@ -21,7 +21,7 @@ from movieembed._base.warn import warn_caller
 from movieembed.exceptions import ItemWithoutLikesError
 from movieembed.model.fitted_items import FittedItems, Method
 from movieembed.model.holdout import ORDINARY, USUAL_DISCOUNT, discounted
-from movieembed.model.neighbors import embedded, top_k_neighbors, unit_rows
+from movieembed.model.neighbors import embedded, top_k_neighbors
 from movieembed.model.recommender import Recommender
 from movieembed.model.refinement import MANY_STEPS
 from movieembed.model.taste import as_table, as_taste, why_unembedded
@@ -60,11 +60,11 @@ def recommend(
         three items or more, some of them repeated, and a list of as many zeros and ones. In a dict
         or Series that names every item, 0 is no rating.
     n : int, default=10
-    method : {"precision", "cosine", "dot"}, optional
+    method : {"precision", "weighted", "cosine", "dot"}, optional
         "precision" is the best linear recommender, read off a factor model of the likes as
         `recommend_weighting` weighs them, and the default (but for `entry_weighting`). "cosine" is
         the exercise's way: the highest mean cosine with the items given; "dot" the highest mean
-        inner product.
+        inner product; "weighted" the highest mean cosine of the vectors that `similar` goes by.
     weights : list of float, optional
         One an item of a list, 1 by default; negative for a dislike. Repeats add up.
     dislikes : list of ids or titles, optional
@@ -142,7 +142,7 @@ def recommend(
     taste = as_taste(fitted, items, weights, dislikes)
     if taste.single:
         _warn_of_unembedded(fitted, taste.rows)
-    method = fitted.check_method(method)
+    method = fitted.check_method(method, "precision")
     candidates = _candidates(fitted, filter_items, allowed_items)
     check_parameter(exclude_seen, "exclude_seen", bool)
     excluded = taste.excluded(exclude_seen)
@@ -174,13 +174,13 @@ def recommend(
 
 
 @silent_overflow
-def item_vectors(fitted: FittedItems, method: Method = "cosine") -> NDArray[Any]:
+def item_vectors(fitted: FittedItems, method: Method | None = None) -> NDArray[Any]:
     """Vectors whose plain inner product ranks as this model does, for an index elsewhere.
 
     Parameters
     ----------
-    method : {"cosine", "dot", "precision"}, default="cosine"
-        As `recommend`; for `similar`, "cosine" and "dot".
+    method : {"weighted", "cosine", "dot", "precision"}, optional
+        As `recommend`; for `similar`, all but "precision". By default that of `similar`.
 
     Returns
     -------
@@ -203,7 +203,7 @@ def item_vectors(fitted: FittedItems, method: Method = "cosine") -> NDArray[Any]
     >>> np.allclose(found, np.sort(scores[0, 1:])[::-1], rtol=1e-5)
     True
     """
-    method = fitted.check_method(method)
+    method = fitted.check_method(method, "weighted")
     vectors, _ = _scorer(fitted, method)
     factor = popularity_factor(fitted.item_counts, method, 0, None)
     discounted_vectors: NDArray[Any] = vectors * factor[:, None].astype(vectors.dtype)
@@ -211,14 +211,15 @@ def item_vectors(fitted: FittedItems, method: Method = "cosine") -> NDArray[Any]
 
 
 @silent_overflow
-def query_vectors(fitted: FittedItems, items: Any, method: Method = "cosine") -> NDArray[Any]:
+def query_vectors(fitted: FittedItems, items: Any, method: Method | None = None) -> NDArray[Any]:
     """A vector for each person, to be multiplied with `item_vectors`.
 
     Parameters
     ----------
     items : list of ids or titles, dict or Series, Likes, or matrix or data frame
         As `recommend`.
-    method : {"cosine", "dot", "precision"}, default="cosine"
+    method : {"weighted", "cosine", "dot", "precision"}, optional
+        As `item_vectors`.
 
     Returns
     -------
@@ -234,7 +235,7 @@ def query_vectors(fitted: FittedItems, items: Any, method: Method = "cosine") ->
     (1, 3)
     """
     taste = as_taste(fitted, items)
-    _, users = _scorer(fitted, fitted.check_method(method))
+    _, users = _scorer(fitted, fitted.check_method(method, "weighted"))
     return users(taste.rows)
 
 
@@ -260,7 +261,7 @@ def _scorer(
         form = fitted.precision(fitted.check_lambda(regularization))
         vectors = form.item_vectors() if scale is None else form.item_vectors() / scale[:, None]
     else:
-        vectors = unit_rows(V) if method == "cosine" else V
+        vectors = fitted.directions(method)
     dtype = V.dtype if dtype is None else dtype
     vectors = np.ascontiguousarray(vectors, dtype=dtype)
     check_finite(vectors, "the vectors of the items")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from movieembed._base.finite import check_finite, silent_overflow
 from movieembed._base.validation import check_count, check_integer
 from movieembed.exceptions import ItemWithoutLikesError
-from movieembed.model.fitted_items import FittedItems
-from movieembed.model.neighbors import Found, top_k_neighbors, unit_rows
+from movieembed.model.fitted_items import FittedItems, Method
+from movieembed.model.neighbors import Found, top_k_neighbors
 from movieembed.model.taste import as_table, is_single, why_unembedded
 
 
@@ -23,7 +23,7 @@ def similar(
     items: Hashable | Iterable[Hashable],
     n: int = 10,
     *,
-    method: Literal["cosine", "dot", "precision"] = "cosine",
+    method: Method | None = None,
     min_likes: int = 0,
     refine: int | None = None,
     regularization: float | None = None,
@@ -36,11 +36,13 @@ def similar(
         A title may leave out the year; see :class:`movieembed.data.items.ItemIndex`.
     n : int, default=10
         Rows an item; fewer where fewer items have likes.
-    method : {"cosine", "dot", "precision"}, default="cosine"
-        The cosine of the vectors. "dot" approximates the number of users in common and favours
-        popular items. "precision" is the partial correlation: what two items have in common
-        beyond what all others explain; it finds few, close relatives, such as sequels. It goes
-        by the likes as `recommend` weighs them.
+    method : {"weighted", "cosine", "dot", "precision"}, optional
+        By default "weighted": the cosine of vectors of the likes as `recommend` weighs them, where
+        somebody who likes everything counts less. "cosine" is that of `embedding_`, and the default
+        of models without a Gram matrix. "dot" approximates the number of users in common and
+        favours popular items. "precision" is the partial correlation: what two items have in
+        common beyond what all others explain; it finds few, close relatives, such as sequels. It
+        goes by the same likes as "weighted".
     min_likes : int, default=0
         Leave out items with fewer likes.
     refine : int, optional
@@ -92,7 +94,7 @@ def neighbors(
     fitted: FittedItems,
     n: int = 10,
     *,
-    method: Literal["cosine", "dot", "precision"] = "cosine",
+    method: Method | None = None,
     min_likes: int = 0,
     refine: int | None = None,
     regularization: float | None = None,
@@ -145,12 +147,11 @@ def _nearest(
     """The nearest items of the items in some rows, themselves left out."""
     n = min(check_count(n, "n"), len(fitted))
     min_likes = check_integer(min_likes, "min_likes")
-    method = fitted.check_method(method)
+    method = fitted.check_method(method, "weighted")
     steps = fitted.check_steps(refine, method)
-    V = fitted.embedding
     candidates = fitted.embedded & (fitted.item_counts >= min_likes)
     own = sp.csr_array(
-        (np.ones(len(rows)), rows, np.arange(len(rows) + 1)), shape=(len(rows), len(V))
+        (np.ones(len(rows)), rows, np.arange(len(rows) + 1)), shape=(len(rows), len(fitted))
     )
     if method == "precision":
         # Partial correlations, -P_ij / sqrt(P_ii P_jj).
@@ -166,7 +167,7 @@ def _nearest(
         items = form.W / lengths
         queries = (form.W[rows] @ form.K) / lengths[rows]
     else:
-        items = unit_rows(V) if method == "cosine" else V
+        items = fitted.directions(method)
         queries = items[rows]
     items = np.where(candidates[:, None], items, 0)
     found, scores = top_k_neighbors(

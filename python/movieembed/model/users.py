@@ -114,7 +114,7 @@ def check_same_items(likes: Likes | DistributedLikes, fitted: FittedItems) -> No
 
 def needs_all_parts(fitted: FittedItems, options: dict[str, Any]) -> bool:
     """Whether `recommend` with some options takes products with likes that are on a cluster."""
-    method = fitted.check_method(options.get("method"))
+    method = fitted.check_method(options.get("method"), "precision")
     return fitted.check_steps(options.get("refine"), method) > 0 and fitted.likes is None
 
 

@@ -28,8 +28,9 @@ class AnnIndex:
     ----------
     model : MovieEmbedding
         Fitted.
-    method : {"cosine", "dot", "precision"}, default="cosine"
-        Whose ranking to follow; see :meth:`movieembed.MovieEmbedding.recommend`.
+    method : {"weighted", "cosine", "dot", "precision"}, optional
+        Whose ranking to follow, by default that of `similar`; see
+        :meth:`movieembed.MovieEmbedding.recommend`.
     library : {"usearch", "hnswlib", "faiss"}, optional
         By default the first of these that is installed.
     connectivity : int, default=32
@@ -67,7 +68,7 @@ class AnnIndex:
     def __init__(
         self,
         model: Embedding,
-        method: Literal["cosine", "dot", "precision"] = "cosine",
+        method: Literal["weighted", "cosine", "dot", "precision"] | None = None,
         *,
         library: Literal["usearch", "hnswlib", "faiss"] | None = None,
         connectivity: int = 32,

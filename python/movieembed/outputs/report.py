@@ -188,7 +188,7 @@ def _neighbours(model: Embedding, items: Iterable[Hashable] | None) -> str:
             figures.append(f"<section><h3>{name}</h3>{bars}</section>")
     if not figures:
         return "<h2>Neighbours</h2><p>No item has neighbours.</p>"
-    words = "The nearest items by the cosine of their vectors."
+    words = "The nearest items, as `similar` finds them."
     return f"<h2>Neighbours</h2><p>{words}</p>{_pair(figures)}"
 
 

@@ -72,8 +72,9 @@ def layout(
 
     Notes
     -----
-    t-SNE of the exact 30 nearest neighbours by cosine, started from the PCA, so that what is far
-    apart in the plane was far apart before; see Kobak and Berens, Nature Communications 2019.
+    t-SNE of the exact 30 nearest neighbours, as `similar` finds them, started from the PCA, so that
+    what is far apart in the plane was far apart before; see Kobak and Berens, Nature Communications
+    2019.
 
     Examples
     --------
@@ -97,8 +98,10 @@ def shown_items(model: Embedding, min_likes: int) -> NDArray[np.intp]:
 
 
 def unit_vectors(model: Embedding, shown: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Vectors of the shown items, each of length one."""
-    return unit_rows(model.embedding_[shown].astype(np.float64))
+    """Vectors of the shown items, each of length one, as `similar` compares them."""
+    fitted = model._fitted_items()
+    vectors = fitted.directions(fitted.check_method(None, "weighted"))
+    return unit_rows(vectors[shown].astype(np.float64))
 
 
 def arranged(

@@ -59,7 +59,7 @@ def map_html(
     genres : sequence of str or of lists of str, optional
         Of each item, aligned with ``model.items_``: "Comedy|Crime" or ["Comedy", "Crime"].
     n_neighbors : int, default=10
-        How many nearest items, by cosine, an item shows.
+        How many nearest items, as `similar` finds them, an item shows.
     title : str, optional
         Heading of the page.
 
