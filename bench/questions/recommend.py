@@ -150,8 +150,8 @@ def neighbours(likes: me.Likes) -> None:
     print(
         f"\nSequels: {len(groups)} franchises that titles reveal, {sum(map(len, groups))} items. "
         "The other half: neighbours found from half of the users, and how large their cosine is "
-        "among the others.\n\n| neighbours | d | sequels among the ten nearest | lists of the commonest "
-        "| cosine in the other half |\n|---|---:|---:|---:|---:|"
+        "among the others.\n\n| neighbours | d | sequels among the ten nearest "
+        "| lists of the commonest | cosine in the other half |\n|---|---:|---:|---:|---:|"
     )
     half = np.random.default_rng(0).random(likes.n_users) < 0.5
     ours, theirs = (me.Likes.from_matrix(likes.matrix[part]) for part in (half, ~half))

@@ -60,7 +60,8 @@ def test_the_exercise(
             "n_likes": "likes.n_likes",
             "cost": "best.cost_",
             "wide_cost": "wide.cost_",
-            "nearest": "{film: wide.similar(film, n=3, method='cosine')['title'].tolist() for film in films}",
+            "nearest": "{film: wide.similar(film, n=3, method='cosine')['title'].tolist()"
+            " for film in films}",
             "curves": "len(histories)",
             "diverged": "sorted(f'{s} {r}' for s, r in histories.keys() - runs.keys())",
             "comparison": "comparison.to_dict('list')",
