@@ -1,31 +1,38 @@
-"""How good are the recommendations and the neighbours, beside the best of others?
+"""How good are the recommendations, beside the best of others, on data of several kinds?
 
-    python -m bench.questions.recommend [--data FOLDER | --table FILE] [--seeds N] [--strong]
-    python -m bench.questions.recommend --pair TRAIN.npz TEST.npz
+    python -m bench.questions.recommend [--data FOLDER | --table FILE | --shape NAME] [--seeds N]
+    python -m bench.questions.recommend --pair TRAIN TEST
 
 On random splits, a fifth of each user's likes held out (with --strong: whole users, after Liang et
-al. 2018), every method tuned on a validation part of the rest and then fitted on all of it:
+al. 2018), or on a published training and test part (SciPy's .npz, or LightGCN's text: a user and
+their items a line). Every method is tuned on a validation part of the rest and then fitted on all
+of it:
 
-- movieembed: components, the weighting of people, regularisation, its power, and steps;
-- movieembed as `MovieEmbedding()` comes;
-- dense EASE: regularisation; implicit's ALS: factors, regularisation and weight; ELSA (PyTorch,
-  elsarec): factors and epochs; item cosine and popularity have nothing to tune.
+- movieembed as `MovieEmbedding()` comes; movieembed, tuned by `evaluation.tune`; and the best of a
+  grid of its parameters on the test part itself, which nobody can choose and all are measured by;
+- dense EASE, where it fits: regularisation; implicit's ALS: factors, regularisation and weight; its
+  BPR: factors, rate and iterations; scikit-learn's TruncatedSVD (the projection of a row onto its
+  right vectors): components; ELSA (elsarec) and SANSA (sansa), where they are installed: size and
+  epochs, regularisation; item cosine and popularity have nothing to tune.
 
-Prints recall@20 and NDCG@20 as mean +- spread (standard deviation) over the splits, seconds of the
-final fit and of the lists. Then, at several numbers of components, the neighbours by each method:
-how many sequels of a film stand among its ten nearest, in how many lists the commonest neighbour
-stands, and how alike neighbours of half of the users are to the other half.
+Lists are made for --people of the test part at most. Prints recall@20 and NDCG@20, with more than
+one seed as mean +- spread (standard deviation), the share of the best of the grid, seconds to
+tune, to fit and to make the lists, and by how much memory grew at most in the last two.
 
-Prediction: on a par with dense EASE, whose factor model it is, and above ALS by a tenth.
+Prediction: on a par with dense EASE where it fits, whose factor model it is, above ALS by a tenth;
+as it comes within 2 % of the best of the grid.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,193 +41,177 @@ import scipy.linalg  # noqa: F401  (its BLAS must be there when threads are limi
 import scipy.sparse as sp
 
 import movieembed as me
-from bench.lib import floor
-from bench.lib.harness import available, data_folder
+from bench.lib import floor, peers
+from bench.lib.harness import available, data_folder, memory, reset_peak
+from bench.lib.shapes import SHAPES
 from movieembed import evaluation as ev
 from movieembed.cli.comparison import best_of
-from movieembed.model.neighbors import top_k_neighbors
+from movieembed.evaluation.tuning import Search
 
 K = 20
-EASE = (25.0, 50.0, 100.0, 150.0, 200.0, 400.0, 800.0)
-ALS = {
-    "factors": (16, 32, 64, 128),
-    "regularization": (0.01, 0.1, 1.0, 10.0),
-    "alpha": (1.0, 5.0, 20.0),
+WIDTHS = (64, 128, 256)
+WEIGHTINGS, POWERS = (0.5, 0.0, 1.0), (0.25, 0.0, 0.5)
+FACTORS, STEPS = (0.5, 1.0, 2.0, 4.0, 8.0), (0, 1, 2)
+COMMON: dict[str, Any] = {"dtype": "float32", "tol": 1e-5}
+# Users and numbers of a grid that a method is tuned on.
+PEOPLE = 2000
+GRIDS: dict[str, tuple[str, Callable[..., Any], dict[str, tuple[Any, ...]]]] = {
+    "dense EASE": ("", ev.ease, {"regularization": (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)}),
+    "implicit's ALS": (
+        "implicit",
+        ev.als,
+        {"factors": (64, 128), "regularization": (0.01, 1.0), "alpha": (1.0, 5.0, 20.0)},
+    ),
+    "implicit's BPR": (
+        "implicit",
+        peers.bpr,
+        {"factors": (64, 128), "learning_rate": (0.01, 0.05), "iterations": (100, 300)},
+    ),
+    "TruncatedSVD": ("", peers.truncated_svd, {"n_components": (16, 32, 64, 128, 256)}),
+    "ELSA": ("elsa", peers.elsa, {"n_dims": (128, 256), "epochs": (5, 10, 20)}),
+    "SANSA": ("sansa", peers.sansa, {"l2": (5.0, 20.0, 80.0), "density": (1e-2,)}),
+    "item cosine": ("", ev.item_cosine, {}),
+    "popularity": ("", ev.popularity, {}),
 }
-ELSA = {"n_dims": (64, 128, 256), "epochs": (3, 5, 10, 20, 40)}
-NEIGHBOR_COMPONENTS = (32, 50, 64, 128)
-# Of items that neighbours are asked for, and of neighbours.
-MIN_LIKES = 5
 
 
-def elsa(likes: me.Likes, n_dims: int, epochs: int) -> ev.baselines.Recommend:
-    """ELSA (Vancura et al., RecSys 2022) from the package elsarec."""
-    import torch
-    from elsa import ELSA as ElsaModel  # noqa: N811
-
-    torch.manual_seed(0)
-    used = np.flatnonzero(likes.item_counts)
-    rows = likes.matrix[:, used].toarray().astype(np.float32)
-    model = ElsaModel(n_items=len(used), device=torch.device("cpu"), n_dims=n_dims)
-    model.fit(rows, batch_size=128, epochs=epochs, shuffle=True, verbose=False)
-
-    def recommend(given: Any, n: int) -> Any:
-        x = given[:, used].toarray().astype(np.float32)
-        scores = model.predict(x, batch_size=256).cpu().numpy().copy()
-        scores[x > 0] = -np.inf
-        return used[np.argsort(-scores, axis=1, kind="stable")[:, :n]]
-
-    return recommend
+def thinned(split: ev.Split, people: int) -> ev.Split:
+    """With that many of its people at most."""
+    n = split.given.shape[0]
+    if n <= people:
+        return split
+    some = np.sort(np.random.default_rng(0).choice(n, people, replace=False))
+    return replace(split, given=split.given[some], held=split.held[some], seen=None)
 
 
-def best_of_grid(
-    fit: Callable[..., ev.baselines.Recommend], grid: dict[str, tuple[Any, ...]], split: ev.Split
-) -> dict[str, Any]:
+def best_of_grid(fit: Callable[..., Any], grid: dict[str, tuple[Any, ...]], split: ev.Split) -> Any:
+    """The parameters of the highest sum of recall and NDCG."""
     options = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     best = best_of({i: partial(fit, **o) for i, o in enumerate(options)}, split, K)  # type: ignore[arg-type,misc]
     return options[int(best)]
 
 
-def contenders(split: ev.Split, seed: int) -> dict[str, Callable[[me.Likes], Any]]:
-    """Each tuned on a fifth of the training likes."""
-    inner = ev.split_random(split.train, random_state=1000 + seed)
-    common: dict[str, Any] = {"dtype": "float32", "tol": 1e-5}
-    tuned = ev.tune(
-        split.train,
-        n_components=(64, 128, 256),
-        k=K,
-        split=inner,
-        random_state=0,
-        **common,
-    )
+def contenders(split: ev.Split, seed: int) -> Iterator[tuple[str, Any, float]]:
+    """Name, what fits on training likes, and seconds to tune on a fifth of them."""
+    inner = thinned(ev.split_random(split.train, random_state=1000 + seed), PEOPLE)
+    yield "movieembed, as it comes", ev.movieembed, 0.0
+    start = time.perf_counter()
+    tuned = ev.tune(split.train, n_components=WIDTHS, k=K, split=inner, random_state=0, **COMMON)
+    seconds = time.perf_counter() - start
     print(f"seed {seed}: movieembed {tuned.parameters()}", flush=True)
-    found: dict[str, Callable[[me.Likes], Any]] = {
-        "movieembed, tuned": partial(ev.movieembed, **tuned.parameters(), **common),
-        "movieembed, as it comes": ev.movieembed,
-        "movieembed, refine = 0": partial(
-            ev.movieembed, **{**tuned.parameters(), "refine": 0}, **common
-        ),
-    }
-    if (split.train.item_counts > 0).sum() <= ev.baselines.MOST_EASE_ITEMS:
-        value = best_of({v: partial(ev.ease, regularization=v) for v in EASE}, inner, K)
-        print(f"seed {seed}: EASE lambda {value:g}", flush=True)
-        found["dense EASE, tuned"] = partial(ev.ease, regularization=value)
-    if not available("implicit"):
-        chosen = best_of_grid(ev.als, ALS, inner)
-        print(f"seed {seed}: ALS {chosen}", flush=True)
-        found["implicit ALS, tuned"] = partial(ev.als, **chosen)
-    if not available("elsa"):
-        chosen = best_of_grid(elsa, ELSA, inner)
-        print(f"seed {seed}: ELSA {chosen}", flush=True)
-        found["ELSA, tuned"] = partial(elsa, **chosen)
-    return found | {"item cosine": ev.item_cosine, "popularity": ev.popularity}
+    yield "movieembed, tuned", partial(ev.movieembed, **tuned.parameters(), **COMMON), seconds
+    for name, (package, fit, grid) in GRIDS.items():
+        embedded = int((split.train.item_counts > 0).sum())
+        if available(package) if package else name == "dense EASE" and embedded > peers.MOST_DENSE:
+            print(f"{name}: left out", flush=True)
+            continue
+        start = time.perf_counter()
+        chosen = best_of_grid(fit, grid, inner) if grid else {}
+        seconds = time.perf_counter() - start if grid else 0.0
+        print(f"seed {seed}: {name} {chosen}", flush=True)
+        yield name + (", tuned" if grid else ""), partial(fit, **chosen), seconds
 
 
-def split_of_pair(train: str, test: str) -> ev.Split:
-    """Of a published training and test part, SciPy matrices of the same users and items."""
-    matrix, held = sp.csr_array(sp.load_npz(train)), sp.csr_array(sp.load_npz(test))
-    asked = np.flatnonzero(np.diff(held.indptr))
-    likes = me.Likes.from_matrix(matrix, users=np.arange(matrix.shape[0]))
-    return ev.Split(likes, likes.matrix[asked], held[asked])
+def best_on_the_test_part(split: ev.Split, widths: tuple[int, ...]) -> dict[str, Any]:
+    """The highest recall and the highest NDCG of a full grid of movieembed's parameters."""
+    search = Search(
+        split, list(POWERS), list(FACTORS), list(STEPS), K, {**COMMON, "random_state": 0}
+    )
+    for width, weighting in itertools.product(widths, WEIGHTINGS):
+        search.fit(width, weighting)
+        for power, factor, steps in itertools.product(POWERS[1:], FACTORS, STEPS):
+            search.measure(power, factor, steps)
+    table = search.table()
+    best = table.loc[table["ndcg"].idxmax()]
+    print(f"best on the test part: {best.to_dict()}", flush=True)
+    return {f"recall@{K}": table["recall"].max(), f"ndcg@{K}": table["ndcg"].max()}
 
 
-def quality(splits: list[ev.Split]) -> None:
-    tables, seeds = [], len(splits)
-    for seed, split in enumerate(splits):
-        tables.append(ev.evaluate(contenders(split, seed), split, ks=(K,)))
-    together = pd.concat(tables, keys=range(seeds))
-    print(f"\n| recommender | recall@{K} | NDCG@{K} | coverage | popularity | fit | lists |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+def measured(split: ev.Split, seed: int, widths: tuple[int, ...]) -> pd.DataFrame:
+    rows = {}
+    for name, fit, seconds in contenders(split, seed):
+        reset_peak()
+        before = memory(peak=False)
+        table = ev.evaluate({name: fit}, split, ks=(K,))
+        rows[name] = {**table.loc[name], "tune": seconds, "MB": (memory(True) - before) / 1e6}
+        print(f"  {name}: {rows[name][f'ndcg@{K}']:.4f}", flush=True)
+    if widths:
+        rows["movieembed, best of the grid"] = best_on_the_test_part(split, widths)
+    return pd.DataFrame(rows).T
+
+
+def quality(splits: list[ev.Split], people: int, widths: tuple[int, ...]) -> None:
+    tables = [measured(thinned(split, people), seed, widths) for seed, split in enumerate(splits)]
+    together = pd.concat(tables, keys=range(len(splits)))
+    top = "movieembed, best of the grid"
+    best = together.xs(top, level=1)[f"ndcg@{K}"].mean() if widths else np.nan
+    print(f"\n| recommender | recall@{K} | NDCG@{K} | of the best | tune | fit | lists | memory |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name in tables[0].index:
         rows = together.xs(name, level=1)
-        spread = rows.std() if seeds > 1 else rows.iloc[0] * np.nan
-        cells = [f"{rows[m].mean():.4f} ± {spread[m]:.4f}" for m in (f"recall@{K}", f"ndcg@{K}")]
-        cells += [f"{rows[m].mean():.2f}" for m in ("coverage", "popularity")]
-        cells += [f"{rows[m].median():.2f} s" for m in ("fit_seconds", "recommend_seconds")]
+        cells = []
+        for m in (f"recall@{K}", f"ndcg@{K}"):
+            spread = f" ± {rows[m].std():.4f}" if len(splits) > 1 else ""
+            cells.append(f"{rows[m].mean():.4f}{spread}")
+        cells.append(f"{rows[f'ndcg@{K}'].mean() / best:.1%}")
+        if name != top:
+            cells += [
+                f"{rows[m].median():.2f} s" for m in ("tune", "fit_seconds", "recommend_seconds")
+            ]
+            cells.append(f"{rows['MB'].median():.0f} MB")
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 
-METHODS = ("weighted", "cosine", "dot", "precision")
+def read_part(path: str) -> sp.csr_array:
+    """Of .npz, or of lines with a user and their items."""
+    if path.endswith(".npz"):
+        return sp.csr_array(sp.load_npz(path))
+    lines = [line.split() for line in Path(path).read_text().splitlines() if line.strip()]
+    users = np.repeat([int(line[0]) for line in lines], [len(line) - 1 for line in lines])
+    items = np.array([int(item) for line in lines for item in line[1:]], dtype=np.int64)
+    return sp.csr_array((np.ones(len(items), dtype=np.float32), (users, items)))
 
 
-def neighbours(likes: me.Likes) -> None:
-    """Of each method, and of ALS: sequels and hubs among the ten nearest, and the other half."""
-    titles = likes.items.astype(str) if likes.titles is None else likes.titles
-    groups = ev.franchises(titles, likes.item_counts, min_likes=MIN_LIKES)
-    print(
-        f"\nSequels: {len(groups)} franchises that titles reveal, {sum(map(len, groups))} items. "
-        "The other half: neighbours found from half of the users, and how large their cosine is "
-        "among the others.\n\n| neighbours | d | sequels among the ten nearest "
-        "| lists of the commonest | cosine in the other half |\n|---|---:|---:|---:|---:|"
-    )
-    half = np.random.default_rng(0).random(likes.n_users) < 0.5
-    ours, theirs = (me.Likes.from_matrix(likes.matrix[part]) for part in (half, ~half))
-
-    def found(of: me.Likes, d: int, method: str) -> Any:
-        if method == "implicit's ALS":
-            return als_neighbors(of, d)
-        model = me.MovieEmbedding(d, random_state=0).fit(of)
-        return model.neighbors(10, method=method, min_likes=MIN_LIKES)[0]
-
-    methods = METHODS if available("implicit") else (*METHODS, "implicit's ALS")
-    for d in NEIGHBOR_COMPONENTS:
-        for method in methods:
-            columns = found(likes, d, method)
-            columns[likes.item_counts < MIN_LIKES] = -1
-            share = ev.sequels_among_neighbors(columns, groups) if groups else np.nan
-            hubs = ev.hubness(columns)["largest"]
-            there = cosine_of(theirs, found(ours, d, method), ours.item_counts >= MIN_LIKES)
-            print(f"| {method} | {d} | {share:.1%} | {hubs:.0f} | {there:.4f} |", flush=True)
-
-
-def cosine_of(likes: me.Likes, columns: Any, asked: Any) -> float:
-    """Mean cosine, among some people, of items asked for and their neighbours."""
-    counts = likes.item_counts
-    asked = np.flatnonzero(asked & (counts >= MIN_LIKES) & (columns >= 0).all(axis=1))
-    both = sp.csr_array(likes.matrix.T[asked] @ likes.matrix)
-    rows = np.repeat(np.arange(len(asked)), columns.shape[1])
-    others = columns[asked].ravel()
-    lengths = np.sqrt(counts[asked[rows]] * np.maximum(counts[others], 1.0))
-    return float((np.asarray(both[rows, others]).ravel() / lengths).mean())
-
-
-def als_neighbors(likes: me.Likes, d: int) -> Any:
-    from implicit.cpu.als import AlternatingLeastSquares
-
-    als = AlternatingLeastSquares(factors=d, random_state=0)
-    als.fit(sp.csr_matrix(likes.matrix.astype(np.float32)), show_progress=False)
-    V = np.asarray(als.item_factors).copy()
-    V[likes.item_counts < MIN_LIKES] = 0
-    own = [np.array([i]) for i in range(len(V))]
-    columns = top_k_neighbors(V, V, 10, exclude=own)[0]
-    columns[~V.any(axis=1)] = -1
-    return columns
+def split_of_pair(train: str, test: str) -> ev.Split:
+    """Of a published training and test part, of the same users and items."""
+    matrix, held = read_part(train), read_part(test)
+    shape = np.maximum(matrix.shape, held.shape)
+    for part in (matrix, held):
+        part.resize(*shape)
+    asked = np.flatnonzero(np.diff(held.indptr))
+    likes = me.Likes.from_matrix(matrix, users=np.arange(matrix.shape[0]))
+    return ev.Split(likes, likes.matrix[asked], held[asked])
 
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--data", help="MovieLens folder; by default MovieLens small")
     p.add_argument("--table", help="a ratings table instead: .csv or .parquet")
+    p.add_argument("--threshold", type=float, default=4.0, help="of the table")
+    p.add_argument("--shape", choices=SHAPES, help="seeded likes instead")
     p.add_argument("--pair", nargs=2, metavar="FILE", help="published training and test parts")
-    p.add_argument("--seeds", type=int, default=5)
+    p.add_argument("--seeds", type=int, default=1)
+    p.add_argument("--people", type=int, default=PEOPLE, help="lists of the test part at most")
     p.add_argument("--strong", action="store_true", help="hold out users, not likes")
-    p.add_argument("--only", choices=("quality", "neighbours"))
+    p.add_argument(
+        "--grid", type=int, nargs="*", default=WIDTHS, help="components of the full grid"
+    )
     args = p.parse_args()
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="implicit")
+    print(floor.describe()[1] + "\n")
     if args.pair:
-        print(floor.describe()[1] + "\n")
-        quality([split_of_pair(*args.pair)])
+        quality([split_of_pair(*args.pair)], args.people, tuple(args.grid))
         return
-    if args.table:
-        likes = me.Likes.from_ratings(me.read_table(args.table))
+    if args.shape:
+        likes = me.Likes.from_matrix(SHAPES[args.shape]())
+    elif args.table:
+        likes = me.Likes.from_ratings(me.read_table(args.table), threshold=args.threshold)
     else:
         likes = me.Likes.from_movielens(data_folder(args.data))
-    print(floor.describe()[1] + f"\n\n{likes}\n")
-    if args.only != "neighbours":
-        split = ev.split_users if args.strong else ev.split_random
-        quality([split(likes, random_state=seed) for seed in range(args.seeds)])
-    if args.only != "quality":
-        neighbours(likes)
+    print(f"{likes}\n")
+    split = ev.split_users if args.strong else ev.split_random
+    splits = [split(likes, random_state=seed) for seed in range(args.seeds)]
+    quality(splits, args.people, tuple(args.grid))
 
 
 if __name__ == "__main__":
