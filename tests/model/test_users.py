@@ -117,7 +117,7 @@ def test_users_that_are_not_there(likes: me.Likes, model: me.MovieEmbedding) -> 
     with pytest.raises(me.UserNotFoundError, match=r"no user has the id 4; the 40 ids .* 3, 10"):
         model.recommend_users(likes, users=[3, 4])
     bare = me.MovieEmbedding(2, random_state=0, keep_likes=False).fit(likes)
-    with pytest.raises(ValueError, match="does not keep whose likes .* keep_likes=True"):
+    with pytest.raises(ValueError, match=r"does not keep whose likes .* keep_likes=True"):
         bare.recommend_users(users=3)
 
 

@@ -99,8 +99,9 @@ def _unquoted(text: str) -> str:
 
 def _label(table: pd.DataFrame, column: str, what: str) -> Hashable:
     """The label of a column as it was typed, in any case if no other looks like it."""
-    exact = [label for label in table.columns if str(label) == column]
-    found = exact or [x for x in table.columns if str(x).casefold() == column.casefold()]
+    labels = list(dict.fromkeys(table.columns))
+    exact = [label for label in labels if str(label) == column]
+    found = exact or [x for x in labels if str(x).casefold() == column.casefold()]
     if len(found) != 1:
         listed = ", ".join(repr(label) for label in table.columns) or "none"
         raise _wrong(f"{column!r} is not a column of {what}; it has: {listed}")

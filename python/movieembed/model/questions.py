@@ -14,6 +14,7 @@ class Questions:
     recommend = question(scoring.recommend)
     recommend_users = question(users.recommend_users)
     rank = question(scoring.rank)
+    similar_users = question(vectors.similar_users)
     explain = question(explanation.explain)
     item_vectors = question(vectors.item_vectors)
     query_vectors = question(vectors.query_vectors)

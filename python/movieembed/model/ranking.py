@@ -112,8 +112,9 @@ class Ranking:
                 pairs = users[user[at]], self.vectors[wanted.indices[at]]
                 scores[at] = np.einsum("pd,pd->p", *pairs)
         if self.method == "precision":
-            weights = np.asarray(rows[user, wanted.indices].todense()).ravel()
-            scores += weights * self.factor[wanted.indices]
+            own = rows[user, wanted.indices]
+            weights = own.toarray() if sp.issparse(own) else own  # as versions of SciPy differ
+            scores += np.ravel(weights) * self.factor[wanted.indices]
         return scores
 
 

@@ -28,6 +28,7 @@ from movieembed.model.taste import as_table, as_taste, table_of_lists, why_unemb
 @silent_overflow
 def recommend(
     fitted: FittedItems,
+    /,
     items: Any,
     n: int = 10,
     *,

@@ -134,7 +134,8 @@ def recommend_users(
         if out is not None:
             return write(found, out)
         if where is None:
-            return pd.concat(list(found), ignore_index=True)
+            table: pd.DataFrame = pd.concat(list(found), ignore_index=True)
+            return table
         if isinstance(likes, DistributedLikes):
             return list(found)
         return [write(found, Path(where) / file_of_part(0))]

@@ -1,15 +1,25 @@
-"""Vectors of items and of people whose inner products are a model's scores."""
+"""Vectors of items and of people: those whose products are scores, and people's in one space."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed._base.finite import silent_overflow
+from movieembed._base.finite import check_finite, silent_overflow
+from movieembed._base.tables import table_of
+from movieembed._base.validation import check_count
+from movieembed.data.likes import Likes
+from movieembed.data.users import is_single, shown
+from movieembed.exceptions import ParameterError
 from movieembed.model.fitted_items import FittedItems, Method
+from movieembed.model.neighbors import embedded, top_k_neighbors
 from movieembed.model.ranking import popularity_factor, scorer
 from movieembed.model.taste import as_taste
+from movieembed.model.users import kept_rows
 
 
 @silent_overflow
@@ -75,3 +85,76 @@ def query_vectors(fitted: FittedItems, items: Any, method: Method = "cosine") ->
     taste = as_taste(fitted, items)
     _, users = scorer(fitted, fitted.check_method(method))
     return users(taste.rows)
+
+
+@silent_overflow
+def user_vectors(fitted: FittedItems, rows: sp.csr_array) -> NDArray[Any]:
+    """Likes, weighted as in the fit, times the unit vectors of the embedding's principal axes.
+
+    Where V V' is the likes' Gram matrix, L = U S W' and V = W S: these are the rows of U S.
+    """
+    lengths = np.sqrt(np.einsum("md,md->d", fitted.embedding, fitted.embedding, dtype=np.float64))
+    axes = np.divide(
+        fitted.embedding, lengths, out=np.zeros(fitted.embedding.shape), where=lengths > 0
+    )
+    weighting = fitted.weighting
+    scaled = weighting.scaled(rows, weighting.user_roots(rows), fitted.item_scale)
+    vectors = np.asarray(scaled @ axes, dtype=fitted.embedding.dtype)
+    return check_finite(vectors, "the vectors of the people")
+
+
+def similar_users(
+    fitted: FittedItems, users: Any, n: int = 10, *, likes: Likes | None = None
+) -> pd.DataFrame:
+    """The users whose likes are most like those of one user, or of each of several.
+
+    Parameters
+    ----------
+    users : id or list of ids
+    n : int, default=10
+        Users for each.
+    likes : Likes, optional
+        Of the model's items; by default those that the model keeps.
+
+    Returns
+    -------
+    DataFrame
+        user (id), score: the cosine of the two users' vectors, as `transform` gives them; best
+        first, without the user asked for. For a list, a column `query` with their id comes first.
+
+    Raises
+    ------
+    UserNotFoundError
+        When a user is not there.
+    ValueError
+        When a user likes no item that has a vector, or the model keeps no likes and none are given.
+    NotFittedError
+        Before `fit`.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> rows = [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 1, 1, 1]]
+    >>> likes = me.Likes.from_matrix(rows, users=["ann", "bob", "cy", "dee"])
+    >>> me.MovieEmbedding(2, random_state=0).fit(likes).similar_users("ann", n=1).round(3)
+      user  score
+    0  bob    1.0
+    """
+    n = check_count(n, "n")
+    rows, index = kept_rows(fitted, likes)
+    asked = index().rows(users)
+    vectors = user_vectors(fitted, rows.matrix)
+    for row in asked[~embedded(vectors[asked])]:
+        who = shown(rows.users[row])
+        raise ParameterError(f"users: {who} likes no item that has a vector", "users")
+    own = sp.csr_array(
+        (np.ones(len(asked)), asked, np.arange(len(asked) + 1)), shape=(len(asked), len(vectors))
+    )
+    found, scores = top_k_neighbors(
+        vectors[asked], vectors, min(n, len(vectors)), exclude=own, n_jobs=fitted.n_jobs
+    )
+    there = found >= 0
+    columns = {"user": rows.users[found[there]], "score": scores[there]}
+    if not is_single(users):
+        columns = {"query": rows.users[np.repeat(asked, there.sum(axis=1))], **columns}
+    return table_of(columns)
