@@ -13,6 +13,7 @@ from .exceptions import (
     ItemNotFoundError,
     ItemWithoutLikesError,
     MovieEmbedError,
+    UserNotFoundError,
 )
 from .model.estimator import MovieEmbedding, load
 from .objective.cooccurrence import (
@@ -45,6 +46,7 @@ __all__ = [
     "Likes",
     "MovieEmbedError",
     "MovieEmbedding",
+    "UserNotFoundError",
     "cooccurrence",
     "cooccurrence_frame",
     "cooccurrence_sums",

@@ -18,6 +18,7 @@ __all__ = [
     "ItemNotFoundError",
     "ItemWithoutLikesError",
     "MovieEmbedError",
+    "UserNotFoundError",
 ]
 
 
@@ -143,6 +144,22 @@ class ItemNotFoundError(MovieEmbedError, LookupError):
     def __init__(self, message: str, suggestions: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.suggestions = tuple(suggestions)
+
+
+class UserNotFoundError(MovieEmbedError, LookupError):
+    """No user has the id that was asked for.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]], users=["ann", "bob"])
+    >>> model = me.MovieEmbedding(1, random_state=0).fit(likes)
+    >>> try:
+    ...     model.recommend_users(users=["eve"])
+    ... except me.UserNotFoundError as error:
+    ...     print(error)
+    no user has the id 'eve'; the 2 ids are of type str: 'ann', 'bob'
+    """
 
 
 class AmbiguousTitleError(MovieEmbedError, LookupError):

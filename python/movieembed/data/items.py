@@ -155,6 +155,21 @@ class ItemIndex:
         >>> index.resolve(1), index.resolve("1"), index.resolve("id:1")
         (0, 2, 0)
         """
+        position = self.find(query)
+        if position is None:
+            raise self._not_found(query)
+        return position
+
+    def find(self, query: Hashable) -> int | None:
+        """Return the column number of one item as `resolve` does, or None if nothing matches.
+
+        Examples
+        --------
+        >>> import movieembed as me
+        >>> index = me.ItemIndex([1, 2571], ["Toy Story (1995)", "Matrix, The (1999)"])
+        >>> index.find("the matrix"), index.find("Toy Stroy")
+        (1, None)
+        """
         if isinstance(query, ById):
             return self._by_id(query.id)
         if not isinstance(query, str):
@@ -175,25 +190,18 @@ class ItemIndex:
             raise self._of_both_kinds(text, named, [place for place in titled if place != named])
         if named is None and titled:
             return self._only(text, titled)
-        position = self._written(text) if named is None else named
-        if position is None:
-            raise self._not_found(text)
-        return position
+        return self._written(text) if named is None else named
 
-    def _by_id(self, id_: Hashable) -> int:
+    def _by_id(self, id_: Hashable) -> int | None:
         """Return the column of an id as it is, or as it is written."""
         position = self._equal(id_)
         if position is None and isinstance(id_, str):
             position = self._written(id_)
-        if position is None:
-            raise ItemNotFoundError(f"no item has the id {_show(id_)}; {self._describe_ids()}")
         return position
 
-    def _by_title(self, title: str) -> int:
+    def _by_title(self, title: str) -> int | None:
         matches = self._titled(title, len(RULES))
-        if not matches:
-            raise self._not_found(title)
-        return self._only(title, matches)
+        return self._only(title, matches) if matches else None
 
     def _equal(self, id_: Hashable) -> int | None:
         """Return the column of an id, a number's whichever of integer and float holds it."""
@@ -318,7 +326,12 @@ class ItemIndex:
         kinds = sorted({type(id_).__name__ for id_ in self.ids.tolist()})
         return f"the {len(self):,} ids are of type {' and '.join(kinds)}: {examples}, ..."
 
-    def _not_found(self, query: str) -> ItemNotFoundError:
+    def _not_found(self, query: Hashable) -> ItemNotFoundError:
+        if isinstance(query, ById) or not isinstance(query, str) or query.startswith(_ID):
+            id_ = query.id if isinstance(query, ById) else query
+            id_ = str.__str__(id_).removeprefix(_ID) if isinstance(query, str) else id_
+            return ItemNotFoundError(f"no item has the id {_show(id_)}; {self._describe_ids()}")
+        query = str.__str__(query).removeprefix(_TITLE)
         suggestions = self._suggest(query)
         if self.titles is None:
             message = f"no item has the id {query!r}; {self._describe_ids()}"

@@ -8,6 +8,7 @@ module         what it holds
 ``baselines``  popularity, item cosine, dense EASE, implicit's ALS
 ``compare``    a table of several recommenders on one split
 ``tuning``     the parameters of `recommend`, chosen on a validation part
+``scorer``     a score for scikit-learn's searches
 ``seen``       lists without what users rated and did not like
 =============  ==================================================================================
 """
@@ -22,6 +23,7 @@ from movieembed.evaluation.metrics import (
     ranking_metrics,
     sequels_among_neighbors,
 )
+from movieembed.evaluation.scorer import make_scorer
 from movieembed.evaluation.splits import Split, split_last, split_random, split_users
 from movieembed.evaluation.tuning import Tuned, tune
 
@@ -34,6 +36,7 @@ __all__ = [
     "franchises",
     "hubness",
     "item_cosine",
+    "make_scorer",
     "movieembed",
     "popularity",
     "ranking_metrics",

@@ -6,14 +6,16 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from movieembed.model.fitted_items import FittedItems
+from movieembed.model.rules import Rules
 
 P = ParamSpec("P")
 T = TypeVar("T")
 M = TypeVar("M", bound=Any)
+RULES = {field.name for field in fields(Rules)}
 
 
 class Fitted(Generic[T]):
@@ -66,6 +68,9 @@ def _as_method(method: T, function: Callable[..., Any]) -> T:
     """Show a method with the parameters of the function that it calls."""
     signature = inspect.signature(function)
     _, *rest = signature.parameters.values()
+    if rest and rest[-1].name == "rules":
+        rest[-1:] = list(inspect.signature(Rules, eval_str=True).parameters.values())
+        rest = [p.replace(kind=p.KEYWORD_ONLY) if p.name in RULES else p for p in rest]
     this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     vars(method)["__signature__"] = signature.replace(parameters=[this, *rest])
     return method

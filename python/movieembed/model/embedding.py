@@ -20,17 +20,18 @@ from movieembed._base.gpu_arrays import on_host
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
-from movieembed.model import explanation, file, fitting, fold_in, npz, scoring, similarity, users
+from movieembed.model import file, fitting, npz
 from movieembed.model.checkpoint import Checkpoint
-from movieembed.model.delegation import Fitted, question, successor
+from movieembed.model.delegation import Fitted
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.parameters import Parameters
+from movieembed.model.questions import Questions
 from movieembed.operators.build import backend_of, prepare
 from movieembed.operators.units import times
 from movieembed.solvers import HistoryEntry
 
 
-class Embedding(Parameters):
+class Embedding(Questions, Parameters):
     """Item embeddings at the optimum of the masked co-occurrence objective.
 
     Finds V, one row v_i an item, that minimises
@@ -312,16 +313,6 @@ class Embedding(Parameters):
         again.fit(likes)
         again.init, again.backend = self.init, self.backend
         return again
-
-    similar = question(similarity.similar)
-    neighbors = question(similarity.neighbors)
-    recommend = question(scoring.recommend)
-    recommend_users = question(users.recommend_users)
-    explain = question(explanation.explain)
-    item_vectors = question(scoring.item_vectors)
-    query_vectors = question(scoring.query_vectors)
-    extend = successor(fold_in.extend)
-    fold_in = question(fold_in.fold_in)
 
     def save(self, path: npz.Place) -> None:
         """Write the fitted model to a file that holds arrays and JSON, nothing executable.

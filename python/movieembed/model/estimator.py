@@ -5,19 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_array, validate_data
 
+from movieembed._base.gpu_arrays import on_host
+from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
 from movieembed.data.notebook import html_table, most_liked
 from movieembed.data.users_by_items import read_matrix
 from movieembed.model.embedding import Embedding
 from movieembed.model.npz import Place
+from movieembed.model.taste import as_taste
+from movieembed.model.vectors import user_vectors
 
 
-class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
+class MovieEmbedding(  # noqa: D101
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, Embedding
+):
     __doc__ = Embedding.__doc__
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -27,7 +35,54 @@ class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.target_tags.required = False
+        tags.transformer_tags.preserves_dtype = []  # vectors are of the embedding's dtype
         return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.embedding_.shape[1])
+
+    def transform(self, X: Likes | Any) -> NDArray[Any]:
+        """Vectors of users by what they like, in the space of the embedding.
+
+        Parameters
+        ----------
+        X : Likes, or matrix or data frame of shape (n_users, n_items)
+            The items are the model's. Likes of other items are found by id.
+
+        Returns
+        -------
+        ndarray of shape (n_users, n_components)
+            The likes, weighted as in the fit, times the unit vectors of the embedding's columns, as
+            TruncatedSVD gives them. Users who like much have long vectors: compare them by cosine.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            As `fit`, and when the items are not the model's.
+
+        See Also
+        --------
+        similar_users : The users with the nearest vectors.
+        query_vectors : Vectors to be multiplied with those of items.
+
+        Examples
+        --------
+        >>> import movieembed as me
+        >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
+        >>> model.transform([[1, 1, 1], [0, 0, 0]]).shape
+        (2, 1)
+        """
+        fitted = self._fitted_items()
+        if isinstance(X, Likes):
+            return user_vectors(fitted, as_taste(fitted, X).rows)
+        given = read_matrix(on_host(X), "X")
+        checked = check_array(given.values, accept_sparse="csr", dtype=[np.float64, np.float32])
+        named = checked if given.items is None else pd.DataFrame(columns=given.items)
+        validate_data(self, named, reset=False, skip_check_array=True)
+        return user_vectors(fitted, canonical_csr(sp.csr_array(checked)))
 
     # scikit-learn draws the parameters; below them comes what the fit found. A notebook asks for
     # the bundle, other viewers for the HTML.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from movieembed._base.finite import check_finite, silent_overflow
 from movieembed.model.fitted_items import FittedItems
-from movieembed.model.scoring import gain_of, popularity_factor, scaled_columns
+from movieembed.model.ranking import gain_of, popularity_factor, scaled_columns
 from movieembed.model.taste import as_table, as_taste, is_single
 
 

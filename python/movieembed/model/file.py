@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from movieembed._base.arrays import holds_ones, index_dtype
 from movieembed._base.validation import check_threshold
 from movieembed.data.canonical_csr import canonical_csr
+from movieembed.data.ids import as_ids
 from movieembed.data.items import ItemIndex
 from movieembed.model import npz
 from movieembed.model.fitted_items import FittedItems
@@ -23,13 +24,14 @@ from movieembed.operators.weighting import Weighting
 
 ARRAYS = ("embedding", "eigenvalues", "item_counts", "item_squares", "item_scale", "history")
 LIKES = ("likes_indptr", "likes_indices", "likes_data")
+SEEN = ("seen_indptr", "seen_indices")
 RECOMMENDER = ("recommend_vectors", "recommend_squares", "recommend_scale", "recommend_path")
 MODEL = npz.Kind(
     "movieembed-model",
     1,
     "model file",
     "a movieembed model",
-    frozenset(ARRAYS + LIKES + RECOMMENDER),
+    frozenset(ARRAYS + LIKES + SEEN + RECOMMENDER),
 )
 HISTORY_COLUMNS = ("iteration", "cost", "gradient_norm", "seconds")
 PARAMETERS_NOT_KEPT = ("callback", "checkpoint", "init")
@@ -77,6 +79,9 @@ def write(
         "titles": None if fitted.titles is None else [str(title) for title in fitted.titles],
         "feature_names": None if names is None else [str(name) for name in names],
         "threshold": fitted.threshold,
+        "users": None if fitted.likes is None else _users_to_json(fitted.users),
+        "user_dtype": None if fitted.users is None else fitted.users.dtype.name,
+        "item_table": None if fitted.item_table is None else _table_to_json(fitted.item_table),
     }
     arrays = {
         "embedding": fitted.embedding,
@@ -93,6 +98,9 @@ def write(
         arrays["likes_indices"] = fitted.likes.indices
         if not holds_ones(fitted.likes.data):
             arrays["likes_data"] = fitted.likes.data
+        if fitted.seen is not None:
+            arrays["seen_indptr"] = fitted.seen.indptr.astype(np.int64)
+            arrays["seen_indices"] = fitted.seen.indices
     if ours is not None:
         arrays["recommend_vectors"] = ours.vectors
         arrays["recommend_squares"] = ours.squares
@@ -160,13 +168,8 @@ def _recommender(
 
 def fitted_items(contents: npz.Contents, weighting: Weighting, recipe: Recipe) -> FittedItems:
     """The items of a file."""
-    ids = contents.field("items", list)
-    if not all(isinstance(value, (str, int, float)) for value in ids):
-        raise ValueError("its item ids are neither numbers nor strings")
+    ids = _ids(contents, "item")
     n_items = len(ids)
-    item_dtype = contents.field("item_dtype", str)
-    if item_dtype in ("int64", "uint64", "float64"):
-        ids = np.array(ids, dtype=item_dtype)
     regularization = float(contents.field("regularization", float, int))
     if not 0 < regularization < np.inf:
         raise ValueError(f"regularization is {regularization}")
@@ -175,6 +178,7 @@ def fitted_items(contents: npz.Contents, weighting: Weighting, recipe: Recipe) -
         there = name in contents
         return contents.array(name, ("float64",), (n_items,)) if there else None
 
+    likes = _matrix(contents, "likes", n_items)
     fitted = FittedItems(
         embedding=contents.array("embedding", ("float32", "float64"), (n_items, None)),
         index=ItemIndex(ids, _labels(contents, "titles", n_items)),
@@ -183,8 +187,11 @@ def fitted_items(contents: npz.Contents, weighting: Weighting, recipe: Recipe) -
         item_scale=if_there("item_scale"),
         weighting=weighting,
         recipe=recipe,
-        likes=_likes(contents, n_items),
+        likes=likes,
         threshold=_threshold(contents),
+        users=_users(contents, likes),
+        seen=_matrix(contents, "seen", n_items) if "seen_indptr" in contents else None,
+        item_table=_item_table(contents, n_items),
     )
     return replace(fitted, recommender=_recommender(contents, fitted, regularization))
 
@@ -220,25 +227,78 @@ def _threshold(contents: npz.Contents) -> float | None:
     return check_threshold(contents.field("threshold", float, int, type(None)))
 
 
-def _likes(contents: npz.Contents, n_items: int) -> sp.csr_array | None:
-    """The kept likes; every index is checked before a kernel may follow it."""
+def _matrix(contents: npz.Contents, name: str, n_items: int) -> sp.csr_array | None:
+    """The kept likes, or what was seen; every index is checked before a kernel may follow it."""
     n_users = contents.field("n_users", int, type(None))
     if n_users is None:
         return None
-    indptr = contents.array("likes_indptr", ("int64",), (n_users + 1,))
-    indices = contents.array("likes_indices", ("int32", "int64"), (None,))
+    indptr = contents.array(f"{name}_indptr", ("int64",), (n_users + 1,))
+    indices = contents.array(f"{name}_indices", ("int32", "int64"), (None,))
     data = np.ones(len(indices), dtype=np.float32)
-    if "likes_data" in contents:
-        data = contents.array("likes_data", ("float32", "float64"), (len(indices),))
+    if f"{name}_data" in contents:
+        data = contents.array(f"{name}_data", ("float32", "float64"), (len(indices),))
     if indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
-        raise ValueError("the row pointers of its likes do not fit")
+        raise ValueError(f"the row pointers of its {name} do not fit")
     if len(indices) and not 0 <= indices.min() <= indices.max() < n_items:
-        raise ValueError("its likes name items that are not there")
+        raise ValueError(f"its {name} name items that are not there")
     indptr = indptr.astype(index_dtype(len(indices)))
     matrix = canonical_csr(sp.csr_array((data, indices, indptr), shape=(n_users, n_items)))
     if matrix.nnz != len(indices):
-        raise ValueError("its likes repeat")
-    return matrix
+        raise ValueError(f"its {name} repeat")
+    return matrix.astype(np.bool_) if name == "seen" else matrix
+
+
+def _ids(contents: npz.Contents, name: str) -> Any:
+    """The ids of the items or users."""
+    ids = contents.field(f"{name}s", list)
+    if not all(isinstance(value, (str, int, float)) for value in ids):
+        raise ValueError(f"its {name} ids are neither numbers nor strings")
+    dtype = contents.field(f"{name}_dtype", str)
+    return np.array(ids, dtype=dtype) if dtype in ("int64", "uint64", "float64") else ids
+
+
+def _users(contents: npz.Contents, likes: sp.csr_array | None) -> NDArray[Any] | None:
+    """The ids of those whose likes are kept; files of before they were have none."""
+    if likes is None or contents.header.get("users") is None:
+        return None
+    users = as_ids(_ids(contents, "user"), "its users")
+    if len(users) != likes.shape[0]:
+        raise ValueError(f"it has {len(users)} users for {likes.shape[0]} rows of likes")
+    return users
+
+
+def _users_to_json(users: NDArray[Any] | None) -> list[Any] | None:
+    """Ids of users; None where a file can hold no such ids, for nothing else needs them."""
+    try:
+        return None if users is None else _ids_to_json(users)
+    except TypeError:
+        return None
+
+
+def _table_to_json(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """The columns of numbers and text of the table of items."""
+    columns: dict[str, list[Any]] = {}
+    for place, label in enumerate(table.columns):
+        values = [_plain(value) for value in table.iloc[:, place].astype(object).tolist()]
+        values = [None if value is pd.NA or value != value else value for value in values]
+        if all(isinstance(value, (str, int, float, type(None))) for value in values):
+            columns[str(label)] = values
+    return columns
+
+
+def _item_table(contents: npz.Contents, n_items: int) -> pd.DataFrame | None:
+    """The table of items; files of before it was kept have none."""
+    if contents.header.get("item_table") is None:
+        return None
+    columns = contents.field("item_table", dict)
+    for name, values in columns.items():
+        if not isinstance(values, list) or len(values) != n_items:
+            raise ValueError(f"column {name!r} of its table of items does not fit")
+        if not all(isinstance(value, (str, int, float, type(None))) for value in values):
+            raise ValueError(
+                f"column {name!r} of its table of items holds neither text nor numbers"
+            )
+    return pd.DataFrame(columns, index=range(n_items))
 
 
 def _plain(value: Any) -> Any:

@@ -24,6 +24,7 @@ from movieembed._base.warn import warn_caller
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
+from movieembed.data.users import UserIndex
 from movieembed.exceptions import ParameterError
 from movieembed.model.neighbors import embedded, unit_rows
 from movieembed.model.parameters import MOST_STEPS
@@ -38,6 +39,7 @@ from movieembed.operators.weighting import Weighting
 
 Method = Literal["precision", "weighted", "cosine", "dot"]
 METHODS: tuple[Method, ...] = ("precision", "weighted", "cosine", "dot")
+YEAR = r"\((\d{4})\)\s*$"
 
 T = TypeVar("T")
 
@@ -75,6 +77,12 @@ class FittedItems:
         Threads.
     distributed : DistributedLikes or None
         Likes on a cluster, where the model keeps them: a reference, which copies do not have.
+    users : ndarray, shape (n_users,), or None
+        Ids of the rows of `likes`.
+    seen : csr_array of bool, shape (n_users, n_items), or None
+        What they rated and did not like, as `Likes.seen`.
+    item_table : DataFrame of n_items rows, or None
+        What else is known of the items.
     """
 
     embedding: NDArray[Any]
@@ -89,6 +97,9 @@ class FittedItems:
     recommender: Recommender | None = None
     n_jobs: int | None = None
     distributed: DistributedLikes | None = None
+    users: NDArray[Any] | None = None
+    seen: sp.csr_array | None = None
+    item_table: pd.DataFrame | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         state = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -111,6 +122,27 @@ class FittedItems:
     def embedded(self) -> NDArray[np.bool_]:
         """Which items have a vector."""
         return embedded(self.embedding)
+
+    @derived
+    def user_index(self) -> UserIndex:
+        """What finds the rows of the kept likes by the ids of their users."""
+        if self.likes is None or self.users is None:
+            what = "this model does not keep whose likes it was fitted on: pass {likes}, or fit it"
+            raise ParameterError(Message(what + " with {keep_likes=}", keep_likes=True), "likes")
+        return UserIndex(self.users)
+
+    def catalogue(self) -> pd.DataFrame:
+        """The table of items, with the year of a title where it has no such column."""
+        table = pd.DataFrame(index=range(len(self)))
+        if self.item_table is not None:
+            table = self.item_table
+        named = {str(label).casefold() for label in table.columns}
+        if self.titles is None:
+            return table
+        titles = pd.Series(self.titles, index=table.index, dtype=object)
+        years = titles.str.extract(YEAR, expand=False).astype(np.float64)
+        missing = {"title": titles, "year": years}
+        return table.assign(**{name: x for name, x in missing.items() if name not in named})
 
     def with_settings(self, refine: int | Literal["auto"], n_jobs: int | None) -> FittedItems:
         """The same with other steps and threads; itself where they are its own."""

@@ -41,10 +41,13 @@ def check_init(init: Any, n_items: int, n_components: int) -> NDArray[Any] | Non
 
 
 def kept(likes: Likes | DistributedLikes, keep: bool) -> dict[str, Any]:
-    """Where a model has its likes, as fields of :class:`FittedItems`."""
+    """What a model has of its likes, as fields of :class:`FittedItems`."""
+    table = {"item_table": likes.item_table}
     if not keep:
-        return {}
-    return {"likes": likes.matrix} if isinstance(likes, Likes) else {"distributed": likes}
+        return table
+    if isinstance(likes, DistributedLikes):
+        return {**table, "distributed": likes}
+    return {**table, "likes": likes.matrix, "users": likes.users, "seen": likes.seen}
 
 
 def check_memory(likes: Likes | DistributedLikes, parameters: Parameters, backend: str) -> None:

@@ -124,6 +124,11 @@ def extend(
         item_squares=_behind(fitted.item_squares, squares),
         item_scale=_behind(fitted.item_scale, scale),
         likes=likes,
+        users=fitted.users if keeps else None,
+        seen=_wider(fitted.seen, n_old + n_new) if keeps else None,
+        item_table=None
+        if fitted.item_table is None
+        else fitted.item_table.reset_index(drop=True).reindex(range(n_old + n_new)),
         recommender=None if ours is None else _with_items(ours, new, known),
     )
 
@@ -157,6 +162,14 @@ def _joined_ids(old: NDArray[Any], n_new: int, items: Any) -> NDArray[Any]:
     ids = object_array([*old.tolist(), *new.tolist()])
     check_apart(ids.tolist(), "items")
     return unify(ids)
+
+
+def _wider(matrix: sp.csr_array | None, n_items: int) -> sp.csr_array | None:
+    """A matrix with empty columns behind its own."""
+    if matrix is None:
+        return None
+    parts = matrix.data, matrix.indices, matrix.indptr
+    return sp.csr_array(parts, shape=(matrix.shape[0], n_items))
 
 
 def _behind(

@@ -8,29 +8,27 @@ inverse of L'L + lambda I itself. docs/recommendations.md derives it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from movieembed._base.finite import check_finite, silent_overflow
-from movieembed._base.validation import check_count, check_parameter, check_real
+from movieembed._base.validation import check_count
 from movieembed._base.warn import warn_caller
-from movieembed.exceptions import ItemWithoutLikesError
+from movieembed.exceptions import ItemWithoutLikesError, ParameterError
 from movieembed.model.fitted_items import FittedItems, Method
-from movieembed.model.holdout import ORDINARY, USUAL_DISCOUNT, discounted
-from movieembed.model.neighbors import embedded, top_k_neighbors
-from movieembed.model.recommender import Recommender
-from movieembed.model.refinement import MANY_STEPS
-from movieembed.model.taste import as_table, as_taste, why_unembedded
-from movieembed.operators.units import unit_of
+from movieembed.model.ranking import Ranking, beyond
+from movieembed.model.rules import Rules
+from movieembed.model.taste import as_table, as_taste, table_of_lists, why_unembedded
 
 
 @silent_overflow
 def recommend(
     fitted: FittedItems,
+    /,
     items: Any,
     n: int = 10,
     *,
@@ -40,9 +38,8 @@ def recommend(
     regularization: float | None = None,
     refine: int | None = None,
     popularity_discount: float | None = None,
-    filter_items: Any = None,
-    allowed_items: Any = None,
-    exclude_seen: bool = True,
+    as_frame: bool = False,
+    **rules: Any,
 ) -> Any:
     """Items for somebody who likes the given ones, or for many such people.
 
@@ -77,13 +74,28 @@ def recommend(
     popularity_discount : float, optional
         Scores are divided by the number of likes to this power; by default 0.08 with "precision"
         and fewer than 8 steps, which made better lists on all data tried, and 0 else.
+    as_frame : bool, default=False
+        A table for many people too.
     filter_items : list of ids or titles, optional
         Never recommend these.
     allowed_items : list of ids or titles, optional
         Recommend nothing but these.
+    where : str or list of str, optional
+        Nothing but items that meet these conditions in the table of items that the likes came
+        with, such as "genres has Comedy" or "year >= 1990 and year < 2000": see
+        :func:`movieembed.data.where.rows_where`. Without a column of that name `year` is that at
+        the end of a title.
+    unknown : {"raise", "drop"}, default="raise"
+        Whether an item of these lists that the model lacks is an error or is passed over.
+    exclude_given : bool, default=True
+        Leave out the items given. With False they are ranked with all others, each by what the
+        person's other items say for it; dislikes are left out in any case.
     exclude_seen : bool, default=True
         Leave out what a person has rated below the threshold, where that is known: in a dict or
-        Series, and in the `seen` of Likes. The items that they like are left out in any case.
+        Series, and in the `seen` of Likes.
+    diversify : float, default=0
+        From 0, the best items, to 1: how much an item loses by being like those before it in the
+        list (maximal marginal relevance, by the cosines of the vectors). The scores stay.
 
     Returns
     -------
@@ -92,7 +104,8 @@ def recommend(
         fewer rows than n where fewer are left.
     columns, scores : ndarrays of shape (n_users, min(n, n_items)), for a matrix
         Positions in `items_`, -1 where there are no more, and scores, -inf there. Nothing is
-        recommended to a person without items.
+        recommended to a person without items. With `as_frame` a DataFrame: user (id, or row of
+        a matrix without), item, title, rank from 1, score.
 
     Raises
     ------
@@ -142,182 +155,93 @@ def recommend(
     taste = as_taste(fitted, items, weights, dislikes)
     if taste.single:
         _warn_of_unembedded(fitted, taste.rows)
-    method = fitted.check_method(method, "precision")
-    candidates = _candidates(fitted, filter_items, allowed_items)
-    check_parameter(exclude_seen, "exclude_seen", bool)
-    excluded = taste.excluded(exclude_seen)
-    steps = fitted.check_steps(refine, method)
-    factor = popularity_factor(fitted.item_counts, method, steps, popularity_discount)
-    # One person's scores are those that `explain` adds up; and float32 does not hold every weight.
-    beyond = unit_of(taste.rows.data, free=ORDINARY) != 1
-    exact = np.dtype(np.float64) if taste.single or beyond or steps >= MANY_STEPS else None
-    if steps == 0:
-        vectors, users = _scorer(fitted, method, regularization, exact)
-        vectors = vectors * (factor * candidates)[:, None].astype(vectors.dtype)
-        found, scores = top_k_neighbors(
-            users(taste.rows), vectors, n, metric="dot", exclude=excluded, n_jobs=fitted.n_jobs
-        )
-    else:
-        ours = fitted.recommending
-        refinement = fitted.refinement(fitted.check_lambda(regularization))
-        gain = gain_of(ours, refinement.diagonal(steps)) * factor
-        rows = scaled_columns(taste.rows, ours.scale)
-        dtype = ours.vectors.dtype if exact is None else exact
-        found, scores = refinement.best(rows, n, candidates, gain, steps, dtype, excluded)
-    check_finite(scores, "the scores", missing=found < 0)
-    says_nothing = np.diff(taste.rows.indptr) == 0
-    found[says_nothing], scores[says_nothing] = -1, -np.inf
-    if not taste.single:
+    ranking = Ranking(
+        fitted,
+        Rules(**rules),
+        method=method,
+        regularization=regularization,
+        refine=refine,
+        popularity_discount=popularity_discount,
+        exact=taste.single or beyond(taste.rows),
+    )
+    found, scores = ranking.lists(taste, n)
+    if taste.single:
+        there = found[0] >= 0
+        return as_table(fitted.index, found[0][there], scores[0][there])
+    if not as_frame:
         return found, scores
-    there = found[0] >= 0
-    return as_table(fitted.index, found[0][there], scores[0][there])
+    users = np.arange(len(found)) if taste.users is None else taste.users
+    return table_of_lists(fitted.index, users, found, scores)
 
 
 @silent_overflow
-def item_vectors(fitted: FittedItems, method: Method | None = None) -> NDArray[Any]:
-    """Vectors whose plain inner product ranks as this model does, for an index elsewhere.
-
-    Parameters
-    ----------
-    method : {"weighted", "cosine", "dot", "precision"}, optional
-        As `recommend`; for `similar`, all but "precision". By default that of `similar`.
-
-    Returns
-    -------
-    ndarray, shape (n_items, n_components)
-        Zero for unembedded items: leave them out of an index. Those of "precision" have the usual
-        `popularity_discount`.
-
-    See Also
-    --------
-    query_vectors : What they are multiplied with.
-    movieembed.AnnIndex : An approximate index of them.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import movieembed as me
-    >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
-    >>> scores = model.query_vectors([0], "precision") @ model.item_vectors("precision").T
-    >>> found = model.recommend([0], n=2, refine=0)["score"]
-    >>> np.allclose(found, np.sort(scores[0, 1:])[::-1], rtol=1e-5)
-    True
-    """
-    method = fitted.check_method(method, "weighted")
-    vectors, _ = _scorer(fitted, method)
-    factor = popularity_factor(fitted.item_counts, method, 0, None)
-    discounted_vectors: NDArray[Any] = vectors * factor[:, None].astype(vectors.dtype)
-    return discounted_vectors
-
-
-@silent_overflow
-def query_vectors(fitted: FittedItems, items: Any, method: Method | None = None) -> NDArray[Any]:
-    """A vector for each person, to be multiplied with `item_vectors`.
-
-    Parameters
-    ----------
-    items : list of ids or titles, dict or Series, Likes, or matrix or data frame
-        As `recommend`.
-    method : {"weighted", "cosine", "dot", "precision"}, optional
-        As `item_vectors`.
-
-    Returns
-    -------
-    ndarray, shape (n_users, n_components)
-        One row for one person.
-
-    Examples
-    --------
-    >>> import movieembed as me
-    >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
-    >>> scores = model.query_vectors([0, 1]) @ model.item_vectors().T
-    >>> scores.shape
-    (1, 3)
-    """
-    taste = as_taste(fitted, items)
-    _, users = _scorer(fitted, fitted.check_method(method, "weighted"))
-    return users(taste.rows)
-
-
-def gain_of(ours: Recommender, diagonal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What P x is multiplied with to give scores."""
-    return -1 / diagonal if ours.scale is None else -1 / (diagonal * ours.scale)
-
-
-def _scorer(
+def rank(
     fitted: FittedItems,
-    method: Method,
+    person: Any,
+    items: Any,
+    *,
+    method: Method | None = None,
+    weights: Iterable[float] | None = None,
+    dislikes: Any = None,
     regularization: float | None = None,
-    dtype: np.dtype[Any] | None = None,
-) -> tuple[NDArray[Any], Callable[[sp.csr_array], NDArray[Any]]]:
-    """A vector an item, and what makes a vector of each row of likes: their products are scores.
+    refine: int | None = None,
+    popularity_discount: float | None = None,
+) -> pd.DataFrame:
+    """Put chosen items in the order in which a person may like them.
 
-    Those are mean cosines or inner products with the items given, by weight; or x B.
+    Parameters
+    ----------
+    person : list of ids or titles, dict or Series, or row of a matrix
+        One person, as `recommend` takes them.
+    items : list of ids or titles
+        What is to be ranked. An item of the person's own is scored by what their other items say
+        for it.
+    method, weights, dislikes, regularization, refine, popularity_discount
+        As `recommend`.
+
+    Returns
+    -------
+    DataFrame
+        item (id), title (where titles are known), score; best first. Items without a vector come
+        last, with the score NaN.
+
+    Raises
+    ------
+    ItemNotFoundError, AmbiguousTitleError, ItemWithoutLikesError, NotFittedError, ValueError
+        As `recommend`; also for more than one person.
+
+    Examples
+    --------
+    >>> import movieembed as me
+    >>> rows = [[1, 1, 0], [1, 1, 0], [1, 0, 1], [0, 1, 1], [1, 1, 1]]
+    >>> likes = me.Likes.from_matrix(rows, titles=["A", "B", "C"])
+    >>> model = me.MovieEmbedding(1, random_state=0).fit(likes)
+    >>> model.rank(["A"], ["C", "B"])["title"].tolist()
+    ['B', 'C']
     """
-    V = fitted.embedding
-    if method == "precision":
-        ours = fitted.recommending
-        scale, V = ours.scale, ours.vectors
-        form = fitted.precision(fitted.check_lambda(regularization))
-        vectors = form.item_vectors() if scale is None else form.item_vectors() / scale[:, None]
-    else:
-        vectors = fitted.directions(method)
-    dtype = V.dtype if dtype is None else dtype
-    vectors = np.ascontiguousarray(vectors, dtype=dtype)
-    check_finite(vectors, "the vectors of the items")
-
-    def users(rows: sp.csr_array) -> NDArray[Any]:
-        if method == "precision":
-            found = form.queries(scaled_columns(rows, scale))
-        else:
-            found = _means(rows, vectors)
-        found = np.ascontiguousarray(found, dtype=dtype)
-        return check_finite(found, "the vectors of the people")
-
-    return vectors, users
-
-
-def scaled_columns(rows: sp.csr_array, scale: NDArray[np.float64] | None) -> sp.csr_array:
-    """Rows times diag(scale)."""
-    if scale is None:
-        return rows
-    data = rows.data * scale[rows.indices]
-    return sp.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
-
-
-def _means(rows: sp.csr_array, V: NDArray[Any]) -> NDArray[Any]:
-    """The mean of the vectors of each row's items, by weight, unembedded ones left aside."""
-    there = embedded(V)
-    counted = rows.copy()
-    if not there.all():
-        counted.data = np.where(there[rows.indices], rows.data, 0)
-    sums = counted @ V.astype(np.float64)
-    weight = np.asarray(abs(counted).sum(axis=1), dtype=np.float64)[:, None]
-    means: NDArray[Any] = np.divide(sums, weight, out=np.zeros_like(sums), where=weight > 0)
-    return means
-
-
-def _candidates(fitted: FittedItems, filter_items: Any, allowed_items: Any) -> NDArray[np.bool_]:
-    """Which items may be recommended."""
-    candidates = fitted.embedded.copy()
-    if allowed_items is not None:
-        allowed = np.zeros(len(candidates), dtype=bool)
-        allowed[fitted.index.resolve_many(allowed_items)] = True
-        candidates &= allowed
-    if filter_items is not None:
-        candidates[fitted.index.resolve_many(filter_items)] = False
-    return candidates
-
-
-def popularity_factor(
-    counts: NDArray[np.int64], method: Method, steps: int, discount: float | None
-) -> NDArray[np.float64]:
-    """What scores are multiplied with to discount popular items."""
-    if discount is None:
-        power = USUAL_DISCOUNT if method == "precision" and steps < MANY_STEPS else 0.0
-    else:
-        power = check_real(discount, "popularity_discount", low=0.0, high=2.0)
-    return discounted(counts, power)
+    taste = as_taste(fitted, person, weights, dislikes)
+    if not taste.single:
+        raise ParameterError("person must be one person, not a matrix of them", "person")
+    _warn_of_unembedded(fitted, taste.rows)
+    columns = fitted.index.resolve_many(items)
+    _, first = np.unique(columns, return_index=True)
+    columns = columns[np.sort(first)]
+    ranking = Ranking(
+        fitted,
+        Rules(),
+        method=method,
+        regularization=regularization,
+        refine=refine,
+        popularity_discount=popularity_discount,
+        exact=True,
+    )
+    embedded = np.sort(columns[fitted.embedded[columns]])
+    scores = np.full(len(fitted), np.nan)
+    wanted = (np.ones(len(embedded)), embedded, np.array([0, len(embedded)]))
+    scores[embedded] = ranking.values(taste.rows, sp.csr_array(wanted, shape=taste.rows.shape))
+    check_finite(scores[embedded], "the scores")
+    order = np.argsort(-scores[columns], kind="stable")  # NaN comes last
+    return as_table(fitted.index, columns[order], scores[columns[order]])
 
 
 def _warn_of_unembedded(fitted: FittedItems, rows: sp.csr_array) -> None:

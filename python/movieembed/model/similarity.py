@@ -15,7 +15,7 @@ from movieembed._base.validation import check_count, check_integer
 from movieembed.exceptions import ItemWithoutLikesError
 from movieembed.model.fitted_items import FittedItems, Method
 from movieembed.model.neighbors import Found, top_k_neighbors
-from movieembed.model.taste import as_table, is_single, why_unembedded
+from movieembed.model.taste import as_table, is_single, table_of_lists, why_unembedded
 
 
 def similar(
@@ -98,13 +98,17 @@ def neighbors(
     min_likes: int = 0,
     refine: int | None = None,
     regularization: float | None = None,
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """The nearest items of every item, as arrays.
+    as_frame: bool = False,
+) -> tuple[NDArray[np.int64], NDArray[Any]] | pd.DataFrame:
+    """The nearest items of every item, as arrays or as a table of ids.
 
     Parameters
     ----------
     n, method, min_likes, refine, regularization
         As `similar`.
+    as_frame : bool, default=False
+        A table instead: query (an item's id), item, title (where titles are known), rank from 1,
+        score.
 
     Returns
     -------
@@ -131,7 +135,10 @@ def neighbors(
     [[1], [0], [0]]
     """
     every = np.arange(len(fitted))
-    return _nearest(fitted, every, n, method, min_likes, refine, regularization)
+    found, scores = _nearest(fitted, every, n, method, min_likes, refine, regularization)
+    if as_frame:
+        return table_of_lists(fitted.index, fitted.items, found, scores, "query")
+    return found, scores
 
 
 @silent_overflow

@@ -12,10 +12,11 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import object_array
 from movieembed._base.gpu_arrays import on_host
 from movieembed._base.tables import table_of
 from movieembed.data import frames
-from movieembed.data.ids import holds_values, one_dimensional
+from movieembed.data.ids import holds_values, one_dimensional, unify
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
 from movieembed.data.users_by_items import (
@@ -43,19 +44,38 @@ class Taste:
         Whether it was one person, not a matrix of them.
     seen : csr_array of bool, shape (n_users, n_items), or None
         Items rated and not liked, where they are known; canonical.
+    users : ndarray, shape (n_users,), or None
+        Ids of the people, where they have some.
+    never : csr_array of bool, shape (n_users, n_items), or None
+        What else is not to be recommended to each; canonical.
     """
 
     rows: sp.csr_array
     single: bool
     seen: sp.csr_array | None = None
+    users: NDArray[Any] | None = None
+    never: sp.csr_array | None = None
 
     def excluded(self, exclude_seen: bool) -> sp.csr_array:
-        """What is not to be recommended, in canonical form: items given, and perhaps those seen."""
-        if self.seen is None or not exclude_seen:
+        """What is not to be looked for, in canonical form: items given, and perhaps those seen."""
+        others = [self.seen if exclude_seen else None, self.never]
+        if all(other is None for other in others):
             return self.rows
         given = np.ones(self.rows.nnz, dtype=np.bool_)  # also where weights add up to 0
         parts = (given, self.rows.indices, self.rows.indptr)
-        return sp.csr_array(parts, shape=self.rows.shape) + self.seen
+        found = sp.csr_array(parts, shape=self.rows.shape)
+        return sum((other for other in others if other is not None), start=found)
+
+    def ranked(self, candidates: NDArray[np.bool_]) -> sp.csr_array:
+        """The items given, but dislikes, that may be recommended all the same; canonical."""
+        kept = candidates[self.rows.indices] & (self.rows.data > 0)
+        ends = np.concatenate([[0], np.cumsum(kept)])[self.rows.indptr]
+        parts = (kept[kept], self.rows.indices[kept], ends)
+        found = sp.csr_array(parts, shape=self.rows.shape)
+        if self.never is not None:
+            found = sp.csr_array(found > found.multiply(self.never))
+            found.sort_indices()
+        return found
 
 
 def as_taste(
@@ -225,7 +245,7 @@ def _of_likes(index: ItemIndex, likes: Likes) -> Taste:
         places = places_of_columns(index, likes.items.tolist(), by_id=True)
         rows = with_columns(rows, places, len(index))
         seen = None if seen is None else with_columns(seen, places, len(index))
-    return Taste(rows, single=False, seen=seen)
+    return Taste(rows, single=False, seen=seen, users=likes.users)
 
 
 def _of_matrix(index: ItemIndex, given: GivenMatrix) -> Taste:
@@ -243,16 +263,33 @@ def _of_matrix(index: ItemIndex, given: GivenMatrix) -> Taste:
         rows = with_columns(rows, places_of_columns(index, given.items), n_items)
     if given.one and not rows.nnz:
         raise ValueError("items is empty: the row has no likes to recommend from")
-    return Taste(rows, single=given.one)
+    users = None if given.users is None else unify(object_array(given.users))
+    return Taste(rows, single=given.one, users=users)
 
 
-def as_table(index: ItemIndex, rows: NDArray[np.int64], scores: NDArray[Any]) -> pd.DataFrame:
-    """Columns item, title (where known) and score."""
-    columns: dict[str, Any] = {"item": index.ids[rows]}
+def as_table(
+    index: ItemIndex, rows: NDArray[np.int64], scores: NDArray[Any], **before: NDArray[Any]
+) -> pd.DataFrame:
+    """Columns item, title (where known) and score, behind others."""
+    columns: dict[str, Any] = {**before, "item": index.ids[rows]}
     if index.titles is not None:
         columns["title"] = index.titles[rows]
-    columns["score"] = scores
-    return table_of(columns)
+    return table_of({**columns, "score": scores})
+
+
+def table_of_lists(
+    index: ItemIndex,
+    owners: NDArray[Any],
+    columns: NDArray[np.int64],
+    scores: NDArray[Any],
+    owner: str = "user",
+) -> pd.DataFrame:
+    """A row an entry of each list: its owner, item, title (where known), rank and score."""
+    there = columns >= 0
+    at, place = np.nonzero(there)
+    table = as_table(index, columns[there], scores[there], **{owner: owners[at]})
+    table.insert(table.shape[1] - 1, "rank", place + 1)
+    return table
 
 
 def is_single(index: ItemIndex, items: Hashable | Iterable[Hashable]) -> bool:

@@ -3,66 +3,93 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from movieembed._base.atomic_file import replacing
+from movieembed._base.message import Message
 from movieembed._base.progress import progress_bar
-from movieembed._base.tables import table_of
+from movieembed._base.table_file import check_table_path, table_file
 from movieembed._base.validation import check_count
 from movieembed.data.distributed.blocks import UserRows
 from movieembed.data.distributed.cluster import new_key
 from movieembed.data.distributed.likes import DistributedLikes
+from movieembed.data.ids import each_id
 from movieembed.data.likes import Likes, as_likes
+from movieembed.data.users import Pairs, UserIndex, is_single, shown
+from movieembed.exceptions import ParameterError, UserNotFoundError
 from movieembed.model.fitted_items import FittedItems
-from movieembed.model.scoring import recommend
-from movieembed.model.taste import Taste
+from movieembed.model.ranking import Ranking, beyond
+from movieembed.model.rules import Rules
+from movieembed.model.taste import Taste, table_of_lists
 from movieembed.operators.dask.part import threads
+
+# Whose lists are made and written at a time: a whole number of the search's own blocks.
+BLOCK_USERS = 6144
 
 
 def recommend_users(
     fitted: FittedItems,
     /,
-    likes: Likes | DistributedLikes,
+    likes: Likes | DistributedLikes | None = None,
     n: int = 10,
     *,
+    users: Any = None,
+    exclude: Any = None,
+    out: str | os.PathLike[str] | None = None,
     folder: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
     **options: Any,
-) -> pd.DataFrame | list[str]:
-    """The best items for every user of some likes, by the ids of both.
+) -> pd.DataFrame | list[str] | str:
+    """The best items for users of some likes, by the ids of both.
 
     Parameters
     ----------
-    likes : Likes or DistributedLikes
-        Of the model's items. The users of distributed likes are scored by the workers that hold
-        them; where lists are refined by this process, one part after the other, with products on
-        all workers. What users rated and did not like, `Likes.seen`, is left out as well, unless
-        ``exclude_seen=False``.
+    likes : Likes or DistributedLikes, optional
+        Of the model's items. By default those that the model keeps. The users of distributed likes
+        are scored by the workers that hold them; where lists are refined by this process, one part
+        after the other, with products on all workers. What users rated and did not like,
+        `Likes.seen`, is left out as well, unless ``exclude_seen=False``.
     n : int, default=10
+        Items a user.
+    users : id or list of ids, optional
+        Of whom; by default of all.
+    exclude : Likes, or data frame, optional
+        Items that are never recommended to single users: other likes, of what they bought for one,
+        or a table with a row a user and item. Pairs of other users and items say nothing.
+    out : path, optional
+        A file to write instead of returning the table: Parquet, CSV or Arrow, as its suffix says
+        (.parquet, .csv, .arrow). It is written block after block of users, so that memory does not
+        grow with them, and is there whole or not at all.
     folder : path, optional
         Where each part of distributed likes becomes a Parquet file, written by the worker that
         holds it, which must see the folder, or where lists are refined by this process. Likes
-        become one file. Without, the table is returned.
+        become one file.
     progress : bool, optional
         Show a bar; by default where standard error is a terminal.
     **options
-        Of `recommend`.
+        Of `recommend`: method, regularization, refine, popularity_discount, filter_items,
+        allowed_items, where, unknown, exclude_given, exclude_seen, diversify.
 
     Returns
     -------
-    DataFrame, or list of str with `folder`
-        user and item (ids), rank (from 1) and score; or the paths of the files with that.
+    DataFrame
+        user (id), item (id), title (where titles are known), rank (from 1) and score, in the order
+        of `users`, or else of the likes. A user without likes has no rows. With `out` the path of
+        the file with that, with `folder` a list of paths.
 
     Raises
     ------
+    UserNotFoundError
+        When one of `users` is not in the likes.
     ValueError
-        When the items of the model are others, or the folder has lists of likes in another
-        number of parts.
+        When the items of the model are others, the model keeps no likes and none are given, or the
+        folder has lists of likes in another number of parts.
     NotFittedError
         Before `fit`.
 
@@ -74,33 +101,86 @@ def recommend_users(
     >>> model.recommend_users(likes, n=1)[["user", "item", "rank"]]
        user item  rank
     0     0    c     1
+    >>> model.recommend_users(users=[0], n=1)["item"].tolist()
+    ['c']
     """
-    if not isinstance(likes, DistributedLikes):
-        likes = as_likes(likes)
-    check_same_items(likes, fitted)
-    n = check_count(n, "n")
-    n_parts = len(likes.parts) if isinstance(likes, DistributedLikes) else 1
-    where = None
-    if folder is not None:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        where = str(Path(folder).absolute())
-        ours = {file_of_part(p) for p in range(n_parts)}
-        for path in sorted(Path(where).glob("part-*.parquet")):
-            if path.name not in ours:
-                raise ValueError(f"{path} is of likes in another number of parts: remove it first")
-    if isinstance(likes, Likes):
-        found: list[Any] = [
-            best_of(UserRows(likes.matrix, likes.users, likes.seen), fitted, n, options, where, 0)
-        ]
-    elif needs_all_parts(fitted, options):
-        found = []
-        with progress_bar(n_parts, "recommend", "part", progress) as bar:
-            for p, part in enumerate(likes.parts):
-                found.append(best_of(likes.cluster.result(part), fitted, n, options, where, p))
-                bar.update()
+    if out is not None:
+        if folder is not None:
+            what = "{out} names one file and {folder} a folder of them: pass one of the two"
+            raise ParameterError(Message(what), "out")
+        check_table_path(out, "out")
+    wish = Wish(
+        check_count(n, "n"),
+        options,
+        None if users is None else [users] if is_single(users) else list(each_id(users)),
+        None if exclude is None else Pairs(exclude, fitted.index, "exclude"),
+    )
+    if isinstance(likes, DistributedLikes):
+        check_same_items(likes, fitted)
+        check_users(likes, wish)
+        n_parts = len(likes.parts)
+        where = None if folder is None else prepared(folder, n_parts)
+        found = of_parts(likes, fitted, wish, where, progress)
+        total, unit = n_parts, "part"
+        if not needs_all_parts(fitted, options):
+            progress = False  # its own bar follows the workers
     else:
-        found = on_workers(likes, fitted, n, options, where, progress)
-    return list(found) if where is not None else pd.concat(found, ignore_index=True)
+        where = None if folder is None else prepared(folder, 1)
+        rows = some_rows(*kept_rows(fitted, likes), wish)
+        total, unit = -(-len(rows.users) // BLOCK_USERS), "block"
+        found = tables(rows, fitted, wish)
+    with progress_bar(total, "recommend", unit, progress) as bar:
+        found = followed(found, bar)
+        if out is not None:
+            return write(found, out)
+        if where is None:
+            table: pd.DataFrame = pd.concat(list(found), ignore_index=True)
+            return table
+        if isinstance(likes, DistributedLikes):
+            return list(found)
+        return [write(found, Path(where) / file_of_part(0))]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for each user: it goes to the workers as it is.
+
+    Attributes
+    ----------
+    n : int
+    options : dict
+        Of `recommend`.
+    users : list of ids, or None
+    exclude : Pairs or None
+    """
+
+    n: int
+    options: dict[str, Any] = field(default_factory=dict)
+    users: list[Any] | None = None
+    exclude: Pairs | None = None
+
+
+def kept_rows(
+    fitted: FittedItems, likes: Likes | Any | None
+) -> tuple[UserRows, Callable[[], UserIndex]]:
+    """The rows of some likes, or of those that a model keeps, and what finds them."""
+    if likes is None:
+        index = fitted.user_index
+        return UserRows(fitted.likes, index.ids, fitted.seen), lambda: index
+    likes = as_likes(likes)
+    check_same_items(likes, fitted)
+    return UserRows(likes.matrix, likes.users, likes.seen), lambda: UserIndex(likes.users)
+
+
+def some_rows(rows: UserRows, index: Callable[[], UserIndex], wish: Wish) -> UserRows:
+    """The rows of those who are asked for, in that order."""
+    return rows if wish.users is None else rows_at(rows, index().rows(wish.users))
+
+
+def rows_at(rows: UserRows, at: NDArray[np.int64]) -> UserRows:
+    """Some rows, in that order."""
+    seen = None if rows.seen is None else rows.seen[at]
+    return UserRows(rows.matrix[at], rows.users[at], seen)
 
 
 def check_same_items(likes: Likes | DistributedLikes, fitted: FittedItems) -> None:
@@ -123,31 +203,62 @@ def in_a_task(fitted: FittedItems) -> FittedItems:
     return replace(fitted, n_jobs=threads(), distributed=None)
 
 
-def on_workers(
-    likes: DistributedLikes,
-    fitted: FittedItems,
-    n: int,
-    options: dict[str, Any],
-    where: str | None,
-    progress: bool | None,
-) -> list[Any]:
-    """What `best_of` gives for each part, on the worker that holds it."""
-    cluster = likes.cluster
-    sent = cluster.here("model", fitted)
-    key = new_key("recommend")
-    tasks = {
-        (key, p): (best_in_task, part, sent, n, options, where, p)
-        for p, part in enumerate(likes.parts)
-    }
-    futures = cluster.submit(tasks, list(tasks))
-    cluster.follow(futures, "recommend", progress)
-    found: list[Any] = cluster.result(futures)
-    return found
+def prepared(folder: str | os.PathLike[str], n_parts: int) -> str:
+    """The path of a folder for the lists of so many parts; ValueError if it has others."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    where = Path(folder).absolute()
+    ours = {file_of_part(p) for p in range(n_parts)}
+    for path in sorted(where.glob("part-*.parquet")):
+        if path.name not in ours:
+            raise ValueError(f"{path} is of likes in another number of parts: remove it first")
+    return str(where)
 
 
 def file_of_part(part: int) -> str:
     """The name of a part's file."""
     return f"part-{part:05d}.parquet"
+
+
+def check_users(likes: DistributedLikes, wish: Wish) -> None:
+    """Raise UserNotFoundError unless the workers have everybody who is asked for."""
+    if wish.users is None:
+        return
+    cluster = likes.cluster
+    there = cluster.result(cluster.each("users", are_there, likes.parts, wish.users))
+    missing = np.flatnonzero(~np.any(there, axis=0))
+    if len(missing):
+        what = f"no user has the id {shown(wish.users[missing[0]])}; the likes have "
+        raise UserNotFoundError(f"{what}{likes.n_users:,} users")
+
+
+def are_there(rows: UserRows, users: list[Any]) -> NDArray[np.bool_]:
+    """Which users have a row."""
+    index = UserIndex(rows.users)
+    return np.array([index.find(user) is not None for user in users], dtype=bool)
+
+
+def of_parts(
+    likes: DistributedLikes,
+    fitted: FittedItems,
+    wish: Wish,
+    where: str | None,
+    progress: bool | None,
+) -> Iterator[Any]:
+    """What `best_of` gives for each part, one after the other."""
+    cluster = likes.cluster
+    if needs_all_parts(fitted, wish.options):
+        for p, part in enumerate(likes.parts):
+            yield best_of(cluster.result(part), fitted, wish, where, p)
+        return
+    sent = cluster.here("model", fitted)
+    key = new_key("recommend")
+    tasks = {
+        (key, p): (best_in_task, part, sent, wish, where, p) for p, part in enumerate(likes.parts)
+    }
+    futures = cluster.submit(tasks, list(tasks))
+    cluster.follow(futures, "recommend", progress)
+    for future in futures:
+        yield cluster.result(future)
 
 
 def best_in_task(rows: UserRows, fitted: FittedItems, *arguments: Any) -> pd.DataFrame | str:
@@ -156,28 +267,48 @@ def best_in_task(rows: UserRows, fitted: FittedItems, *arguments: Any) -> pd.Dat
 
 
 def best_of(
-    rows: UserRows,
-    fitted: FittedItems,
-    n: int,
-    options: dict[str, Any],
-    folder: str | None,
-    part: int,
+    rows: UserRows, fitted: FittedItems, wish: Wish, folder: str | None, part: int
 ) -> pd.DataFrame | str:
     """The best items for a part's users: a table, or the file that it was written to."""
-    columns, scores = recommend(fitted, Taste(rows.matrix, False, rows.seen), n, **options)
-    there = columns >= 0
-    user, place = np.nonzero(there)
-    table = table_of(
-        {
-            "user": rows.users[user],
-            "item": fitted.items[columns[there]],
-            "rank": place + 1,
-            "score": scores[there],
-        }
-    )
+    if wish.users is not None:
+        index = UserIndex(rows.users)
+        found = [row for row in map(index.find, wish.users) if row is not None]
+        rows = rows_at(rows, np.array(found, dtype=np.int64))
+    lists = tables(rows, fitted, wish)
     if folder is None:
-        return table
-    path = Path(folder) / file_of_part(part)
-    with replacing(path) as temporary:
-        table.to_parquet(temporary, index=False)
+        return pd.concat(list(lists), ignore_index=True)
+    return write(lists, Path(folder) / file_of_part(part))
+
+
+def tables(rows: UserRows, fitted: FittedItems, wish: Wish) -> Iterator[pd.DataFrame]:
+    """The lists of some users, block after block; at least one table."""
+    rules, options = Rules.among(wish.options)
+    ranking = Ranking(fitted, rules, exact=beyond(rows.matrix), **options)
+    n = min(wish.n, len(fitted))
+    for start in range(0, max(1, len(rows.users)), BLOCK_USERS):
+        block = slice(start, start + BLOCK_USERS)
+        users = rows.users[block]
+        taste = Taste(
+            rows.matrix[block],
+            single=False,
+            seen=None if rows.seen is None else rows.seen[block],
+            never=None if wish.exclude is None else wish.exclude.of(users),
+        )
+        yield table_of_lists(fitted.index, users, *ranking.lists(taste, n))
+
+
+def followed(tables: Iterator[Any], bar: Any) -> Iterator[Any]:
+    """The same tables, counted by a bar."""
+    for table in tables:
+        yield table
+        bar.update()
+
+
+def write(tables: Iterator[pd.DataFrame], path: str | os.PathLike[str]) -> str:
+    """Write tables below each other to one file and return its path."""
+    first = next(tables)
+    with table_file(path, first) as more:
+        more(first)
+        for table in tables:
+            more(table)
     return str(path)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from movieembed._base.validation import check_count
 from movieembed.model.neighbors import embedded
+from movieembed.model.taste import table_of_lists
 
 if TYPE_CHECKING:
     from movieembed.model.embedding import Embedding
@@ -82,6 +83,7 @@ class AnnIndex:
             package = "'movieembed[ann]'" if "usearch" in wanted else PACKAGES[wanted[0]]
             raise ImportError(f"an approximate index needs {wanted[0]}: pip install {package}")
         vectors = model.item_vectors(method)
+        self.items = model._fitted_items().index
         self.columns = np.flatnonzero(embedded(vectors))
         self.library = name
         self.n_components = vectors.shape[1]
@@ -94,7 +96,7 @@ class AnnIndex:
         build = {"usearch": self._usearch, "hnswlib": self._hnswlib, "faiss": self._faiss}
         build[name](kept, check_count(connectivity, "connectivity"))
 
-    def search(self, queries: NDArray[Any], n: int = 10) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    def search(self, queries: NDArray[Any], n: int = 10, *, as_frame: bool = False) -> Any:
         """The items with the largest inner products, nearly.
 
         Parameters
@@ -102,6 +104,9 @@ class AnnIndex:
         queries : ndarray, shape (n_queries, n_components)
             As :meth:`movieembed.MovieEmbedding.query_vectors` gives them.
         n : int, default=10
+        as_frame : bool, default=False
+            A table instead: query (a row of `queries`), item, title (where titles are known), rank
+            from 1, score.
 
         Returns
         -------
@@ -140,6 +145,9 @@ class AnnIndex:
             there = at >= 0
             columns[:, :inner][there] = self.columns[at[there]]
             scores[:, :inner][there] = products[there] * self.scale
+        if as_frame:
+            rows = np.arange(len(queries))
+            return table_of_lists(self.items, rows, columns, scores, "query")
         return columns, scores
 
     def _search(

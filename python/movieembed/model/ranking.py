@@ -1,0 +1,193 @@
+"""Scores of items for many people, and the best of them by rules.
+
+See `scoring` on what a score is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from movieembed._base.finite import check_finite
+from movieembed._base.validation import check_real
+from movieembed.data.canonical_csr import blocks
+from movieembed.model.fitted_items import FittedItems, Method
+from movieembed.model.holdout import ORDINARY, USUAL_DISCOUNT, discounted
+from movieembed.model.neighbors import Found, embedded, top_k_neighbors
+from movieembed.model.recommender import Recommender
+from movieembed.model.refinement import MANY_STEPS
+from movieembed.model.rules import Rules, diversified, merged
+from movieembed.model.taste import Taste
+from movieembed.operators.units import unit_of
+
+
+class Ranking:
+    """The scores of a model and the rules of its lists: prepared once, for any number of people.
+
+    Parameters
+    ----------
+    fitted : FittedItems
+    rules : Rules
+    method, regularization, refine, popularity_discount
+        As `recommend`.
+    exact : bool
+        Whether to work in float64 whatever the vectors are.
+    """
+
+    def __init__(
+        self,
+        fitted: FittedItems,
+        rules: Rules,
+        *,
+        method: Method | None = None,
+        regularization: float | None = None,
+        refine: int | None = None,
+        popularity_discount: float | None = None,
+        exact: bool = False,
+    ) -> None:
+        self.fitted, self.rules = fitted, rules
+        self.method = fitted.check_method(method, "precision")
+        self.candidates = rules.candidates(fitted)
+        self.steps = steps = fitted.check_steps(refine, self.method)
+        self.factor = popularity_factor(fitted.item_counts, self.method, steps, popularity_discount)
+        dtype = np.dtype(np.float64) if exact or steps >= MANY_STEPS else None
+        if steps == 0:
+            vectors, self.users = scorer(fitted, self.method, regularization, dtype)
+            self.vectors = vectors * self.factor[:, None].astype(vectors.dtype)
+            return
+        ours = fitted.recommending
+        self.refinement = fitted.refinement(fitted.check_lambda(regularization))
+        self.gain = gain_of(ours, self.refinement.diagonal(steps)) * self.factor
+        self.scale, self.dtype = ours.scale, ours.vectors.dtype if dtype is None else dtype
+
+    def lists(self, taste: Taste, n: int) -> Found:
+        """The lists of n of some people; nothing for a person without items."""
+        rules = self.rules
+        found, scores = self._best(
+            taste.rows, taste.excluded(rules.exclude_seen), rules.pool(n, len(self.fitted))
+        )
+        if not rules.exclude_given:
+            given = taste.ranked(self.candidates)
+            given.data = self.values(taste.rows, given)
+            found, scores = merged(found, scores, given)
+        check_finite(scores, "the scores", missing=found < 0)
+        says_nothing = np.diff(taste.rows.indptr) == 0
+        found[says_nothing], scores[says_nothing] = -1, -np.inf
+        if rules.diversify:
+            usual = self.fitted.check_method(None, "weighted")
+            return diversified(self.fitted.directions(usual), (found, scores), n, rules.diversify)
+        return found, scores
+
+    def _best(self, rows: sp.csr_array, excluded: sp.csr_array, n: int) -> Found:
+        """The n candidates with the highest scores for each row, without what is excluded."""
+        if self.steps:
+            scaled = scaled_columns(rows, self.scale)
+            kinds = self.gain, self.steps, self.dtype
+            return self.refinement.best(scaled, n, self.candidates, *kinds, excluded)
+        vectors, jobs = np.where(self.candidates[:, None], self.vectors, 0), self.fitted.n_jobs
+        users = self.users(rows)
+        return top_k_neighbors(users, vectors, n, metric="dot", exclude=excluded, n_jobs=jobs)
+
+    def values(self, rows: sp.csr_array, wanted: sp.csr_array) -> NDArray[Any]:
+        """The score of each stored entry of a matrix of people and embedded items.
+
+        With "precision" an item of the person's own has the score that their others give it: the
+        diagonal of P, with which it speaks for itself, would take its weight away.
+        """
+        user = np.repeat(np.arange(wanted.shape[0]), np.diff(wanted.indptr))
+        scores = np.zeros(wanted.nnz)
+        if self.steps:
+            scaled, active = scaled_columns(rows, self.scale), self.refinement.op.active
+            place = np.searchsorted(active, wanted.indices)
+            for start, stop, Y in self.refinement.products(scaled, self.steps, self.dtype):
+                at = slice(wanted.indptr[start], wanted.indptr[stop])
+                scores[at] = Y[place[at], user[at] - start]
+            scores *= self.gain[wanted.indices]
+        else:
+            users = self.users(rows)
+            for at in blocks(wanted.nnz):
+                pairs = users[user[at]], self.vectors[wanted.indices[at]]
+                scores[at] = np.einsum("pd,pd->p", *pairs)
+        if self.method == "precision":
+            own = rows[user, wanted.indices]
+            weights = own.toarray() if sp.issparse(own) else own  # as versions of SciPy differ
+            scores += np.ravel(weights) * self.factor[wanted.indices]
+        return scores
+
+
+def beyond(rows: sp.csr_array) -> bool:
+    """Whether float32 does not hold every weight."""
+    return bool(unit_of(rows.data, free=ORDINARY) != 1)
+
+
+def gain_of(ours: Recommender, diagonal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What P x is multiplied with to give scores."""
+    return -1 / diagonal if ours.scale is None else -1 / (diagonal * ours.scale)
+
+
+def scorer(
+    fitted: FittedItems,
+    method: Method,
+    regularization: float | None = None,
+    dtype: np.dtype[Any] | None = None,
+) -> tuple[NDArray[Any], Callable[[sp.csr_array], NDArray[Any]]]:
+    """A vector an item, and what makes a vector of each row of likes: their products are scores.
+
+    Those are mean cosines or inner products with the items given, by weight; or x B.
+    """
+    V = fitted.embedding
+    if method == "precision":
+        ours = fitted.recommending
+        scale, V = ours.scale, ours.vectors
+        form = fitted.precision(fitted.check_lambda(regularization))
+        vectors = form.item_vectors() if scale is None else form.item_vectors() / scale[:, None]
+    else:
+        vectors = fitted.directions(method)
+    dtype = V.dtype if dtype is None else dtype
+    vectors = np.ascontiguousarray(vectors, dtype=dtype)
+    check_finite(vectors, "the vectors of the items")
+
+    def users(rows: sp.csr_array) -> NDArray[Any]:
+        if method == "precision":
+            found = form.queries(scaled_columns(rows, scale))
+        else:
+            found = _means(rows, vectors)
+        found = np.ascontiguousarray(found, dtype=dtype)
+        return check_finite(found, "the vectors of the people")
+
+    return vectors, users
+
+
+def scaled_columns(rows: sp.csr_array, scale: NDArray[np.float64] | None) -> sp.csr_array:
+    """Rows times diag(scale)."""
+    if scale is None:
+        return rows
+    data = rows.data * scale[rows.indices]
+    return sp.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+
+
+def _means(rows: sp.csr_array, V: NDArray[Any]) -> NDArray[Any]:
+    """The mean of the vectors of each row's items, by weight, unembedded ones left aside."""
+    there = embedded(V)
+    counted = rows.copy()
+    if not there.all():
+        counted.data = np.where(there[rows.indices], rows.data, 0)
+    sums = counted @ V.astype(np.float64)
+    weight = np.asarray(abs(counted).sum(axis=1), dtype=np.float64)[:, None]
+    means: NDArray[Any] = np.divide(sums, weight, out=np.zeros_like(sums), where=weight > 0)
+    return means
+
+
+def popularity_factor(
+    counts: NDArray[np.int64], method: Method, steps: int, discount: float | None
+) -> NDArray[np.float64]:
+    """What scores are multiplied with to discount popular items."""
+    if discount is None:
+        power = USUAL_DISCOUNT if method == "precision" and steps < MANY_STEPS else 0.0
+    else:
+        power = check_real(discount, "popularity_discount", low=0.0, high=2.0)
+    return discounted(counts, power)
