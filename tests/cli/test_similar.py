@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 
 import movieembed as me
-from command_line import LONG, run
+from command_line import LONG, error, run
 
 
 def test_similar_prints_aligned_columns_with_whole_titles(folder):
@@ -38,3 +39,26 @@ def test_similar_as_json(folder, method):
     assert (query["item"], query["title"]) == (102, "Léon (1994)")
     expected = me.load(folder / "model.npz").similar(102, n=3, method=method)
     assert query["neighbors"] == expected.to_dict("records")
+
+
+def test_the_neighbours_of_all(folder, tmp_path):
+    model = me.load(folder / "model.npz")
+    given = ["similar", folder / "model.npz", "-n", 3, "--method", "dot"]
+    for suffix, read in ((".parquet", pd.read_parquet), (".csv", pd.read_csv)):
+        out = tmp_path / f"neighbours{suffix}"
+        assert run(*given, "--all", "--out", out).stdout == f"saved {out}\n"
+        expected = model.neighbors(3, method="dot", as_frame=True)
+        pd.testing.assert_frame_equal(read(out), expected, check_dtype=False, rtol=1e-6)
+        assert expected.columns.tolist() == ["query", "item", "title", "rank", "score"]
+    out = tmp_path / "two.csv"
+    run(*given, "Heat", "101", "--out", out)
+    expected = model.similar([100, 101], 3, method="dot")
+    pd.testing.assert_frame_equal(pd.read_csv(out), expected, check_dtype=False, rtol=1e-6)
+
+
+def test_what_all_refuses(folder, tmp_path):
+    given = ["similar", folder / "model.npz", "--all"]
+    assert "--all needs --out" in error(*given)
+    assert "--all goes without ITEM" in error(*given, "Heat", "--out", tmp_path / "a.csv")
+    assert "--out must end in one of" in error(*given, "--out", tmp_path / "a.json")
+    assert not list(tmp_path.iterdir())

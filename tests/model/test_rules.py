@@ -193,7 +193,25 @@ def test_the_table_of_a_larger_model() -> None:
     assert bigger.recommend([50], 20, where="year > 2000")["item"].isin([90, 91]).all()
     found = bigger.recommend([50], 20, where="minutes >= 0")["item"]
     assert set(found) == set(range(51, 64))
-    assert bigger.recommend_users(users=3, n=20)["item"].nunique() > 0
+    assert bigger.recommend_users(users=3, n=20)["item"].isin(bigger.items_).all()
+    with pytest.raises(ValueError, match="where: 'length' is not a column"):
+        bigger.recommend([50], where="length > 1")
+
+
+def test_the_table_of_a_model_fitted_again() -> None:
+    likes, _ = films()
+    model = me.MovieEmbedding(4, random_state=0).fit(likes)
+    short = {"where": "minutes < 85", "n": 20, "exclude_given": False}
+    expected = {50, 51, 52, 53, 54}
+    assert set(model.recommend([60], **short)["item"]) == expected
+    turned = np.random.default_rng(1).permutation(N_ITEMS)
+    table = likes.item_table.iloc[turned]
+    moved = me.Likes(
+        likes.matrix[:, turned], likes.users, likes.items[turned], likes.titles[turned], table
+    )
+    bare = me.Likes(likes.matrix[:, turned], likes.users, likes.items[turned])
+    for more in (moved, bare):
+        assert set(model.refit(more).recommend([60], **short)["item"]) == expected
 
 
 def test_items_that_the_model_lacks(model: me.MovieEmbedding) -> None:

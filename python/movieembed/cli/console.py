@@ -144,6 +144,22 @@ def check_out_file(path: Path) -> None:
     check_writable((Path(os.path.realpath(path)) if path.is_symlink() else path).parent)
 
 
+def check_out_table(path: Path) -> None:
+    """Raise an error unless `path` can become a table by its suffix."""
+    from movieembed._base.table_file import check_table_path
+
+    check_table_path(path, "out")
+    check_out_file(path)
+
+
+def save_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a whole table to a file of its suffix's format."""
+    from movieembed._base.table_file import table_file
+
+    with table_file(path, table) as write:
+        write(table)
+
+
 def make_out_folder(path: Path) -> None:
     """Make the folder, or raise OSError if it cannot be made or written in."""
     if path.exists() and not path.is_dir():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Hashable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from movieembed.cli.console import complain
 from movieembed.cli.options import OwnTable
 from movieembed.exceptions import ParameterError
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from movieembed.data.likes import Likes
     from movieembed.model.embedding import Embedding
 
+GENRES = ("genres", "genre", "category", "categories", "tags")
 TABLES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".gz", ".bz2", ".xz")
 
 
@@ -56,6 +59,45 @@ def load_likes(source: str, threshold: float | None, own: OwnTable) -> tuple[int
     return n_ratings, likes
 
 
+def likes_of_model(
+    fitted: Embedding, source: str | None, threshold: float | None, own: OwnTable
+) -> Likes | None:
+    """Read the likes of other people than a model's, with its threshold; None for its own."""
+    if source is None:
+        for name, value in {"threshold": threshold, **vars(own)}.items():
+            if value is not None:
+                raise ParameterError(f"{name} is for the data that --users names", name)
+        return None
+    from movieembed.data.text_columns import of_one_kind
+
+    _, likes = load_likes(source, fitted.threshold_ if threshold is None else threshold, own)
+    ids, _ = of_one_kind(likes.items, fitted.items_)
+    if ids is not likes.items:
+        likes = replace(likes, items=ids)
+    missing = set(ids.tolist()) - set(fitted.items_.tolist())
+    if len(missing) == likes.n_items:
+        raise ValueError(f"{source} has none of the model's items: it is of other ids")
+    if missing:
+        what = f"the model lacks {len(missing):,} of the {likes.n_items:,} items of {source}"
+        complain("warning", f"{what}: likes of them count for nothing")
+    return likes
+
+
+def conditions(fitted: Embedding, genres: list[str] | None, where: list[str] | None) -> list[str]:
+    """Return what `recommend` takes as `where`, genres among it."""
+    found = list(where or ())
+    for genre in genres or ():
+        from movieembed.data.frames import find_column
+
+        columns = [str(label) for label in fitted._fitted_items().catalogue().columns]
+        label = find_column(
+            columns, None, GENRES, argument="the model's table of items", role="genre"
+        )
+        quote = "'" if '"' in genre else '"'
+        found.append(f"`{label}` has {quote}{genre}{quote}")
+    return found
+
+
 def load_genres(
     source: Path, model: Embedding, item_id: str | None, genres: str | None
 ) -> list[Any]:
@@ -73,7 +115,7 @@ def load_genres(
         label = find_column(
             list(table.columns),
             as_column(genres, table),
-            ("genres", "genre", "category", "categories", "tags"),
+            GENRES,
             argument="--items",
             role="genres",
         )

@@ -42,12 +42,22 @@ Model = Annotated[
     Path, typer.Argument(metavar="MODEL", show_default=False, help="A file that fit saved.")
 ]
 Items = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
-        metavar="ITEM",
+        metavar="[ITEM]...",
         show_default=False,
         help='Titles, with or without the year ("Toy Story"), or ids; id:300 or title:300 where '
         "one number is both.",
+    ),
+]
+OutTable = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="FILE",
+        show_default=False,
+        help="Write a table here instead: .parquet, .csv or .arrow.",
     ),
 ]
 IdColumn = Annotated[str | None, column("--id-col", "The item's id in --items.")]

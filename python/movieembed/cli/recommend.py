@@ -1,13 +1,80 @@
-"""``movieembed recommend``: what somebody may like who likes the given items."""
+"""``movieembed recommend``: what somebody may like who likes the given items, or many people."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.options import Items, Json, Model, Number, choice
+from movieembed.cli.data import conditions, likes_of_model
+from movieembed.cli.options import (
+    Items,
+    Json,
+    Model,
+    Number,
+    OutTable,
+    OwnTable,
+    Threshold,
+    choice,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from movieembed.model.embedding import Embedding
+
+PEOPLE: dict[str, Any] = {"rich_help_panel": "Many people", "show_default": False}
+RULES: dict[str, Any] = {"rich_help_panel": "What may be in a list", "show_default": False}
+
+People = Annotated[
+    str | None,
+    typer.Option(
+        "--users",
+        metavar="DATA",
+        help="Whose likes to go by, in any form that fit takes; by default those that the model "
+        "keeps.",
+        **PEOPLE,
+    ),
+]
+User = Annotated[
+    list[str] | None,
+    typer.Option("--user", metavar="ID", help="A user's id; may be repeated.", **PEOPLE),
+]
+Exclude = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A table of users and items: what never to recommend to each of them.",
+        **PEOPLE,
+    ),
+]
+Genre = Annotated[
+    list[str] | None,
+    typer.Option("--genre", metavar="GENRE", help="Only items of this genre.", **RULES),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CONDITION",
+        help="Only items whose row in the table of items meets this, as in 'year >= 1990'. "
+        "--genre and --where may be repeated: all must hold.",
+        **RULES,
+    ),
+]
+Given = Annotated[
+    bool,
+    typer.Option(
+        "--exclude-given/--include-given", help="Leave out the items given, or rank them.", **RULES
+    ),
+]
+Diversify = Annotated[
+    float,
+    typer.Option(
+        help="From 0, the best, to 1: how much an item loses by being like those above it.", **RULES
+    ),
+]
 
 Dislikes = Annotated[
     list[str] | None,
@@ -45,39 +112,116 @@ Explain = Annotated[
 def recommend(
     *,
     model: Model,
-    items: Items,
+    given: Items = None,
+    likes: People = None,
+    users: User = None,
+    out: OutTable = None,
     n: Number = 10,
     dislikes: Dislikes = None,
     method: Method = None,
     regularization: Regularization = None,
     refine: Refine = None,
     popularity_discount: Discount = None,
+    genre: Genre = None,
+    where: Where = None,
+    exclude: Exclude = None,
+    exclude_given: Given = True,
+    diversify: Diversify = 0.0,
     explain: Explain = False,
+    threshold: Threshold = None,
+    table: OwnTable,
     as_json: Json = False,
 ) -> None:
-    """Recommend to somebody who likes the given items.
+    """Recommend to somebody who likes the given items, or to users by id.
 
     $ movieembed recommend small.npz "Apollo 13 (1995)" "Home Alone (1990)"
     $ movieembed recommend small.npz "Toy Story" --dislike Heat --explain
     $ movieembed recommend small.npz 150 586 -n 20 --method cosine --json
+    $ movieembed recommend small.npz Heat --genre Comedy --where "year >= 1990"
+    $ movieembed recommend small.npz --user 42
+    $ movieembed recommend small.npz --users ratings.csv --out lists.parquet
     """
-    from movieembed.data.items import ById, Typed
     from movieembed.model.embedding import Embedding
 
-    liked, disliked = ([Typed(item) for item in named or ()] for named in (items, dislikes))
+    if bool(given) == bool(likes or users):
+        what = "ITEM goes without --user and --users" if given else "Missing argument ITEM"
+        raise ValueError(f"{what}: name what somebody likes, or people by --user or --users")
+    if out is not None:
+        console.check_out_table(out)
     fitted = Embedding.load(model)
-    taste: dict[str, Any] = {"dislikes": disliked or None, "regularization": regularization}
-    how: dict[str, Any] = {"method": method, "popularity_discount": popularity_discount}
-    table = fitted.recommend(liked, n, refine=refine, **how, **taste)
+    rules: dict[str, Any] = {"exclude_given": exclude_given, "diversify": diversify}
+    rules["where"] = conditions(fitted, genre, where) or None
+    how: dict[str, Any] = {"regularization": regularization, "refine": refine}
+    how["popularity_discount"] = popularity_discount
+    if given:
+        to_one(fitted, model, given, n, dislikes, explain, method, how, rules, out, as_json)
+        return
+    if explain or dislikes:
+        raise ValueError(
+            f"{'--explain' if explain else '--dislike'} goes with items, not with users"
+        )
+    people = likes_of_model(fitted, likes, threshold, table)
+    if users is None and out is None:
+        raise ValueError("--users needs --out, such as lists.parquet, or --user for single people")
+    if exclude is not None:
+        from movieembed.data.delimited_text import read_table
+
+        rules["exclude"] = read_table(exclude)
+    rules["unknown"] = "drop"
+    how["method"] = method
+    found: Any = fitted.recommend_users(people, n, users=users, out=out, **how, **rules)
+    if out is not None:
+        console.print_answer(as_json, {"model": str(model), "out": str(out)}, [f"saved {out}"])
+    else:
+        print_users(model, found, as_json)
+
+
+def print_users(model: Path, table: pd.DataFrame, as_json: bool) -> None:
+    """Print the list of each user, under their id where there are several."""
+    lists = {
+        user: rows.drop(columns=["user", "rank"])
+        for user, rows in table.groupby("user", sort=False)
+    }
+    if as_json:
+        found = [{"user": user, "recommendations": console.records(x)} for user, x in lists.items()]
+        console.print_json({"model": str(model), "users": found})
+        return
+    for place, (user, rows) in enumerate(lists.items()):
+        if len(lists) > 1:
+            console.print_lines([""] * (place > 0) + [f"user {user!s}"])
+        console.print_items(rows)
+
+
+def to_one(
+    fitted: Embedding,
+    model: Path,
+    items: list[str],
+    n: int,
+    dislikes: list[str] | None,
+    explain: bool,
+    method: str | None,
+    how: dict[str, Any],
+    rules: dict[str, Any],
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Print or write the list of somebody who likes some items."""
+    from movieembed.data.items import ById, Typed
+
+    liked, disliked = ([Typed(item) for item in named or ()] for named in (items, dislikes))
+    how["dislikes"] = disliked or None
+    table = fitted.recommend(liked, n, **{"method": method, **how, **rules})
     index = fitted._fitted_items().index
     reasons: list[str] = []
     if explain and len(table):
         recommended = [*map(ById, table["item"].tolist())]
-        taste["popularity_discount"] = popularity_discount
-        shares = fitted.explain(liked, recommended, refine=refine, **taste)
+        shares = fitted.explain(liked, recommended, **how)
         best = map(index.resolve, map(ById, shares.drop_duplicates("recommended")["item"]))
         reasons = [str(console.named(fitted, c)["title"]) for c in best]
-    if as_json:
+    if out is not None:
+        console.save_table(table, out)
+        console.print_answer(as_json, {"model": str(model), "out": str(out)}, [f"saved {out}"])
+    elif as_json:
         given = [console.named(fitted, c) for c in dict.fromkeys(map(index.resolve, liked))]
         found = console.records(table)
         for record, reason in zip(found, reasons, strict=False):

@@ -196,7 +196,13 @@ def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | DistributedLi
     names = [titles.get(item, "") for item in place] if titles else None
     ids: Any = list(place)
     titled: Any = names
-    return Likes(moved, likes.users, ids, titled, threshold=likes.threshold, seen=seen)
+    source, of = (fitted.item_table, old) if likes.item_table is None else (likes.item_table, given)
+    table = None
+    if source is not None:
+        row = {item: at for at, item in enumerate(of)}
+        at_place = [row.get(item, -1) for item in place]  # -1 is no row: its values are missing
+        table = source.reset_index(drop=True).reindex(at_place).reset_index(drop=True)
+    return Likes(moved, likes.users, ids, titled, table, likes.threshold, seen)
 
 
 def _with_new_columns(ids: list[Any], shape: tuple[int, int]) -> list[Any]:

@@ -20,8 +20,10 @@ from movieembed.data.distributed.blocks import UserRows
 from movieembed.data.distributed.cluster import new_key
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.ids import each_id
+from movieembed.data.items import ById
 from movieembed.data.likes import Likes, as_likes
 from movieembed.data.users import Pairs, UserIndex, is_single, shown
+from movieembed.data.users_by_items import places_of_columns, with_columns
 from movieembed.exceptions import ParameterError, UserNotFoundError
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.ranking import Ranking, beyond
@@ -51,10 +53,11 @@ def recommend_users(
     Parameters
     ----------
     likes : Likes or DistributedLikes, optional
-        Of the model's items. By default those that the model keeps. The users of distributed likes
-        are scored by the workers that hold them; where lists are refined by this process, one part
-        after the other, with products on all workers. What users rated and did not like,
-        `Likes.seen`, is left out as well, unless ``exclude_seen=False``.
+        By default those that the model keeps. Items are found by id; of others than the model's
+        likes are an error, or with ``unknown="drop"`` passed over. The users of distributed likes,
+        whose items must be the model's, are scored by the workers that hold them; where lists are
+        refined by this process, one part after the other, with products on all workers. What users
+        rated and did not like, `Likes.seen`, is left out as well, unless ``exclude_seen=False``.
     n : int, default=10
         Items a user.
     users : id or list of ids, optional
@@ -88,8 +91,10 @@ def recommend_users(
     UserNotFoundError
         When one of `users` is not in the likes.
     ValueError
-        When the items of the model are others, the model keeps no likes and none are given, or the
-        folder has lists of likes in another number of parts.
+        When the model keeps no likes and none are given, distributed likes are of other items, or
+        the folder has lists of likes in another number of parts.
+    ItemNotFoundError
+        When likes are of items that the model lacks.
     NotFittedError
         Before `fit`.
 
@@ -126,7 +131,7 @@ def recommend_users(
             progress = False  # its own bar follows the workers
     else:
         where = None if folder is None else prepared(folder, 1)
-        rows = some_rows(*kept_rows(fitted, likes), wish)
+        rows = some_rows(*kept_rows(fitted, likes, options.get("unknown", "raise")), wish)
         total, unit = -(-len(rows.users) // BLOCK_USERS), "block"
         found = tables(rows, fitted, wish)
     with progress_bar(total, "recommend", unit, progress) as bar:
@@ -161,15 +166,29 @@ class Wish:
 
 
 def kept_rows(
-    fitted: FittedItems, likes: Likes | Any | None
+    fitted: FittedItems, likes: Likes | Any | None, unknown: Any = "raise"
 ) -> tuple[UserRows, Callable[[], UserIndex]]:
-    """The rows of some likes, or of those that a model keeps, and what finds them."""
+    """The rows of some likes, or of those that a model keeps, and what finds them.
+
+    Their items are found by id; likes of others are an error, or with ``unknown="drop"`` left out.
+    """
     if likes is None:
-        index = fitted.user_index
-        return UserRows(fitted.likes, index.ids, fitted.seen), lambda: index
+        kept = fitted.user_index
+        return UserRows(fitted.likes, kept.ids, fitted.seen), lambda: kept
     likes = as_likes(likes)
-    check_same_items(likes, fitted)
-    return UserRows(likes.matrix, likes.users, likes.seen), lambda: UserIndex(likes.users)
+    matrix, seen, index = likes.matrix, likes.seen, fitted.index
+    if not np.array_equal(likes.items, fitted.items):
+        ids = likes.items
+        if unknown == "drop":
+            known = np.array(
+                [index.find(ById(id_)) is not None for id_ in ids.tolist()], dtype=bool
+            )
+            ids, matrix = ids[known], matrix[:, known]
+            seen = None if seen is None else seen[:, known]
+        places = places_of_columns(index, ids.tolist(), by_id=True)
+        matrix = with_columns(matrix, places, len(index))
+        seen = None if seen is None else with_columns(seen, places, len(index))
+    return UserRows(matrix, likes.users, seen), lambda: UserIndex(likes.users)
 
 
 def some_rows(rows: UserRows, index: Callable[[], UserIndex], wish: Wish) -> UserRows:
