@@ -60,8 +60,9 @@ def load_genres(
     source: Path, model: Embedding, item_id: str | None, genres: str | None
 ) -> list[Any]:
     """Read the genres of a model's items from MovieLens data or a table of items; else None."""
+    from movieembed.data.column_names import find_column
     from movieembed.data.delimited_text import read_table
-    from movieembed.data.frames import find_column, item_labels
+    from movieembed.data.frames import item_labels
     from movieembed.data.movielens import load_movies
     from movieembed.data.text_columns import of_one_kind
 
@@ -73,7 +74,7 @@ def load_genres(
         label = find_column(
             list(table.columns),
             as_column(genres, table),
-            ("genres", "genre", "category", "categories", "tags"),
+            [("genres", "genre", "category", "categories", "tags")],
             argument="--items",
             role="genres",
         )
@@ -94,7 +95,7 @@ def let_ids_agree(
     ratings: pd.DataFrame, item: str | None, catalogue: pd.DataFrame, item_id: str | None
 ) -> None:
     """Make text of the items' ids in a table where all are integers, if the other has others."""
-    from movieembed.data.frames import ITEM_ALIASES, looks_like
+    from movieembed.data.column_names import ITEM_ALIASES, looks_like
     from movieembed.data.text_columns import of_one_kind
 
     rated, listed = (

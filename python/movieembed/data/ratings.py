@@ -16,7 +16,9 @@ from movieembed._base.validation import OneOf, check_parameter, check_threshold
 from movieembed._base.warn import warn_caller
 from movieembed.data import frames as tables
 from movieembed.data.canonical_csr import blocks, check_finite, check_matrix
+from movieembed.data.column_names import ITEM_ALIASES, USER_ALIASES, looks_like
 from movieembed.data.ids import ACCEPTED, check_apart, in_order, unify
+from movieembed.data.rating_columns import find_rating_columns, warn_of_choice
 from movieembed.exceptions import ParameterError
 
 Duplicates = Literal["last", "first", "max", "error"]
@@ -87,7 +89,8 @@ def rows_of_table(
             f"ratings must be {ACCEPTED}, or a SciPy sparse users x items matrix; "
             f"got {type(ratings).__name__}"
         )
-    labels = tables.find_rating_columns(table, user, item, rating)
+    labels = find_rating_columns(table, user, item, rating)
+    warn_of_choice(table, labels, (user, item, rating))
     columns = tables.complete_columns(table, labels, "ratings", drop=missing == "drop")
     values = None
     if "rating" in columns:
@@ -100,9 +103,7 @@ def rows_of_table(
         check_pairs(
             len(rows), len(rows.user_ids), len(rows.item_ids), labels["user"], labels["item"]
         )
-    elif tables.looks_like(user, tables.ITEM_ALIASES) and tables.looks_like(
-        item, tables.USER_ALIASES
-    ):
+    elif looks_like(user, ITEM_ALIASES) and looks_like(item, USER_ALIASES):
         warn_caller(Message("{user=} and {item=} look swapped", user=user, item=item))
     return rows
 
