@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import data_facts, load_likes, model_facts
+from movieembed.cli.data import columns_in_words, data_facts, load, model_facts
 from movieembed.cli.options import Jobs, Json, OwnTable, Threshold
 
 Source = Annotated[
@@ -42,9 +42,9 @@ def info(
     else:
         from movieembed.objective.cooccurrence import cooccurrence_sums
 
-        n_ratings, likes = load_likes(source, threshold, table)
-        squares, totals = cooccurrence_sums(likes, n_jobs=n_jobs)
-        facts = data_facts(source, n_ratings, likes) | {
+        loaded = load(source, threshold, table)
+        squares, totals = cooccurrence_sums(loaded.likes, n_jobs=n_jobs)
+        facts = data_facts(source, loaded) | {
             "shared_likes": float(totals.sum()),
             "cost_of_zero": float(squares.sum()),
         }
@@ -58,6 +58,8 @@ def in_words(value: Any) -> str:
         return "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return columns_in_words(value)
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):

@@ -162,7 +162,8 @@ def read_kept(
 
     path = Path(path).expanduser()
     if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder, not a table; see load_movielens for those")
+        what = "{path} is a folder, not a table|; see {load_movielens} for those"
+        raise IsADirectoryError(Message(what, path=str(path)))
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
     if path.suffix.lower() in (".parquet", ".pq"):
@@ -171,7 +172,8 @@ def read_kept(
         except ImportError as error:
             raise ImportError(f"reading {path} needs PyArrow: pip install pyarrow") from error
     elif path.suffix.lower() == ".zip":
-        raise ValueError(f"{path} is an archive, not a table; see load_movielens for those")
+        what = "{path} is an archive, not a table|; see {load_movielens} for those"
+        raise ValueError(Message(what, path=str(path)))
     else:
         table = _read_text(path, needed, separator, header, given, layout)
     return row_filter.rows_where(table, comparisons)

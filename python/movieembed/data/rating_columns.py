@@ -39,16 +39,25 @@ def find_rating_columns(
 
     They are found by their usual names, and where columns are merely numbered by what they hold.
     """
-    labels: dict[str, Any] = {"user": user, "item": item, "rating": rating}
+    return _found(table, {"user": user, "item": item, "rating": rating}, argument)
+
+
+def find_pair_columns(
+    table: Table, user: Hashable | None, item: Hashable | None, argument: str = "ratings"
+) -> dict[str, Any]:
+    """Return the labels of "user" and "item" as `find_rating_columns` does."""
+    return _found(table, {"user": user, "item": item}, argument)
+
+
+def _found(table: Table, labels: dict[str, Any], argument: str) -> dict[str, Any]:
     if is_numbered(table.columns) and len(table):
-        labels |= guessed(
-            {role: label for role, label in labels.items() if label is not None}, table
-        )
-    for role, groups in RATING_COLUMNS.items():
+        given = {role: label for role, label in labels.items() if label is not None}
+        labels = {role: guessed(given, table).get(role) for role in labels}
+    for role in labels:
         labels[role] = find_column(
             table.columns,
             labels[role],
-            groups,
+            RATING_COLUMNS[role],
             argument=argument,
             role=role,
             taken=[label for label in labels.values() if label is not None],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ class Times:
         """Return a length of time that was given, in the unit of these, above 0."""
         number = _as_number(given)
         if number is None:
+            if isinstance(given, str):
+                given = re.sub(r"^\s*([0-9.]+)\s*[dD]\s*$", r"\1 days", given)
             try:
                 number = pd.Timedelta(given).total_seconds()
             except (ValueError, TypeError, OverflowError):
@@ -85,8 +88,8 @@ def times_of(column: nw.Series[Any], label: Hashable) -> Times:
             found = pd.to_numeric(found) if found.dtype.kind != "M" else found
     if pd.api.types.is_numeric_dtype(found.dtype):
         values = found.to_numpy()
-        if values.dtype.kind == "O":
-            values = values.astype(np.float64)
+        if values.dtype.kind not in "if":
+            values = values.astype(np.float64 if values.dtype.kind == "O" else np.int64)
         highest, per_second = float(np.abs(values).max(initial=0)), 1
         while highest >= _SECONDS_BELOW * per_second and per_second < _STEP**3:
             per_second *= _STEP
