@@ -249,18 +249,30 @@ def columns_in_words(columns: Mapping[str, str]) -> str:
 
 
 def model_facts(model: Embedding) -> dict[str, Any]:
-    """Say what a model is and how it was found."""
+    """Say what a model is, how it was found and what it keeps."""
+    fitted = model._fitted_items()
+    ours, likes = fitted.recommender_if_made, fitted.likes
+    recommender = {
+        "recommend_weighting": None if ours is None else ours.weighting.user_weighting,
+        "regularization_power": None if ours is None else ours.power,
+        "refine": None if ours is None else ours.refine,
+    }
     return {
-        "items": len(model.items_),
-        "embedded_items": int(model._fitted_items().embedded.sum()),
+        "items": len(fitted),
+        "embedded_items": int(fitted.embedded.sum()),
+        "titles": fitted.titles is not None,
         "components": model.n_components,
         "dtype": str(model.embedding_.dtype),
+        "threshold": model.threshold_,
         "item_scaling": model.item_scaling,
         "user_weighting": model.user_weighting,
         "entry_weighting": model.entry_weighting,
         "regularization": model.regularization_,
-        "keeps_likes": model.likes_ is not None,
-        "threshold": model.threshold_,
+        **recommender,
+        "keeps_likes": likes is not None,
+        "kept_likes": None if likes is None else int(likes.nnz),
+        "kept_users": None if likes is None else int(likes.shape[0]),
+        "keeps_recommender": ours is not None,
         "solver": model.solver,
         "learning_rate": model.learning_rate,
         "seed": model.random_state if isinstance(model.random_state, int) else None,

@@ -138,12 +138,10 @@ def fit(
 
     console.check_out_file(out)
     loaded = load(data, threshold, table)
-    likes = loaded.likes
     start = time.perf_counter()
-    chosen: dict[str, Any] = {"n_components": n_components}
-    chosen["regularization"] = "auto" if regularization is None else regularization
+    chosen = as_given(n_components, regularization)
     if tune:
-        chosen = tuned(likes, random_state=random_state, n_jobs=n_jobs)
+        chosen = tuned(loaded.likes, random_state=random_state, n_jobs=n_jobs)
     model = Embedding(
         solver=solver,
         learning_rate=as_rate(learning_rate),
@@ -160,7 +158,7 @@ def fit(
         n_jobs=n_jobs,
         verbose=None,
         **chosen,
-    ).fit(likes)
+    ).fit(loaded.likes)
     seconds = time.perf_counter() - start
     if model.stop_reason_ == "empty":
         console.complain("error", f"there is nothing to learn, so {out} is not written")
@@ -173,6 +171,12 @@ def fit(
     if model.stop_reason_ == "interrupted":
         sys.stdout.flush()
         sys.exit(INTERRUPTED)  # a typer.Exit would say so once more
+
+
+def as_given(n_components: int, regularization: float | None) -> dict[str, Any]:
+    """Return the parameters that --tune would choose, as they were given."""
+    auto = "auto" if regularization is None else regularization
+    return {"n_components": n_components, "regularization": auto}
 
 
 def tuned(likes: Any, **options: Any) -> dict[str, Any]:

@@ -11,6 +11,15 @@ from movieembed.cli import console
 from movieembed.cli.data import columns_in_words, data_facts, load, model_facts
 from movieembed.cli.options import Jobs, Json, OwnTable, Threshold
 
+# What it means that there is no such thing.
+NOTHING = {
+    "entry_weighting": "none",
+    "kept_likes": "none",
+    "kept_users": "none",
+    "threshold": "none, every row was a like",
+    "seed": "none",
+}
+
 Source = Annotated[
     str,
     typer.Argument(
@@ -38,7 +47,7 @@ def info(
     if Path(source).suffix.lower() == ".npz":
         from movieembed.model.embedding import Embedding
 
-        facts = {"model": source} | model_facts(Embedding.load(source))
+        facts = {"model": source} | model_facts(Embedding.load(source)) | versions(source)
     else:
         from movieembed.objective.cooccurrence import cooccurrence_sums
 
@@ -48,14 +57,24 @@ def info(
             "shared_likes": float(totals.sum()),
             "cost_of_zero": float(squares.sum()),
         }
-    lines = [f"{name.replace('_', ' ')} {in_words(value)}" for name, value in facts.items()]
+    lines = [f"{name.replace('_', ' ')} {in_words(value, name)}" for name, value in facts.items()]
     console.print_answer(as_json, facts, lines)
 
 
-def in_words(value: Any) -> str:
+def versions(path: str) -> dict[str, Any]:
+    """Say which version wrote a model's file, and in which format."""
+    from movieembed.model.file import MODEL
+    from movieembed.model.npz import reading
+
+    with reading(path, MODEL) as contents:
+        header = contents.header
+        return {"written_by": header.get("version"), "file_format": header["format_version"]}
+
+
+def in_words(value: Any, name: str = "") -> str:
     """Say a fact in words."""
     if value is None:
-        return "unknown"
+        return NOTHING.get(name, "unknown")
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):

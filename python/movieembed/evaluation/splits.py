@@ -45,6 +45,10 @@ class Split:
     held: sp.csr_array
     seen: sp.csr_array | None = None
 
+    def __repr__(self) -> str:
+        asked = f"{self.given.shape[0]:,} users asked for"
+        return f"Split(train={self.train!r}, {asked}, {self.held.nnz:,} likes held out)"
+
 
 @overload
 def split_random(likes: Likes, share: float = 0.2, *, random_state: Any = None) -> Split: ...

@@ -17,6 +17,13 @@ from movieembed.model.embedding import Embedding
 from movieembed.model.npz import Place
 
 
+class _Shown(str):
+    """Text that stands for a parameter in its model's text."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
     __doc__ = Embedding.__doc__
 
@@ -28,6 +35,13 @@ class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
         tags.input_tags.sparse = True
         tags.target_tags.required = False
         return tags
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        if isinstance(self.init, str) or not hasattr(self.init, "shape"):
+            return str(super().__repr__(N_CHAR_MAX))
+        shape = " x ".join(map(str, self.init.shape))
+        shown = type(self)(**self._parameters() | {"init": _Shown(f"<array of {shape}>")})
+        return repr(shown)
 
     # scikit-learn draws the parameters; below them comes what the fit found. A notebook asks for
     # the bundle, other viewers for the HTML.
