@@ -30,8 +30,8 @@ def column(option: str, words: str) -> Any:
 
 def of_table(option: str, words: str, metavar: str | None, **settings: Any) -> Any:
     """Make another option for a table of one's own."""
-    where = {"rich_help_panel": OWN_TABLE, "help": words, "show_default": False}
-    return typer.Option(option, metavar=metavar, **where, **settings)
+    settings |= {"rich_help_panel": OWN_TABLE, "help": words, "show_default": False}
+    return typer.Option(option, metavar=metavar, **settings)
 
 
 Data = Annotated[

@@ -27,7 +27,7 @@ _USER = _groups(
     "reviewerid visitorid fullvisitorid custid customer accountid clientid buyerid personid "
     "profileid playerid steamid deviceid householdkey msno usersha usersha1 userno usernum "
     "usernumber iduser guestid raterid readerid listenerid viewerid shopperid reviewuserid",
-    "username profilename reviewprofilename reviewername reviewer",
+    "username profilename reviewprofilename reviewername reviewer reviewers",
     "sessionid session",
 )
 _ITEM = _groups(
@@ -37,20 +37,23 @@ _ITEM = _groups(
     "businessid beerid beerbeerid wineid jokeid articleid newsid videoid showid seriesid venueid "
     "placeid gmapid gplusplaceid poiid locationid restaurantid hotelid listingid courseid "
     "contentid goodsid stockcode sku productsku bookmarkid postid paperid docid documentid urlid "
-    "podcastid programid reviewproductid productproductid",
+    "podcastid programid recordingid recordingmsid aid reviewproductid productproductid",
     "isbn isbn10 isbn13 book product anime artist track song game recipe beer article joke course "
-    "workid gamename artistname trackname songname beername productname",
+    "work workid gamename artistname trackname songname beername productname",
 )
 _RATING = _groups(
     "rating ratings score stars liked like value",
-    "overall bookrating userrating reviewoverall reviewscore reviewrating ratingvalue starrating "
-    "ratingscore",
+    "overall bookrating userrating reviewoverall reviewscore reviewrating ratingvalue ratingval "
+    "starrating star ratingscore myscore myrating isrecommended recommended",
 )
 _TIME = _groups(
-    "timestamp time date datetime ts",
-    "unixreviewtime unixtime timestampms createdat ratedat playedat listenedat eventtime "
-    "eventtimestamp checkintime ratingdate ratingtime reviewdate invoicedate orderdate "
-    "purchasedate tdat dateadded submitted",
+    "timestamp ts",
+    "time datetime",
+    "date",
+    "unixreviewtime unixtime timestampms timems utctimestamp createdat ratedat playedat listenedat "
+    "eventtime eventtimestamp eventdate checkintime ratingdate ratingtime ratingtimestamp "
+    "reviewdate invoicedate orderdate purchasedate transactiondate transactiondt tdat dateadded "
+    "submitted",
     "reviewtime dateupdated",
 )
 RATING_COLUMNS: dict[str, Groups] = {"user": _USER, "item": _ITEM, "rating": _RATING}

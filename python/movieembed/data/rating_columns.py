@@ -11,11 +11,14 @@ from movieembed._base.message import Message
 from movieembed._base.warn import warn_caller
 from movieembed.data.column_names import (
     EVENT_ALIASES,
+    ITEM_ALIASES,
     RATING_COLUMNS,
     TIME_ALIASES,
     TIME_COLUMNS,
+    USER_ALIASES,
     find_column,
     looks_like,
+    squeezed,
 )
 from movieembed.data.frames import Table
 
@@ -107,7 +110,8 @@ def warn_of_choice(
         label
         for label in table.columns
         if label not in labels.values()
-        and not looks_like(label, TIME_ALIASES)
+        and not looks_like(label, TIME_ALIASES | USER_ALIASES | ITEM_ALIASES)
+        and not squeezed(label).endswith("id")
         and table.column(label, "ratings").dtype.is_numeric()
         and table.column(label, "ratings").null_count() < len(table)
     ]
