@@ -100,9 +100,12 @@ def test_messages_in_the_words_of_the_command_line():
 
 def test_advice_that_no_option_follows_is_left_out():
     options = typer.main.get_command(app).options_of("fit")
+    message = Message("items are unknown|; pass {unknown=} to leave them out", unknown="drop")
+    assert message == "items are unknown; pass unknown='drop' to leave them out"
+    assert describe(ValueError(message), options) == "items are unknown"
     message = Message("values are missing|; pass {missing=} to leave them out", missing="drop")
-    assert message == "values are missing; pass missing='drop' to leave them out"
-    assert describe(ValueError(message), options) == "values are missing"
+    expected = "values are missing; pass --missing drop to leave them out"
+    assert describe(ValueError(message), options) == expected
 
 
 def test_the_parameter_of_an_error_becomes_its_option():

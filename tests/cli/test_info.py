@@ -17,3 +17,24 @@ def test_info(folder):
     facts = json.loads(run("info", folder / "model.npz", "--json").stdout)
     assert facts["cost"] == me.load(folder / "model.npz").cost_
     assert "components 3\n" in run("info", folder / "model.npz").stdout
+
+
+def test_info_says_what_a_model_keeps(folder, tmp_path):
+    facts = json.loads(run("info", folder / "model.npz", "--json").stdout)
+    model = me.load(folder / "model.npz")
+    assert facts["threshold"] == 4
+    assert facts["written_by"] == me.__version__
+    assert facts["file_format"] == 1
+    assert (facts["keeps_likes"], facts["keeps_recommender"], facts["titles"]) == (True,) * 3
+    assert (facts["kept_users"], facts["kept_likes"]) == (40, model.likes_.nnz)
+    assert facts["recommend_weighting"] == 0.5
+    text = run("info", folder / "bare.npz").stdout
+    assert "\nkeeps likes no\nkept likes none\n" in text
+    assert "\nentry weighting none\n" in text
+    likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1], [0, 1, 1]])
+    weighted = me.MovieEmbedding(1, entry_weighting="log1p", random_state=0)
+    weighted.fit(likes).save(tmp_path / "w.npz")
+    text = run("info", tmp_path / "w.npz").stdout
+    assert "\nentry weighting log1p\n" in text
+    assert "\nthreshold none, every row was a like\n" in text
+    assert "\nkeeps recommender no\n" in text

@@ -82,3 +82,14 @@ def test_of_many_people_some_are_asked(demo_likes: Likes, monkeypatch: pytest.Mo
     everybody = ev.tune(demo_likes, factors=[1.0], refine=[1], split=split, **one).table
     assert everybody["ndcg"].item() == pytest.approx(table["ndcg"].item(), rel=0.3)
     assert everybody["ndcg"].item() != table["ndcg"].item()
+
+
+def test_what_was_chosen_and_a_split_are_a_line_each() -> None:
+    table = pd.DataFrame(np.zeros((100, 3)))
+    text = repr(ev.Tuned(64, 1, 100.0, table, 0.5, 0.25))
+    expected = "Tuned(n_components=64, refine=1, regularization=100.0, recommend_weighting=0.5, "
+    assert text == f"{expected}regularization_power=0.25)"
+    likes = Likes.from_matrix(np.ones((3, 10)))
+    split = ev.split_random(likes, random_state=0)
+    expected = "Split(train=Likes(3 users x 10 items, 24 likes), 3 users asked for, "
+    assert repr(split) == f"{expected}6 likes held out)"

@@ -175,3 +175,12 @@ def test_parameters_that_are_refused(
 ) -> None:
     with pytest.raises(error, match=match):
         MovieEmbedding(2, **parameters).fit(likes)
+
+
+def test_an_array_to_start_from_is_shown_by_its_shape():
+    model = MovieEmbedding(3, init=np.ones((500, 3)), random_state=0)
+    text = repr(model)
+    assert text == "MovieEmbedding(init=<array of 500 x 3>, n_components=3, random_state=0)"
+    assert (
+        repr(MovieEmbedding(3, random_state=0)) == "MovieEmbedding(n_components=3, random_state=0)"
+    )

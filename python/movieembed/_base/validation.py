@@ -212,9 +212,9 @@ def check_real(
     return float(value)
 
 
-def check_threshold(threshold: Any) -> float | None:
+def check_threshold(threshold: Any, name: str = "threshold") -> float | None:
     """Return a threshold of ratings, a finite number or None, as a float or None."""
-    check_parameter(threshold, "threshold", Interval(Real), None)
+    check_parameter(threshold, name, Interval(Real), None)
     return None if threshold is None else float(threshold)
 
 

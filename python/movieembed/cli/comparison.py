@@ -5,19 +5,22 @@ What ``movieembed evaluate`` does once its options are read.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import pandas as pd
 
+from movieembed._base.progress import progress_bar
+from movieembed.cli.data import Loaded
 from movieembed.data.likes import Likes
-from movieembed.data.movielens import load_movielens
 from movieembed.evaluation import baselines
+from movieembed.evaluation.by_time import split_last, split_time
 from movieembed.evaluation.compare import evaluate
 from movieembed.evaluation.metrics import ranking_metrics
 from movieembed.evaluation.seen import check_seen
-from movieembed.evaluation.splits import Split, split_last, split_random, split_users
+from movieembed.evaluation.splits import Split, split_random, split_users
 from movieembed.evaluation.tuning import tune
 
 EASE_GRID = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
@@ -32,6 +35,7 @@ def compare(
     *,
     tuned: bool,
     exclude_seen: bool = False,
+    progress: bool | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table of recommenders, and what was chosen for ours if it was tuned."""
     if "als" in names:
@@ -44,8 +48,8 @@ def compare(
     }
     chosen: dict[str, Any] = {}
     if tuned:
-        found = tune(split.train, n_components=widths, k=k, split=inner, random_state=seed)
-        chosen = found.parameters()
+        searched = {"n_components": widths, "k": k, "split": inner, "random_state": seed}
+        chosen = tune(split.train, **searched, progress=progress).parameters()
         recommenders["movieembed, tuned"] = partial(ours, **chosen)
     simple: dict[str, Callable[[Likes], baselines.Recommend]] = {
         "popularity": baselines.popularity,
@@ -55,30 +59,44 @@ def compare(
     for name in names:
         if name == "ease":
             tried = {value: partial(baselines.ease, regularization=value) for value in EASE_GRID}
-            best = best_of(tried, inner, k)
+            best = best_of(tried, inner, k, progress)
             recommenders[f"ease, lambda {best:g}"] = tried[best]
         else:
             recommenders[name] = simple[name]
-    table = evaluate(recommenders, split, ks=(k,), exclude_seen=exclude_seen)
-    return table, chosen
+    options: dict[str, Any] = {"exclude_seen": exclude_seen, "progress": progress}
+    return evaluate(recommenders, split, ks=(k,), **options), chosen
 
 
-def make_split(source: str, likes: Likes, kind: str, seed: int) -> Split:
-    """Split likes in the way that has this name."""
+def make_split(loaded: Loaded, kind: str, seed: int, at: str | None) -> Split:
+    """Split likes in the way that has this name; by time at a share or a moment."""
+    likes = loaded.likes
     if kind == "random":
         return split_random(likes, random_state=seed)
     if kind == "users":
         return split_users(likes, random_state=seed)
-    ratings, _ = load_movielens(source)
-    return split_last(likes, ratings)
+    if loaded.table is None:
+        raise AssertionError("read without times")
+    labels = {name: loaded.columns.get(name) for name in ("user", "item")}
+    labels["timestamp"] = loaded.columns.get("time")
+    if kind == "last":
+        return split_last(likes, loaded.table, **labels)
+    with contextlib.suppress(ValueError):
+        if at is None or 0 < float(at) < 1:
+            return split_time(likes, loaded.table, 0.2 if at is None else float(at), **labels)
+    return split_time(likes, loaded.table, cutoff=at, **labels)
 
 
 def best_of(
-    recommenders: Mapping[float, Callable[[Likes], baselines.Recommend]], split: Split, k: int
+    recommenders: Mapping[float, Callable[[Likes], baselines.Recommend]],
+    split: Split,
+    k: int,
+    progress: bool | None = False,
 ) -> float:
     """Return the value whose recommender has the highest sum of recall and NDCG."""
     scores = {}
-    for value, fit in recommenders.items():
-        found = ranking_metrics(fit(split.train)(split.given, k), split.held, ks=(k,))
-        scores[value] = float((found[f"recall@{k}"] + found[f"ndcg@{k}"]).mean())
+    with progress_bar(len(recommenders), "ease", "fit", progress) as bar:
+        for value, fit in recommenders.items():
+            found = ranking_metrics(fit(split.train)(split.given, k), split.held, ks=(k,))
+            scores[value] = float((found[f"recall@{k}"] + found[f"ndcg@{k}"]).mean())
+            bar.update()
     return max(scores, key=scores.__getitem__)

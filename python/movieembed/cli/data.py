@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Hashable
-from dataclasses import replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from movieembed.cli.console import complain
-from movieembed.cli.options import OwnTable
+from movieembed.cli.options import OwnTable, one_of
 from movieembed.exceptions import ParameterError
 
 if TYPE_CHECKING:
@@ -18,45 +18,137 @@ if TYPE_CHECKING:
     from movieembed.data.likes import Likes
     from movieembed.model.embedding import Embedding
 
-GENRES = ("genres", "genre", "category", "categories", "tags")
-TABLES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".gz", ".bz2", ".xz")
+GENRES = [("genres", "genre", "category", "categories", "tags")]
+TABLES = (
+    ".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".gz", ".bz2", ".xz", ".json", ".jsonl",
+    ".ndjson", ".inter", ".data",
+)  # fmt: skip
+# Mean length of what is no id and no number, but a review.
+LONG_TEXT = 64
+
+
+@dataclass
+class Loaded:
+    """Likes, and what they were read from.
+
+    Attributes
+    ----------
+    n_ratings : int
+    likes : Likes
+    columns : dict
+        The columns of a table of one's own that were read as user, item, rating and time.
+    table : DataFrame
+        That table; None of MovieLens.
+    """
+
+    n_ratings: int
+    likes: Likes
+    columns: dict[str, Any] = field(default_factory=dict)
+    table: pd.DataFrame | None = None
 
 
 def load_likes(source: str, threshold: float | None, own: OwnTable) -> tuple[int, Likes]:
     """Read the likes, and the number of ratings, of MovieLens data or of a table of one's own."""
-    from movieembed.data.delimited_text import read_table
+    loaded = load(source, threshold, own)
+    return loaded.n_ratings, loaded.likes
+
+
+def load(source: str, threshold: float | None, own: OwnTable, *, timed: bool = False) -> Loaded:
+    """Read MovieLens data or a table of one's own; `timed` keeps what tells the time of a like."""
     from movieembed.data.likes import Likes, movielens_likes
+    from movieembed.data.movielens import load_movielens
 
     path = Path(source).expanduser()
     if is_table(path):
-        ratings = read_table(path, ids=typed(own.user, own.item))
-        item_id, title = own.item_id, own.title
-        catalogue = None
-        if own.items is not None:
-            catalogue = read_table(own.items, ids=typed(item_id or "0", title or "1", own.item))
-            if numbered(catalogue) and catalogue.shape[1] > 1:
-                item_id, title = item_id or "0", title or "1"
-            let_ids_agree(ratings, own.item, catalogue, item_id)
-        return len(ratings), Likes.from_ratings(
-            ratings,
-            threshold=threshold,
-            user=as_column(own.user, ratings),
-            item=as_column(own.item, ratings),
-            rating=as_column(own.rating, ratings),
-            items=catalogue,
-            item_id=None if catalogue is None else as_column(item_id, catalogue),
-            title=None if catalogue is None else as_column(title, catalogue),
-        )
+        loaded = load_table(path, threshold, own, timed)
+        return loaded if timed else replace(loaded, table=None)
     if path.is_file() and path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
         raise ValueError(
             f"{source} is neither a MovieLens folder or .zip nor a table ({', '.join(TABLES)})"
         )
     for name, value in vars(own).items():
-        if value is not None:
+        if value not in (None, []) and name not in ("half_life", "dislike_below"):
             text = f" is for a table of one's own ({', '.join(TABLES[:5])}), not for {source}"
             raise ParameterError(f"{name}{text}", name)
-    likes, n_ratings = movielens_likes(source, threshold)
-    return n_ratings, likes
+    if own.half_life is None and own.dislike_below is None and not timed:
+        likes, n_ratings = movielens_likes(source, threshold)
+        return Loaded(n_ratings, likes)
+    ratings, movies = load_movielens(source)
+    weighed = {"dislike_below": own.dislike_below, "half_life": own.half_life}
+    likes = Likes.from_ratings(ratings, threshold=threshold, items=movies, **weighed)
+    return Loaded(len(ratings), likes, table=ratings)
+
+
+def load_table(path: Path, threshold: float | None, own: OwnTable, timed: bool) -> Loaded:
+    """Read a table of one's own, and that of its items."""
+    from movieembed.data.delimited_text import read_kept, read_table
+    from movieembed.data.likes import Likes
+
+    item_id, title = own.item_id, own.title
+    ratings = read_kept(
+        path,
+        is_short,
+        header=has_header(own.header, own.typed_columns()),
+        ids=typed(own.user, own.item),
+        where=own.where or (),
+        separator=own.separator,
+        layout=one_of(own.layout, ("rows", "lists", "blocks", "json"), "--layout"),
+    )
+    catalogue = None
+    if own.items is not None:
+        header = has_header(None, typed(item_id, title))
+        ids = typed(item_id or "0", title or "1", own.item)
+        catalogue = read_table(own.items, header=header, ids=ids)
+        if numbered(catalogue) and catalogue.shape[1] > 1:
+            item_id, title = item_id or "0", title or "1"
+        let_ids_agree(ratings, own.item, catalogue, item_id)
+    user, item, rating, time = (
+        as_column(label, ratings) for label in (own.user, own.item, own.rating, own.timestamp)
+    )
+    likes = Likes.from_ratings(
+        ratings,
+        threshold=threshold,
+        user=user,
+        item=item,
+        rating=rating,
+        items=catalogue,
+        item_id=None if catalogue is None else as_column(item_id, catalogue),
+        title=None if catalogue is None else as_column(title, catalogue),
+        missing=one_of(own.missing, ("raise", "drop"), "--missing") or "raise",
+        dislike_below=own.dislike_below,
+        half_life=own.half_life,
+        timestamp=time,
+    )
+    columns = chosen_columns(
+        ratings, (user, item, rating), time, timed or own.half_life is not None
+    )
+    return Loaded(len(ratings), likes, columns, ratings)
+
+
+def chosen_columns(
+    ratings: pd.DataFrame, labels: tuple[Any, Any, Any], time: Hashable | None, timed: bool
+) -> dict[str, Any]:
+    """Return the columns that are read as user, item, rating and, if it is needed, time."""
+    from movieembed.data.frames import Table
+    from movieembed.data.rating_columns import find_rating_columns, find_time_column
+
+    table = Table(ratings)
+    columns = find_rating_columns(table, *labels)
+    if timed:
+        columns["time"] = find_time_column(table, time, columns.values())
+    return columns
+
+
+def is_short(label: Hashable, values: Sequence[Any]) -> bool:
+    """Whether a column may be of use: reviews, in many files most of the text, are not."""
+    texts = [len(value) for value in values if isinstance(value, str)]
+    return sum(texts) <= LONG_TEXT * len(texts)
+
+
+def has_header(given: bool | None, columns: Sequence[str]) -> bool | None:
+    """Whether a file has a header: not if its columns were typed as numbers."""
+    numbers = any(label.isdecimal() for label in columns)
+    return False if given is None and numbers else given
 
 
 def likes_of_model(
@@ -102,8 +194,9 @@ def load_genres(
     source: Path, model: Embedding, item_id: str | None, genres: str | None
 ) -> list[Any]:
     """Read the genres of a model's items from MovieLens data or a table of items; else None."""
+    from movieembed.data.column_names import find_column
     from movieembed.data.delimited_text import read_table
-    from movieembed.data.frames import find_column, item_labels
+    from movieembed.data.frames import item_labels
     from movieembed.data.movielens import load_movies
     from movieembed.data.text_columns import of_one_kind
 
@@ -136,7 +229,7 @@ def let_ids_agree(
     ratings: pd.DataFrame, item: str | None, catalogue: pd.DataFrame, item_id: str | None
 ) -> None:
     """Make text of the items' ids in a table where all are integers, if the other has others."""
-    from movieembed.data.frames import ITEM_ALIASES, looks_like
+    from movieembed.data.column_names import ITEM_ALIASES, looks_like
     from movieembed.data.text_columns import of_one_kind
 
     rated, listed = (
@@ -176,31 +269,51 @@ def as_column(text: str | None, table: pd.DataFrame) -> Hashable | None:
     return text
 
 
-def data_facts(source: str, n_ratings: int, likes: Likes) -> dict[str, Any]:
-    """Say what a data set holds."""
+def data_facts(source: str, loaded: Loaded) -> dict[str, Any]:
+    """Say what a data set holds, and which columns of a table of one's own were read."""
+    likes = loaded.likes
+    columns = {role: str(label) for role, label in loaded.columns.items()}
     return {
         "data": source,
-        "ratings": n_ratings,
+        "ratings": loaded.n_ratings,
         "users": likes.n_users,
         "items": likes.n_items,
         "liked_items": int((likes.item_counts > 0).sum()),
         "likes": likes.n_likes,
+        **({"columns": columns} if columns else {}),
     }
 
 
+def columns_in_words(columns: Mapping[str, str]) -> str:
+    """Say which column was read as what."""
+    return ", ".join(f"{role} {label!r}" for role, label in columns.items())
+
+
 def model_facts(model: Embedding) -> dict[str, Any]:
-    """Say what a model is and how it was found."""
+    """Say what a model is, how it was found and what it keeps."""
+    fitted = model._fitted_items()
+    ours, likes = fitted.recommender_if_made, fitted.likes
+    recommender = {
+        "recommend_weighting": None if ours is None else ours.weighting.user_weighting,
+        "regularization_power": None if ours is None else ours.power,
+        "refine": None if ours is None else ours.refine,
+    }
     return {
-        "items": len(model.items_),
-        "embedded_items": int(model._fitted_items().embedded.sum()),
+        "items": len(fitted),
+        "embedded_items": int(fitted.embedded.sum()),
+        "titles": fitted.titles is not None,
         "components": model.n_components,
         "dtype": str(model.embedding_.dtype),
+        "threshold": model.threshold_,
         "item_scaling": model.item_scaling,
         "user_weighting": model.user_weighting,
         "entry_weighting": model.entry_weighting,
         "regularization": model.regularization_,
-        "keeps_likes": model.likes_ is not None,
-        "threshold": model.threshold_,
+        **recommender,
+        "keeps_likes": likes is not None,
+        "kept_likes": None if likes is None else int(likes.nnz),
+        "kept_users": None if likes is None else int(likes.shape[0]),
+        "keeps_recommender": ours is not None,
         "solver": model.solver,
         "learning_rate": model.learning_rate,
         "seed": model.random_state if isinstance(model.random_state, int) else None,

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from movieembed.cli import console, options
-from movieembed.cli.data import load_likes
+from movieembed.cli.data import columns_in_words, data_facts, load
 from movieembed.cli.options import Data, Json, OwnTable, Seed, Threshold
 
-SPLITS = ("random", "users", "last")
+SPLITS = ("random", "users", "last", "time")
 BASELINES = ("popularity", "item-cosine", "ease", "als")
 
 Components = Annotated[
@@ -24,7 +24,17 @@ Split = Annotated[
     options.choice(
         SPLITS,
         help="random: a fifth of each user's likes; users: a tenth of the users, of whose likes a "
-        "fifth; last: each user's last like, for MovieLens.",
+        "fifth; last: each user's last like; time: all likes from a moment on.",
+    ),
+]
+SplitAt = Annotated[
+    str | None,
+    typer.Option(
+        "--split-at",
+        metavar="WHEN",
+        show_default=False,
+        help="Where --split time parts them: a share of the likes, the newest, such as 0.2, the "
+        "default; a date; or a number of the times.",
     ),
 ]
 Cutoff = Annotated[int, typer.Option("-k", "--cutoff", min=1, help="Length of the lists.")]
@@ -52,6 +62,7 @@ def evaluate(
     data: Data,
     n_components: Components = "64,128,256",
     split: Split = "random",
+    cutoff: SplitAt = None,
     k: Cutoff = 20,
     tune: Tune = False,
     baselines: Baselines = "popularity,item-cosine,ease",
@@ -68,6 +79,7 @@ def evaluate(
 
     $ movieembed evaluate ml-latest-small --tune
     $ movieembed evaluate ml-1m.zip --split users --baselines popularity,als
+    $ movieembed evaluate plays.csv --split time --split-at 2025-01-01
     """
     from movieembed.cli.comparison import compare, make_split
 
@@ -78,15 +90,21 @@ def evaluate(
     names = [name.strip() for name in baselines.split(",") if name.strip()]
     for name in names:
         options.one_of(name, BASELINES, "--baselines")
-    _, likes = load_likes(data, threshold, table)
-    parts = make_split(data, likes, split, random_state)
+    if cutoff is not None and split != "time":
+        raise ValueError("--split-at goes with --split time")
+    loaded = load(data, threshold, table, timed=split in ("last", "time"))
+    parts = make_split(loaded, split, random_state, cutoff)
     dims = [int(d) for d in widths]
     how = {"tuned": tune, "exclude_seen": exclude_seen}
+    columns = {key: value for key, value in data_facts(data, loaded).items() if key == "columns"}
     found, chosen = compare(parts, dims, k, names, random_state, **how)
     if as_json:
         rows = [{"name": str(name), **row} for name, row in found.to_dict("index").items()]
-        console.print_json({"data": data, "split": split, "chosen": chosen, "results": rows})
+        facts = {"split": split, "chosen": chosen, "results": rows}
+        console.print_json({"data": data, **columns, **facts})
         return
+    if columns:
+        console.print_lines([f"columns {columns_in_words(columns['columns'])}"])
     if chosen:
         facts = ", ".join(f"{key} {value:g}" for key, value in chosen.items())
         console.print_lines([f"chosen {facts}", ""])

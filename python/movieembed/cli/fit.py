@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import data_facts, load_likes, model_facts
+from movieembed.cli.data import columns_in_words, data_facts, load, model_facts
 from movieembed.cli.group import FAILED, INTERRUPTED
 from movieembed.cli.options import Data, Jobs, Json, OwnTable, Seed, Threshold, choice, one_of
 
@@ -130,18 +130,18 @@ def fit(
     $ movieembed fit ml-latest-small --out small.npz
     $ movieembed fit ml-1m.zip -o m.npz --solver adam --learning-rate 0.1
     $ movieembed fit plays.csv -o p.npz --user-col listener --item-col song
+    $ movieembed fit events.csv -o e.npz --where 'event == "buy"'
 
     Ctrl-C saves the best embedding so far.
     """
     from movieembed.model.embedding import Embedding
 
     console.check_out_file(out)
-    n_ratings, likes = load_likes(data, threshold, table)
+    loaded = load(data, threshold, table)
     start = time.perf_counter()
-    chosen: dict[str, Any] = {"n_components": n_components}
-    chosen["regularization"] = "auto" if regularization is None else regularization
+    chosen = as_given(n_components, regularization)
     if tune:
-        chosen = tuned(likes, random_state=random_state, n_jobs=n_jobs)
+        chosen = tuned(loaded.likes, random_state=random_state, n_jobs=n_jobs)
     model = Embedding(
         solver=solver,
         learning_rate=as_rate(learning_rate),
@@ -158,18 +158,24 @@ def fit(
         n_jobs=n_jobs,
         verbose=None,
         **chosen,
-    ).fit(likes)
+    ).fit(loaded.likes)
     seconds = time.perf_counter() - start
     if model.stop_reason_ == "empty":
         console.complain("error", f"there is nothing to learn, so {out} is not written")
         raise typer.Exit(FAILED)
     model.save(out)
-    of_data, of_model = data_facts(data, n_ratings, likes), model_facts(model)
+    of_data, of_model = data_facts(data, loaded), model_facts(model)
     facts = {"data": of_data} | of_model | {"seconds": seconds, "out": str(out)}
     lines = [*in_words(of_data, of_model), f"seconds {seconds:.2f}", f"saved {out}"]
     console.print_answer(as_json, facts, lines)
     if model.stop_reason_ == "interrupted":
         sys.exit(INTERRUPTED)  # a typer.Exit would say so once more
+
+
+def as_given(n_components: int, regularization: float | None) -> dict[str, Any]:
+    """Return the parameters that --tune would choose, as they were given."""
+    auto = "auto" if regularization is None else regularization
+    return {"n_components": n_components, "regularization": auto}
 
 
 def tuned(likes: Any, **options: Any) -> dict[str, Any]:
@@ -193,9 +199,11 @@ def in_words(data: dict[str, Any], model: dict[str, Any]) -> list[str]:
     """Say in lines what was fitted and what was found."""
     gap = model["gap"]
     known = gap == gap and gap != float("inf")
+    columns = [f"columns {columns_in_words(data['columns'])}"] if "columns" in data else []
     return [
         "data {ratings:,} ratings, {likes:,} likes, {users:,} users, {items:,} items "
         "({liked_items:,} liked)".format_map(data),
+        *columns,
         f"cost {console.cost_words(model['cost'])}",
         f"gap {f'{gap:.1e} of the cost, estimated' if known else 'unknown'}",
         f"iterations {model['iterations']:,} of {model['solver']}, {STOPS[model['stop_reason']]}",

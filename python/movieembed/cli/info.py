@@ -8,8 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import data_facts, load_likes, model_facts
+from movieembed.cli.data import columns_in_words, data_facts, load, model_facts
 from movieembed.cli.options import Jobs, Json, OwnTable, Threshold
+
+# What it means that there is no such thing.
+NOTHING = {
+    "entry_weighting": "none",
+    "kept_likes": "none",
+    "kept_users": "none",
+    "threshold": "none, every row was a like",
+    "seed": "none",
+}
 
 Source = Annotated[
     str,
@@ -38,26 +47,38 @@ def info(
     if Path(source).suffix.lower() == ".npz":
         from movieembed.model.embedding import Embedding
 
-        facts = {"model": source} | model_facts(Embedding.load(source))
+        facts = {"model": source} | model_facts(Embedding.load(source)) | versions(source)
     else:
         from movieembed.objective.cooccurrence import cooccurrence_sums
 
-        n_ratings, likes = load_likes(source, threshold, table)
-        squares, totals = cooccurrence_sums(likes, n_jobs=n_jobs)
-        facts = data_facts(source, n_ratings, likes) | {
+        loaded = load(source, threshold, table)
+        squares, totals = cooccurrence_sums(loaded.likes, n_jobs=n_jobs)
+        facts = data_facts(source, loaded) | {
             "shared_likes": float(totals.sum()),
             "cost_of_zero": float(squares.sum()),
         }
-    lines = [f"{name.replace('_', ' ')} {in_words(value)}" for name, value in facts.items()]
+    lines = [f"{name.replace('_', ' ')} {in_words(value, name)}" for name, value in facts.items()]
     console.print_answer(as_json, facts, lines)
 
 
-def in_words(value: Any) -> str:
+def versions(path: str) -> dict[str, Any]:
+    """Say which version wrote a model's file, and in which format."""
+    from movieembed.model.file import MODEL
+    from movieembed.model.npz import reading
+
+    with reading(path, MODEL) as contents:
+        header = contents.header
+        return {"written_by": header.get("version"), "file_format": header["format_version"]}
+
+
+def in_words(value: Any, name: str = "") -> str:
     """Say a fact in words."""
     if value is None:
-        return "unknown"
+        return NOTHING.get(name, "unknown")
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return columns_in_words(value)
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):

@@ -28,6 +28,12 @@ def column(option: str, words: str) -> Any:
     return typer.Option(option, metavar="COLUMN", rich_help_panel=OWN_TABLE, help=words)
 
 
+def of_table(option: str, words: str, metavar: str | None, **settings: Any) -> Any:
+    """Make another option for a table of one's own."""
+    settings |= {"rich_help_panel": OWN_TABLE, "help": words, "show_default": False}
+    return typer.Option(option, metavar=metavar, **settings)
+
+
 Data = Annotated[
     str,
     typer.Argument(
@@ -35,7 +41,7 @@ Data = Annotated[
         show_default=False,
         help="demo, invented films that need no download; a MovieLens folder or .zip; a published "
         "name, such as ml-latest-small or ml-1m, to download; or a table of ratings: .csv, .tsv, "
-        ".txt or .parquet.",
+        ".txt, .jsonl or .parquet.",
     ),
 ]
 Model = Annotated[
@@ -77,7 +83,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 
 @dataclass(frozen=True)
 class OwnTable:
-    """The columns of a table of one's own, and a table of its items."""
+    """How a table of one's own is read, which of its rows count, and a table of its items."""
 
     user: Annotated[
         str | None,
@@ -91,17 +97,73 @@ class OwnTable:
     rating: Annotated[
         str | None, column("--rating-col", "And for the rating; without one, every row is a like.")
     ] = None
+    timestamp: Annotated[
+        str | None, column("--time-col", "And for the time, where --half-life or --split needs it.")
+    ] = None
+    separator: Annotated[
+        str | None,
+        of_table("--sep", "What stands between the fields, where it is not found.", "TEXT"),
+    ] = None
+    header: Annotated[
+        bool | None,
+        of_table("--header/--no-header", "Whether the first row names the columns.", None),
+    ] = None
+    layout: Annotated[
+        str | None,
+        of_table(
+            "--layout",
+            "rows, a rating each; lists, a user and all their items a row; blocks, an item's line "
+            '"1:" before its users; or json, an object a line. Found by itself.',
+            "WORD",
+            autocompletion=lambda: ["rows", "lists", "blocks", "json"],
+        ),
+    ] = None
+    where: Annotated[
+        list[str] | None,
+        of_table(
+            "--where",
+            "Rows to keep: a column, ==, !=, <, <=, > or >=, and a value, as in "
+            "'event == \"buy\"'. May be repeated.",
+            "COMPARISON",
+        ),
+    ] = None
+    missing: Annotated[
+        str | None,
+        of_table(
+            "--missing",
+            "drop leaves out rows without a user, item or rating.",
+            "WORD",
+            autocompletion=lambda: ["raise", "drop"],
+        ),
+    ] = None
+    dislike_below: Annotated[
+        float | None,
+        of_table(
+            "--dislike-below",
+            "Ratings from there up to the threshold count as absent, and may be recommended again.",
+            "RATING",
+        ),
+    ] = None
+    half_life: Annotated[
+        str | None,
+        of_table(
+            "--half-life",
+            'After that time a like weighs half: "180 days", or a number of the times.',
+            "TIME",
+        ),
+    ] = None
     items: Annotated[
         Path | None,
-        typer.Option(
-            "--items",
-            metavar="FILE",
-            rich_help_panel=OWN_TABLE,
-            help="A table of items with their titles. It fixes which items there are.",
+        of_table(
+            "--items", "A table of items with their titles. It fixes which items there are.", "FILE"
         ),
     ] = None
     item_id: IdColumn = None
     title: Annotated[str | None, column("--title-col", "The title in --items.")] = None
+
+    def typed_columns(self) -> list[str]:
+        """Return the columns of the ratings that were typed."""
+        return [c for c in (self.user, self.item, self.rating, self.timestamp) if c is not None]
 
 
 def with_options_of_table(function: Callable[..., None]) -> Callable[..., None]:

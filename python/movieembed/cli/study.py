@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import load_likes
+from movieembed.cli.data import columns_in_words, load
 from movieembed.cli.options import Data, Jobs, Json, OwnTable, Seed, Threshold, as_components
 
 Out = Annotated[
@@ -72,9 +72,11 @@ def study(
     widths = [d for d in as_components(components) if wide or d != "M"]
     rates = None if momentum_rates is None else as_rates(momentum_rates, "--momentum-rates")
     adam = as_rates(adam_rates, "--adam-rates")
-    _, likes = load_likes(data, threshold, table)
+    loaded = load(data, threshold, table)
+    if loaded.columns:
+        console.complain("note", f"columns {columns_in_words(loaded.columns)}")
     result = run_study(
-        likes,
+        loaded.likes,
         components=widths,
         momentum_rates=rates,
         adam_rates=adam,

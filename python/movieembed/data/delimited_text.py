@@ -1,4 +1,4 @@
-"""One's own table of ratings or items, from delimited text or Parquet."""
+"""One's own table of ratings or items, from text in any layout or Parquet."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import gzip
 import io
 import lzma
 import os
+import re
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from movieembed._base.message import Message, Parameter
 from movieembed._base.regular_file import check_regular
-from movieembed.data import text_columns
+from movieembed._base.validation import OneOf, check_parameter
+from movieembed.data import other_layouts, row_filter, text_columns
 from movieembed.data.bounded_text import bounded
-from movieembed.data.frames import (
+from movieembed.data.column_names import (
     ITEM_ALIASES,
     RATING_ALIASES,
     TIME_ALIASES,
@@ -27,7 +30,9 @@ from movieembed.data.frames import (
     looks_like,
 )
 from movieembed.data.number_file import Kind, read_regular
-from movieembed.data.text_fields import QUOTING, Source, read_texts, sample_of, split
+from movieembed.data.other_layouts import LAYOUTS, Keep, Layout
+from movieembed.data.text_fields import QUOTING, Sample, Source, read_texts, sample_of, split
+from movieembed.exceptions import ParameterError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 # Between equally good ones the first wins; a blank is tried only if nothing else separates.
 _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
 _COMPRESSED: dict[str, Any] = {".gz": gzip, ".bz2": bz2, ".xz": lzma}
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _ID_NAMES = USER_ALIASES | ITEM_ALIASES | {"id", *TITLE_ALIASES}
 _NAMES = _ID_NAMES | RATING_ALIASES | TIME_ALIASES | {"genres", "genre", "tag", "tags", "year"}
 
@@ -45,14 +51,17 @@ def read_table(
     separator: str | None = None,
     header: bool | None = None,
     ids: Iterable[Hashable] = (),
+    where: str | Iterable[str] = (),
+    layout: Layout | None = None,
+    columns: Collection[Hashable] | None = None,
 ) -> pd.DataFrame:
-    r"""Read one's own ratings table from text or Parquet.
+    r"""Read one's own ratings table from text, lines of JSON or Parquet.
 
     Parameters
     ----------
     path : path
-        A .parquet file, or text such as .csv, .tsv, .txt or .dat, perhaps compressed (.gz, .bz2
-        or .xz). The name's ending decides only that much.
+        A .parquet file, or text such as .csv, .tsv, .txt, .dat or .jsonl, perhaps compressed (.gz,
+        .bz2 or .xz). The name's ending decides only that much.
     separator : str or None
         What stands between the fields; None finds it among ``::``, tab, comma, semicolon, ``|``
         and blank.
@@ -61,11 +70,23 @@ def read_table(
         number, and it has a usual name or one of `ids`, or stands above a column of numbers.
     ids : list of labels
         Columns of text that hold ids or titles, besides those with usual names such as userId.
+    where : str or list of str
+        Rows to keep: a column, one of ``==``, ``!=``, ``<``, ``<=``, ``>`` and ``>=``, and a value,
+        as in ``event == "buy"``; of a list all must hold. Columns without names go by number,
+        ``2 == "play"``, and names with signs in quotation marks.
+    layout : {"rows", "lists", "blocks", "json"} or None
+        A row a rating; rows of a user and all their items, as in LightGCN's files; a line such as
+        ``1:`` for an item and then its users and ratings, as the Netflix Prize's; or lines of JSON,
+        an object each. None finds it.
+    columns : collection of labels, or None
+        Which columns to return; None for all. Fields of JSON that hold lists or objects are left
+        out.
 
     Returns
     -------
     DataFrame
-        Columns as named, else numbered 0, 1, 2, ...
+        Columns as named, else numbered 0, 1, 2, ...; of lists and blocks, user, item, and perhaps
+        rating and date.
 
     Raises
     ------
@@ -73,6 +94,8 @@ def read_table(
         If path is not a file.
     ValueError
         If no separator can be told, or a line has too many fields: the message names it.
+    ParameterError
+        If `where` is no comparison, no row is left, or a column is absent. It is a ValueError.
     ImportError
         If path is Parquet and PyArrow is not installed.
 
@@ -94,24 +117,76 @@ def read_table(
     ...     path = os.path.join(folder, "ratings.txt")
     ...     with open(path, "w") as file:
     ...         _ = file.write("ann;1;5\nbob;2;3\n")
-    ...     read_table(path)
-         0  1  2
+    ...     read_table(path), read_table(path, where="2 >= 4")
+    (     0  1  2
     0  ann  1  5
-    1  bob  2  3
+    1  bob  2  3,      0  1  2
+    0  ann  1  5)
     """
+    wanted = None if columns is None else list(columns)
+    there: list[Hashable] = []
+
+    def keep(label: Hashable, values: Sequence[Any]) -> bool:
+        there.append(label)
+        return wanted is None or label in wanted
+
+    table = read_kept(path, keep, separator, header, ids, where, layout)
+    absent = [label for label in wanted or () if label not in table]
+    if absent:
+        listed = ", ".join(map(repr, there or table.columns))
+        what = "{given} is not a column of {path}; it has: {listed}"
+        given = Parameter("columns", absent[0])
+        message = Message(what, given=given, path=str(path), listed=listed)
+        raise ParameterError(message, "columns")
+    return table if wanted is None else table[wanted]
+
+
+def read_kept(
+    path: str | os.PathLike[str],
+    keep: Keep,
+    separator: str | None = None,
+    header: bool | None = None,
+    ids: Iterable[Hashable] = (),
+    where: str | Iterable[str] = (),
+    layout: Layout | None = None,
+) -> pd.DataFrame:
+    """Read a table as `read_table` does, with the columns that are to be kept by what they hold."""
+    if layout is not None:
+        check_parameter(layout, "layout", OneOf(*LAYOUTS))
+    comparisons = row_filter.comparisons(where)
+    compared = {comparison.column for comparison in comparisons}
+    given = {str(label) for label in ids}
+
+    def needed(label: Hashable, values: Sequence[Any]) -> bool:
+        return str(label) in given | compared or keep(label, values)
+
     path = Path(path).expanduser()
     if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder, not a table; see load_movielens for those")
+        what = "{path} is a folder, not a table|; see {load_movielens} for those"
+        raise IsADirectoryError(Message(what, path=str(path)))
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist")
     if path.suffix.lower() in (".parquet", ".pq"):
         try:
-            return pd.read_parquet(path)
+            table = pd.read_parquet(path)
         except ImportError as error:
             raise ImportError(f"reading {path} needs PyArrow: pip install pyarrow") from error
-    if path.suffix.lower() == ".zip":
-        raise ValueError(f"{path} is an archive, not a table; see load_movielens for those")
+    elif path.suffix.lower() == ".zip":
+        what = "{path} is an archive, not a table|; see {load_movielens} for those"
+        raise ValueError(Message(what, path=str(path)))
+    else:
+        table = _read_text(path, needed, separator, header, given, layout)
+    return row_filter.rows_where(table, comparisons)
 
+
+def _read_text(
+    path: Path,
+    keep: Keep,
+    separator: str | None,
+    header: bool | None,
+    given: Set[str],
+    layout: Layout | None,
+) -> pd.DataFrame:
     file_opener = _COMPRESSED.get(path.suffix.lower(), io)
     check_regular(path, "a table")
     size = path.stat().st_size if file_opener is not io else None
@@ -119,10 +194,39 @@ def read_table(
         str(path), lambda: bounded(lambda: file_opener.open(path, "rb"), str(path), size)
     )
     sample = sample_of(source)
+    layout = layout or other_layouts.layout_of(sample.rows, separator)
+    if layout == "rows":
+        return _read_rows(source, sample, keep, separator, header, given)
+    if layout == "json":
+        found = other_layouts.read_json(source, sample.rows, keep)
+    elif layout == "lists":
+        found = other_layouts.read_lists(source, separator)
+    else:
+        found = other_layouts.read_blocks(source, sample.rows)
+    return pd.DataFrame(
+        {
+            label: text_columns.to_pandas(text_columns.of_text(column, _holds_ids(label, given)))
+            for label, column in found.items()
+        },
+        copy=False,
+    )
+
+
+def _holds_ids(label: Hashable, given: Set[str]) -> bool:
+    return str(label) in given or looks_like(label, _ID_NAMES)
+
+
+def _read_rows(
+    source: Source,
+    sample: Sample,
+    keep: Keep,
+    separator: str | None,
+    header: bool | None,
+    given: Set[str],
+) -> pd.DataFrame:
     if separator is None:
         separator = _sniff(source, sample.rows)
     rows = [split(row, separator) for row in sample.rows[:50]]
-    given = {str(label) for label in ids}
     if header is None:
         header = _is_header(rows, given)
     width = len(rows[0])
@@ -131,7 +235,9 @@ def read_table(
     labels: list[Any] = list(range(width))
     if header:
         labels = [name or f"Unnamed: {place}" for place, name in enumerate(rows[0])]
-    of_ids = [str(label) in given or looks_like(label, _ID_NAMES) for label in labels]
+    of_ids = [_holds_ids(label, given) for label in labels]
+    values = [[row[place] for row in rows[header:] if place < len(row)] for place in range(width)]
+    kept = [place for place in range(width) if keep(labels[place], values[place])]
     columns = None
     kinds = _kinds(rows[header:], of_ids)
     if kinds and separator != " " and not sample.blank:
@@ -141,10 +247,11 @@ def read_table(
     if columns is None or any(
         x.dtype.kind == "f" and np.abs(x).max(initial=0) >= 1e15 for x in columns.values()
     ):
-        texts = read_texts(source, separator, width, sample.blank + header)
-        columns = _as_they_are(texts, of_ids, separator)
+        texts = read_texts(source, separator, width, sample.blank + header, kept)
+        columns = _as_they_are(texts, [of_ids[place] for place in kept], separator)
+        labels = [labels[place] for place in kept]
     frame = pd.DataFrame(columns, copy=False)
-    frame.columns = pd.Index(labels) if header else pd.RangeIndex(width)
+    frame.columns = pd.Index(labels) if header or len(labels) < width else pd.RangeIndex(width)
     return frame
 
 
@@ -170,9 +277,7 @@ def _as_they_are(
     if separator not in QUOTING:
         texts = [text_columns.unquoted(column) for column in texts]
     return {
-        str(place): text_columns.to_pandas(
-            text_columns.as_proven_ids(column) if is_id else text_columns.as_values(column)
-        )
+        str(place): text_columns.to_pandas(text_columns.of_text(column, is_id))
         for place, (column, is_id) in enumerate(zip(texts, of_ids, strict=True))
     }
 
@@ -188,21 +293,23 @@ def _sniff(source: Source, sample: Sequence[str]) -> str:
         if width > most and 2 * count > widths.total():
             best, most = separator, width
     if not best:
-        raise ValueError(
-            f"{source.name}: cannot tell what separates the columns in {sample[0][:80]!r}; "
-            "pass separator=..."
-        )
+        what = "{name}: cannot tell what separates the columns in {row!r}; pass {separator}"
+        what += ", or {layout=} if each row is a user and their items"
+        row = sample[0][:80]
+        message = Message(what, name=source.name, row=row, layout="lists")
+        raise ParameterError(message, "separator")
     return best
 
 
-def _is_header(rows: Sequence[Sequence[str]], given: Collection[str]) -> bool:
+def _is_header(rows: Sequence[Sequence[str]], given: Set[str]) -> bool:
     """Whether the first row names columns; rows of nothing but words look like one another."""
     first, *others = rows
-    if any(_is_number(field) for field in first):
+    if any(_is_number(field) or _DATE.match(field) for field in first):
         return False
-    if any(field in given or looks_like(field, _NAMES) for field in first):
-        return True
     columns = [[row[i] for row in others if i < len(row)] for i in range(len(first))]
+    for field, column in zip(first, columns, strict=True):
+        if field in given or (looks_like(field, _NAMES) and field not in column):
+            return True
     return any(column and all(map(_is_number, column)) for column in columns)
 
 

@@ -7,7 +7,7 @@ is read: a fit from the command line reads none.
 from __future__ import annotations
 
 import operator
-from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from functools import reduce
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,20 +15,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from movieembed._base.message import Message, Parameter
-from movieembed._base.warn import warn_caller
+from movieembed._base.message import Message
+from movieembed.data.column_names import (
+    RATING_COLUMNS,
+    TITLE_ALIASES,
+    find_column,
+    squeezed,
+)
 from movieembed.data.ids import as_ids, as_titles, is_table, of_arrow
-from movieembed.exceptions import ParameterError
 
 if TYPE_CHECKING:
     import narwhals.stable.v1 as nw
-
-USER_ALIASES = frozenset({"userid", "user", "uid", "customerid", "memberid"})
-ITEM_ALIASES = frozenset({"movieid", "itemid", "movie", "item", "iid", "filmid", "film"})
-RATING_ALIASES = frozenset({"rating", "ratings", "score", "stars", "liked", "like", "value"})
-TITLE_ALIASES = ("title", "name", "movietitle", "itemtitle", "itemname", "moviename")
-TIME_ALIASES = frozenset({"timestamp", "time", "date", "datetime", "ts"})
-RATING_COLUMNS = {"user": USER_ALIASES, "item": ITEM_ALIASES, "rating": RATING_ALIASES}
 
 
 class Table:
@@ -131,99 +128,6 @@ def as_table(data: object, argument: str) -> Table | None:
     return Table(nw.from_native(pa.Table.from_arrays(column.flatten(), names), eager_only=True))
 
 
-def find_column(
-    columns: Sequence[Any],
-    given: Hashable | None,
-    aliases: Iterable[str],
-    *,
-    argument: str,
-    role: str,
-    taken: Sequence[Hashable] = (),
-    required: bool = True,
-) -> Any:
-    """Return the label of a column, as given or found by its usual names.
-
-    Parameters
-    ----------
-    columns : sequence of hashable
-        Labels to choose from.
-    given : hashable or None
-        The label the caller named; None to look among `aliases`.
-    aliases : iterable of str
-        Usual names, in lower case without separators.
-    argument, role : str
-        The table's argument and the label's parameter, for messages.
-    taken : sequence of hashable
-        Labels already used for something else.
-    required : bool
-        Whether not finding a column is an error; otherwise None is returned.
-
-    Raises
-    ------
-    ValueError
-        If the named column is absent, or no column or several look like the one wanted.
-    """
-    listed = ", ".join(repr(label) for label in columns) or "none"
-    if given is not None:
-        if given in columns:
-            return given
-        what = "{given} is not a column of {argument}; it has: {listed}"
-        given = Parameter(role, given)
-        raise ParameterError(Message(what, given=given, argument=argument, listed=listed), role)
-    wanted = set(aliases)
-    found = [label for label in columns if label not in taken and looks_like(label, wanted)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        either = " and ".join(repr(label) for label in found)
-        what = f"{argument} has several columns that could be the {role}: {either}; say which with "
-        raise ParameterError(Message("{what}{one}", what=what, one=Parameter(role, found[0])), role)
-    if required:
-        what = f"{argument} has no column that looks like the {role}; it has: {listed}. "
-        what += "Say which one it is with "
-        raise ParameterError(Message("{what}{one}", what=what, one=Parameter(role, ...)), role)
-    return None
-
-
-def find_rating_columns(
-    table: Table,
-    user: Hashable | None,
-    item: Hashable | None,
-    rating: Hashable | None,
-    argument: str = "ratings",
-) -> dict[str, Any]:
-    """Return the labels of "user", "item" and, if there is one, "rating", as given or found.
-
-    Warns if there is no rating but another column of numbers.
-    """
-    labels: dict[str, Any] = {"user": user, "item": item, "rating": rating}
-    for role, aliases in RATING_COLUMNS.items():
-        labels[role] = find_column(
-            table.columns,
-            labels[role],
-            aliases,
-            argument=argument,
-            role=role,
-            taken=[label for label in labels.values() if label is not None],
-            required=role != "rating",
-        )
-    if labels["rating"] is None:
-        del labels["rating"]
-        _warn_of_other_numbers(table, labels.values())
-    return labels
-
-
-def looks_like(label: object, aliases: Container[str]) -> bool:
-    """Whether a column's label is one of some usual names, in any spelling."""
-    return _squeeze(label) in aliases
-
-
-def _squeeze(label: object) -> str:
-    if not isinstance(label, str):
-        return ""
-    return label.lower().replace("_", "").replace(" ", "").replace("-", "").replace(".", "")
-
-
 def missing_values(column: nw.Series[Any]) -> nw.Series[Any]:
     """Return where a column is null or NaN, as a column of booleans."""
     mask = column.is_null()
@@ -257,21 +161,6 @@ def complete_columns(
         )
     complete = ~incomplete
     return {role: column.filter(complete) for role, column in columns.items()}
-
-
-def _warn_of_other_numbers(table: Table, used: Iterable[Hashable]) -> None:
-    """Warn if a table without a rating column has columns that may have been meant as one."""
-    others = [
-        label
-        for label in table.columns
-        if label not in used
-        and not looks_like(label, TIME_ALIASES)
-        and table.column(label, "ratings").dtype.is_numeric()
-    ]
-    if others:
-        either = " or ".join(repr(label) for label in others)
-        what = "no column looks like the rating, so every row counts as a like; if the rating is "
-        warn_caller(Message("{what}, pass {rating=}", what=what + either, rating=others[0]))
 
 
 def numbers(column: nw.Series[Any], argument: str) -> NDArray[Any]:
@@ -333,14 +222,13 @@ def item_labels(
         return as_ids(items, "items"), None, None
     if item_id is None and fallback_id is not None and fallback_id in table.columns:
         item_id = fallback_id
-    aliases = ITEM_ALIASES
-    if not any(looks_like(label, aliases) for label in table.columns):
-        aliases = frozenset({"id"})
-    id_label = find_column(table.columns, item_id, aliases, argument="items", role="item_id")
+    *sure, bare = RATING_COLUMNS["item"]
+    groups = (*sure, {"id"}, bare)
+    id_label = find_column(table.columns, item_id, groups, argument="items", role="item_id")
     ids = as_ids(table.column(id_label, "items"), "items")
     if title is None:
-        squeezed = {_squeeze(label): label for label in reversed(table.columns)}
-        found = [squeezed[name] for name in TITLE_ALIASES if name in squeezed]
+        names = {squeezed(label): label for label in reversed(table.columns)}
+        found = [names[name] for name in TITLE_ALIASES if name in names]
         title = found[0] if found else None
     else:
         title = find_column(table.columns, title, (), argument="items", role="title")

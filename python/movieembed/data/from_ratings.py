@@ -11,6 +11,8 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.message import Message
+from movieembed._base.validation import check_threshold
 from movieembed._base.warn import warn_caller
 from movieembed.data.canonical_csr import check_length
 from movieembed.data.frames import item_labels
@@ -18,6 +20,7 @@ from movieembed.data.ids import as_ids, as_titles
 from movieembed.data.likes_matrix import matrices_of_rows, reaching
 from movieembed.data.movielens import load_compact
 from movieembed.data.ratings import (
+    Decay,
     Duplicates,
     RaiseOrDrop,
     Rows,
@@ -29,6 +32,7 @@ from movieembed.data.ratings import (
     rows_of_table,
 )
 from movieembed.data.users_by_items import read_matrix, refuse_cooccurrence
+from movieembed.exceptions import ParameterError
 
 
 def read_ratings(
@@ -40,16 +44,23 @@ def read_ratings(
     duplicates: Duplicates,
     missing: RaiseOrDrop,
     unknown: RaiseOrDrop,
+    *,
+    decay: Decay | None = None,
+    dislike_below: float | None = None,
 ) -> dict[str, Any]:
     """Return the attributes of `Likes.from_ratings`.
 
     `columns` are the labels of user, item and rating, `item_columns` those of item_id and title.
     """
     threshold = check_reading(threshold, duplicates, missing, unknown)
+    dislike_below = check_threshold(dislike_below, "dislike_below")
     labels = None if items is None else item_labels(items, *item_columns, columns[1])
     if sp.issparse(ratings):
         if columns != (None, None, None):
             raise ValueError("user, item and rating name columns of a table, not of a matrix")
+        if decay is not None:
+            what = "{half_life} goes by the times of a table's rows; a matrix has none"
+            raise ParameterError(Message(what), "half_life")
         given = read_matrix(ratings)
         rows = rows_of_matrix(given.values, missing)
         refuse_cooccurrence(given.values)
@@ -57,14 +68,15 @@ def read_ratings(
             check_length(labels[0], 1, (len(rows.user_ids), len(rows.item_ids)), "items")
             rows.item_ids = labels[0]
     else:
-        rows = rows_of_table(ratings, *columns, missing)
+        rows = rows_of_table(ratings, *columns, missing, decay)
         if labels is not None:
             swapped = match_items(rows, labels[0], unknown)
             if swapped:
                 warn_caller(swapped)
     check_rated(threshold, rows.ratings is not None)
+    check_rated(dislike_below, rows.ratings is not None, "dislike_below")
     titles, table = (None, None) if labels is None else labels[1:]
-    return _attributes(rows, threshold, duplicates, titles, table)
+    return _attributes(rows, threshold, duplicates, titles, table, dislike_below)
 
 
 def read_movielens(
@@ -100,6 +112,7 @@ def _attributes(
     duplicates: Duplicates,
     titles: NDArray[np.object_] | None,
     table: pd.DataFrame | None,
+    dislike_below: float | None = None,
 ) -> dict[str, Any]:
     least = None
 
@@ -108,7 +121,7 @@ def _attributes(
         liked, least = reaching(values, threshold)
         return liked
 
-    matrix, seen = matrices_of_rows(rows, duplicates, is_like)
+    matrix, seen = matrices_of_rows(rows, duplicates, is_like, dislike_below)
     return {
         "matrix": matrix,
         "seen": seen,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Self
 
 import numpy as np
@@ -21,7 +22,7 @@ from movieembed.data.from_ratings import read_movielens, read_ratings
 from movieembed.data.ids import as_ids, as_titles
 from movieembed.data.items import ItemIndex
 from movieembed.data.notebook import likes_html
-from movieembed.data.ratings import Duplicates, RaiseOrDrop
+from movieembed.data.ratings import Decay, Duplicates, RaiseOrDrop
 from movieembed.data.users_by_items import read_labelled, read_matrix
 
 
@@ -106,7 +107,7 @@ class Likes:
         return self
 
     @classmethod
-    def from_ratings(
+    def from_ratings(  # noqa: PLR0913 - the columns of two tables, and which of their rows count
         cls,
         ratings: object,
         *,
@@ -120,6 +121,9 @@ class Likes:
         duplicates: Duplicates = "last",
         missing: RaiseOrDrop = "raise",
         unknown: RaiseOrDrop = "raise",
+        dislike_below: float | None = None,
+        half_life: float | str | timedelta | np.timedelta64 | None = None,
+        timestamp: Hashable | None = None,
     ) -> Likes:
         """Turn a ratings table into likes: ``rating >= threshold``.
 
@@ -146,6 +150,18 @@ class Likes:
             What to do with rows without a user, item or rating. Dropped rows count as absent.
         unknown : {"raise", "drop"}
             What to do with ratings of items that `items` lacks. Their users are kept.
+        dislike_below : float or None
+            Ratings from there up to the threshold count as absent, and their items may be
+            recommended again. None keeps all that are no likes as `seen`, such as the 0 or -1 of
+            what was read or watched and not rated.
+        half_life : number, str, timedelta or None
+            After which a like weighs half: its weight is ``2 ** (-age / half_life)``, its age that
+            before the newest row of the table, and no less than 2**-40. A number is in the unit of
+            the times, seconds where those are dates; text is as in "180 days". None weighs all
+            alike.
+        timestamp : hashable or None
+            Label of the column of times for `half_life`, numbers, dates or text; None looks for
+            usual names.
 
         Returns
         -------
@@ -158,8 +174,8 @@ class Likes:
         ------
         ValueError
             If a column cannot be told, or holds fewer ids than the rows could be of; a value is
-            missing, infinite, unknown or repeated where that is not allowed; or an option is not
-            one of those listed.
+            missing, infinite, unknown or repeated where that is not allowed; an option is not
+            one of those listed; or a time cannot be read.
         TypeError
             If ratings is of no accepted kind, ids are not hashable or ratings are not numbers.
 
@@ -195,6 +211,8 @@ class Likes:
             duplicates,
             missing,
             unknown,
+            decay=None if half_life is None else Decay(half_life, timestamp),
+            dislike_below=dislike_below,
         )
         return object.__new__(cls)._set(**attributes)
 
@@ -212,7 +230,7 @@ class Likes:
     ) -> Likes:
         r"""Read the likes of a MovieLens data set without a table of its ratings.
 
-        Gives what `load_movielens` and then `from_ratings`, with ``items=movies``, give.
+        The result is that of `load_movielens` and `from_ratings` with ``items=movies``.
 
         Parameters
         ----------
@@ -220,10 +238,8 @@ class Likes:
             A folder, a .zip or a name, as for `movieembed.load_movielens`.
         threshold : float or None
             Lowest rating that is a like. None is 4.0, or 1 where every rating is 0 or 1.
-        duplicates, unknown
-            As for `from_ratings`.
-        cache_dir, base_url, progress
-            As for `movieembed.load_movielens`.
+        duplicates, unknown, cache_dir, base_url, progress
+            As for `from_ratings` and `movieembed.load_movielens`.
 
         Returns
         -------
@@ -234,11 +250,6 @@ class Likes:
         ------
         FileNotFoundError, ValueError, TypeError, DownloadError
             As `movieembed.load_movielens` and `from_ratings`.
-
-        Warns
-        -----
-        UserWarning
-            If no rating reaches the threshold.
 
         Notes
         -----
@@ -260,15 +271,9 @@ class Likes:
         ...     me.Likes.from_movielens(folder)
         Likes(1 users x 2 items, 1 likes)
         """
-        return movielens_likes(
-            source,
-            threshold,
-            duplicates=duplicates,
-            unknown=unknown,
-            cache_dir=cache_dir,
-            base_url=base_url,
-            progress=progress,
-        )[0]
+        where = {"cache_dir": cache_dir, "base_url": base_url, "progress": progress}
+        options = {"duplicates": duplicates, "unknown": unknown}
+        return movielens_likes(source, threshold, **options, **where)[0]
 
     @classmethod
     def from_matrix(
@@ -291,8 +296,8 @@ class Likes:
             one user. What NumPy masks is absent. The columns of a data frame are items, its index
             or a column such as userId the users.
         users, items : sequence of ids, or None
-            Ids of the rows and columns; None numbers them from 0. `items` may be a table. The named
-            columns of a data frame are put in the order of `items`, with zeros for those it lacks.
+            Ids of rows and columns; None numbers them. `items` may be a table. The named columns of
+            a data frame are put in its order, with zeros for those it lacks.
         titles : sequence of str, or None
             Titles of the columns.
         item_id, title : hashable or None
@@ -311,10 +316,6 @@ class Likes:
             the co-occurrence matrix X is, which is made of likes.
         TypeError
             If matrix is of no accepted kind or not of real numbers.
-
-        Notes
-        -----
-        O(nnz + n_users + n_items) time; unsorted rows are sorted, each in O(k log k).
 
         Examples
         --------

@@ -23,33 +23,44 @@ MOST_STARS = 5
 
 
 def matrices_of_rows(
-    rows: Rows, duplicates: Duplicates, is_like: Callable[[NDArray[Any]], NDArray[np.bool_]]
+    rows: Rows,
+    duplicates: Duplicates,
+    is_like: Callable[[NDArray[Any]], NDArray[np.bool_]],
+    dislike_below: float | None = None,
 ) -> tuple[sp.csr_array, sp.csr_array | None]:
     """Return which users x items are liked, by the rating that counts, and which only rated.
 
-    Both are canonical matrices of ones. Rows without ratings are likes, and the second is None.
+    Both are canonical, the first of weights or ones, the second of True: with `dislike_below` only
+    where the rating is below that. Rows without ratings are likes, and the second is None.
     """
-    users, columns, values = one_each(rows, duplicates)
+    users, columns, values, weights = one_each(rows, duplicates)
     shape = len(rows.user_ids), len(rows.item_ids)
     starts = np.searchsorted(users, np.arange(shape[0] + 1, dtype=users.dtype))
     if values is None:
-        return _of_ones(columns, starts, shape, np.float32), None
+        ones = np.ones(len(columns), np.float32)
+        return _matrix(ones if weights is None else weights, columns, starts, shape), None
     is_liked = is_like(values)
-    liked = np.flatnonzero(is_liked)
-    liked_before = np.searchsorted(liked, starts)
+    is_seen = ~is_liked
+    if dislike_below is not None:
+        is_seen &= values < dislike_below
+    liked, seen = np.flatnonzero(is_liked), np.flatnonzero(is_seen)
+    ones = np.ones(len(liked), np.float32)
     return (
-        _of_ones(columns[liked], liked_before, shape, np.float32),
-        _of_ones(columns[~is_liked], starts - liked_before, shape, np.bool_),
+        _matrix(
+            ones if weights is None else weights[liked],
+            columns[liked],
+            np.searchsorted(liked, starts),
+            shape,
+        ),
+        _matrix(np.ones(len(seen), np.bool_), columns[seen], np.searchsorted(seen, starts), shape),
     )
 
 
-def _of_ones(columns: Codes, starts: Codes, shape: tuple[int, int], dtype: Any) -> sp.csr_array:
+def _matrix(
+    data: NDArray[Any], columns: Codes, starts: Codes, shape: tuple[int, int]
+) -> sp.csr_array:
     index = index_dtype(len(columns), *shape)
-    parts = (
-        np.ones(len(columns), dtype=dtype),
-        columns.astype(index, copy=False),
-        starts.astype(index),
-    )
+    parts = data, columns.astype(index, copy=False), starts.astype(index)
     matrix = sp.csr_array(parts, shape=shape)
     matrix.has_canonical_format = True
     return matrix
@@ -95,14 +106,16 @@ def zeros_and_ones(values: NDArray[Any]) -> bool:
     )
 
 
-def one_each(rows: Rows, duplicates: Duplicates) -> tuple[Codes, Codes, NDArray[Any] | None]:
-    """Return users, items and ratings in row-major order, each pair once.
+def one_each(
+    rows: Rows, duplicates: Duplicates
+) -> tuple[Codes, Codes, NDArray[Any] | None, NDArray[Any] | None]:
+    """Return users, items, ratings and weights in row-major order, each pair once.
 
     O(n) if the pairs already come so, else O(n log k) for k ratings a user.
     """
-    users, items, ratings = rows.users, rows.items, rows.ratings
+    users, items, ratings, weights = rows.users, rows.items, rows.ratings, rows.weights
     if _strictly_ordered(users, items):
-        return users, items, ratings
+        return users, items, ratings, weights
     order, items, indptr = _sorted_by_user_and_item(rows)
     users = np.repeat(np.arange(len(rows.user_ids), dtype=users.dtype), np.diff(indptr))
     new = np.ones(len(order), dtype=bool)
@@ -116,13 +129,22 @@ def one_each(rows: Rows, duplicates: Duplicates) -> tuple[Codes, Codes, NDArray[
         n = len(order) - len(starts)
         raise ValueError(Message(what, n=n, user=user, item=item, duplicates="last"))
     users, items = users[starts], items[starts]
-    if ratings is None:
-        return users, items, None
+    if duplicates == "max" and weights is None:
+        highest = None if ratings is None else np.maximum.reduceat(ratings[order], starts)
+        return users, items, highest, None
     if duplicates == "max":
-        return users, items, np.maximum.reduceat(ratings[order], starts)
-    # Equal pairs are in no order among themselves.
-    wanted = np.minimum if duplicates == "first" else np.maximum
-    return users, items, ratings[wanted.reduceat(order, starts)]
+        # Which of a pair's rows counts matters too: the newest of the highest ratings.
+        pair = np.cumsum(new)
+        by = [x[order] for x in (weights, ratings) if x is not None]
+        order = order[np.lexsort((*by, pair))]
+        chosen = order[np.append(starts[1:], len(order)) - 1]
+    elif ratings is None and weights is None:
+        return users, items, None, None
+    else:
+        # Equal pairs are in no order among themselves.
+        wanted = np.minimum if duplicates == "first" else np.maximum
+        chosen = wanted.reduceat(order, starts)
+    return users, items, *(None if x is None else x[chosen] for x in (ratings, weights))
 
 
 def _strictly_ordered(users: Codes, items: Codes) -> bool:

@@ -143,7 +143,7 @@ def _parse(
             for absent in set(columns) - set(names):
                 del columns[absent]
             parse = _parser(names, types, columns, separator)
-            for length, block in _in_parallel(parse, _blocks_of_lines(file)):
+            for length, block in in_parallel(parse, blocks_of_lines(file)):
                 n_rows = len(next(iter(block.values())))
                 if not expected and source.size:
                     # Ids grow longer: later blocks have fewer rows.
@@ -166,12 +166,13 @@ def _header(file: IO[bytes], types: Mapping[str, Kind], separator: str) -> list[
     return names
 
 
-def _blocks_of_lines(file: IO[bytes]) -> Iterator[bytes]:
+def blocks_of_lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield a file in blocks of whole lines."""
     while block := file.read(BLOCK_BYTES):
         yield block if block.endswith(b"\n") else block + file.readline()
 
 
-def _in_parallel(
+def in_parallel(
     parse: Callable[[bytes], Columns], blocks: Iterator[bytes]
 ) -> Iterator[tuple[int, Columns]]:
     """Yield the length and columns of each block in order; one block a core is held."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -11,12 +12,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import index_dtype
-from movieembed._base.message import Message
+from movieembed._base.message import Message, Parameter
 from movieembed._base.validation import OneOf, check_parameter, check_threshold
 from movieembed._base.warn import warn_caller
 from movieembed.data import frames as tables
 from movieembed.data.canonical_csr import blocks, check_finite, check_matrix
+from movieembed.data.column_names import ITEM_ALIASES, USER_ALIASES, looks_like
 from movieembed.data.ids import ACCEPTED, check_apart, in_order, unify
+from movieembed.data.rating_columns import (
+    find_rating_columns,
+    find_time_column,
+    warn_of_choice,
+)
+from movieembed.data.times import times_of, weights_of
 from movieembed.exceptions import ParameterError
 
 Duplicates = Literal["last", "first", "max", "error"]
@@ -40,24 +48,28 @@ def check_reading(
     return check_threshold(threshold)
 
 
-def check_rated(threshold: float | None, rated: bool) -> None:
+def check_rated(value: float | None, rated: bool, parameter: str = "threshold") -> None:
     """Raise ParameterError if a threshold is given for ratings that have no rating column."""
-    if threshold is not None and not rated:
-        what = "{threshold=} needs ratings, but no column looks like the rating; "
+    if value is not None and not rated:
+        what = "{given} needs ratings, but no column looks like the rating; "
         what += "say which one it is with {rating=}"
-        message = Message(what, threshold=threshold, rating=...)
+        message = Message(what, given=Parameter(parameter, value), rating=...)
         raise ParameterError(message, "rating")
 
 
 @dataclass
 class Rows:
-    """Ratings as codes: row k says that user_ids[users[k]] rated item_ids[items[k]]."""
+    """Ratings as codes: row k says that user_ids[users[k]] rated item_ids[items[k]].
+
+    A like weighs as much as its row, or 1 where there are no weights.
+    """
 
     users: Codes
     items: Codes
     ratings: NDArray[Any] | None
     user_ids: NDArray[Any]
     item_ids: NDArray[Any]
+    weights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -71,6 +83,16 @@ class Rows:
         self.users, self.items = self.users[mask], self.items[mask]
         if self.ratings is not None:
             self.ratings = self.ratings[mask]
+        if self.weights is not None:
+            self.weights = self.weights[mask]
+
+
+@dataclass(frozen=True)
+class Decay:
+    """Likes weigh less the older they are: half after `half_life`, by a column of times."""
+
+    half_life: float | str | timedelta | np.timedelta64
+    timestamp: Hashable | None = None
 
 
 def rows_of_table(
@@ -79,6 +101,7 @@ def rows_of_table(
     item: Hashable | None,
     rating: Hashable | None,
     missing: RaiseOrDrop,
+    decay: Decay | None = None,
 ) -> Rows:
     """Read a data frame, its columns as named or found; O(n) expected time."""
     table = tables.as_table(ratings, "ratings")
@@ -87,7 +110,10 @@ def rows_of_table(
             f"ratings must be {ACCEPTED}, or a SciPy sparse users x items matrix; "
             f"got {type(ratings).__name__}"
         )
-    labels = tables.find_rating_columns(table, user, item, rating)
+    labels = find_rating_columns(table, user, item, rating)
+    warn_of_choice(table, labels, (user, item, rating))
+    if decay is not None:
+        labels["time"] = find_time_column(table, decay.timestamp, labels.values())
     columns = tables.complete_columns(table, labels, "ratings", drop=missing == "drop")
     values = None
     if "rating" in columns:
@@ -95,14 +121,16 @@ def rows_of_table(
         check_finite(values, "ratings")
     users, user_ids = encode(columns["user"].to_numpy(), f"ratings column {labels['user']!r}")
     items, item_ids = encode(columns["item"].to_numpy(), f"ratings column {labels['item']!r}")
-    rows = Rows(users, items, values, user_ids, item_ids)
+    weights = None
+    if decay is not None:
+        times = times_of(columns["time"], labels["time"])
+        weights = weights_of(times, times.span(decay.half_life, "half_life"))
+    rows = Rows(users, items, values, user_ids, item_ids, weights)
     if user is None or item is None:
         check_pairs(
             len(rows), len(rows.user_ids), len(rows.item_ids), labels["user"], labels["item"]
         )
-    elif tables.looks_like(user, tables.ITEM_ALIASES) and tables.looks_like(
-        item, tables.USER_ALIASES
-    ):
+    elif looks_like(user, ITEM_ALIASES) and looks_like(item, USER_ALIASES):
         warn_caller(Message("{user=} and {item=} look swapped", user=user, item=item))
     return rows
 

@@ -33,6 +33,15 @@ def as_proven_ids(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     return numbers if pc.all(written).as_py() in (True, None) else texts
 
 
+def of_text(column: pa.ChunkedArray, are_ids: bool) -> pa.ChunkedArray:
+    """Return a column of text as what it holds, ids or values; any other column as it is."""
+    import pyarrow as pa
+
+    if column.type != pa.string():
+        return column
+    return as_proven_ids(column) if are_ids else as_values(column)
+
+
 def as_values(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return integers as of ids, else floats or booleans if every text is one, else the texts."""
     import pyarrow as pa

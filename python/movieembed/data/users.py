@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from movieembed._base.arrays import object_array
 from movieembed.data import frames
+from movieembed.data.column_names import RATING_COLUMNS, find_column
 from movieembed.data.ids import each_id, holds_values
 from movieembed.data.items import ById, ItemIndex
 from movieembed.data.likes import Likes
@@ -92,8 +93,8 @@ class Pairs:
                 what = f"{argument} must be Likes or a table of users and items, not "
                 raise ParameterTypeError(what + type(given).__name__, argument)
             labels = {
-                role: frames.find_column(
-                    table.columns, None, frames.RATING_COLUMNS[role], argument=argument, role=role
+                role: find_column(
+                    list(table.columns), None, RATING_COLUMNS[role], argument=argument, role=role
                 )
                 for role in ("user", "item")
             }

@@ -19,11 +19,13 @@ from movieembed._base.arrays import holds_ones
 from movieembed._base.gpu_arrays import on_host
 from movieembed.data import frames
 from movieembed.data.canonical_csr import canonical_csr
+from movieembed.data.column_names import ITEM_ALIASES, RATING_ALIASES, USER_ALIASES, looks_like
 from movieembed.data.ids import as_ids
 from movieembed.data.items import ById, ItemIndex
 from movieembed.exceptions import ItemNotFoundError
 
 N_NAMED = 5
+ROLES = {"user": USER_ALIASES, "item": ITEM_ALIASES, "rating": RATING_ALIASES}
 
 
 @dataclass
@@ -144,7 +146,7 @@ def _read_frame(table: frames.Table, argument: str) -> GivenMatrix:
     """Read a frame with a column an item; rows have ids if it has an index or a user column."""
     _refuse_ratings(table, argument)
     users, labels = table.row_labels(), table.own_columns()
-    named = [label for label in labels if frames.looks_like(label, frames.USER_ALIASES)]
+    named = [label for label in labels if looks_like(label, USER_ALIASES)]
     if len(named) == 1:
         labels.remove(named[0])
         users = as_ids(table.column(named[0], argument), "users").tolist()
@@ -155,9 +157,9 @@ def _refuse_ratings(table: frames.Table, argument: str) -> None:
     """Raise ValueError if a frame has a row a rating, or a row an item."""
     found = {
         role: label
-        for role, aliases in frames.RATING_COLUMNS.items()
+        for role, aliases in ROLES.items()
         for label in table.columns
-        if frames.looks_like(label, aliases)
+        if looks_like(label, aliases)
     }
     if "item" in found and len(found) > 1:
         listed = ", ".join(repr(label) for label in found.values())
@@ -167,8 +169,8 @@ def _refuse_ratings(table: frames.Table, argument: str) -> None:
             "go as a dict {item: rating}"
         )
     rows, columns = table.names_of_axes()
-    if any(frames.looks_like(name, frames.ITEM_ALIASES) for name in rows) or any(
-        frames.looks_like(name, frames.USER_ALIASES) for name in columns
+    if any(looks_like(name, ITEM_ALIASES) for name in rows) or any(
+        looks_like(name, USER_ALIASES) for name in columns
     ):
         raise ValueError(
             f"{argument} has a row an item ({rows[0]!r}) and a column a user ({columns[0]!r}), "

@@ -3,7 +3,8 @@
 =============  ==================================================================================
 module         what it holds
 =============  ==================================================================================
-``splits``     random by user, the last like by time, held-out users
+``splits``     random by user, held-out users
+``by_time``    each user's last likes, all likes from a moment on
 ``metrics``    recall, NDCG, MAP, MRR, coverage, popularity, hubs, franchises
 ``baselines``  popularity, item cosine, dense EASE, implicit's ALS
 ``compare``    a table of several recommenders on one split
@@ -16,6 +17,7 @@ module         what it holds
 from __future__ import annotations
 
 from movieembed.evaluation.baselines import als, ease, item_cosine, movieembed, popularity
+from movieembed.evaluation.by_time import split_last, split_time
 from movieembed.evaluation.compare import evaluate
 from movieembed.evaluation.metrics import (
     franchises,
@@ -24,7 +26,7 @@ from movieembed.evaluation.metrics import (
     sequels_among_neighbors,
 )
 from movieembed.evaluation.scorer import make_scorer
-from movieembed.evaluation.splits import Split, split_last, split_random, split_users
+from movieembed.evaluation.splits import Split, split_random, split_users
 from movieembed.evaluation.tuning import Tuned, tune
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "sequels_among_neighbors",
     "split_last",
     "split_random",
+    "split_time",
     "split_users",
     "tune",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from movieembed._base.progress import progress_bar
 from movieembed.data.likes import Likes
 from movieembed.evaluation.baselines import Recommend
 from movieembed.evaluation.metrics import list_metrics, ranking_metrics
@@ -22,6 +23,7 @@ def evaluate(
     *,
     ks: tuple[int, ...] = (20,),
     exclude_seen: bool = False,
+    progress: bool | None = False,
 ) -> pd.DataFrame:
     """Fit each recommender on the training part and measure its lists on what is held out.
 
@@ -36,6 +38,8 @@ def evaluate(
     exclude_seen : bool, default=False
         Leave what users rated and did not like, `Split.seen`, out of everybody's lists. Published
         protocols do not: they leave out the training likes alone, and so does False.
+    progress : bool or None, default=False
+        Show a bar with the time that is left; None shows one where standard error is a terminal.
 
     Returns
     -------
@@ -64,21 +68,24 @@ def evaluate(
     longest = max(ks)
     counts = split.train.item_counts
     rows: dict[str, dict[str, Any]] = {}
-    for name, fit in recommenders.items():
-        start = time.perf_counter()
-        recommend = fit(split.train)
-        fitted = time.perf_counter()
-        columns = lists(recommend, split.given, longest, seen)
-        done = time.perf_counter()
-        found = ranking_metrics(columns, split.held, ks=ks)
-        first = found[f"ndcg@{ks[0]}"]
-        rows[name] = {
-            **{metric: float(values.mean()) for metric, values in found.items()},
-            f"ndcg@{ks[0]}_stderr": float(first.std(ddof=1) / np.sqrt(len(first)))
-            if len(first) > 1
-            else np.nan,
-            **list_metrics(columns, counts, split.held),
-            "fit_seconds": fitted - start,
-            "recommend_seconds": done - fitted,
-        }
+    with progress_bar(2 * len(recommenders), "evaluate", "step", progress) as bar:
+        for name, fit in recommenders.items():
+            bar.set_postfix_str(name)
+            start = time.perf_counter()
+            recommend = fit(split.train)
+            fitted = time.perf_counter()
+            bar.update()
+            columns = lists(recommend, split.given, longest, seen)
+            done = time.perf_counter()
+            bar.update()
+            found = ranking_metrics(columns, split.held, ks=ks)
+            first = found[f"ndcg@{ks[0]}"]
+            error = float(first.std(ddof=1) / np.sqrt(len(first))) if len(first) > 1 else np.nan
+            rows[name] = {
+                **{metric: float(values.mean()) for metric, values in found.items()},
+                f"ndcg@{ks[0]}_stderr": error,
+                **list_metrics(columns, counts, split.held),
+                "fit_seconds": fitted - start,
+                "recommend_seconds": done - fitted,
+            }
     return pd.DataFrame.from_dict(rows, orient="index")

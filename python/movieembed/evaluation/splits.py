@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, overload
 
-import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
 
 from movieembed.data.distributed.likes import DistributedLikes
-from movieembed.data.frames import as_table
-from movieembed.data.ids import ACCEPTED
 from movieembed.data.likes import Likes, as_likes
 from movieembed.evaluation.distributed import DistributedSplit, split_parts
-from movieembed.evaluation.holdout import drawn, first_of_rows, held_at_random, rows_of, selected
+from movieembed.evaluation.holdout import drawn, held_at_random, selected
 
 
 @dataclass(frozen=True)
@@ -48,6 +44,10 @@ class Split:
     given: sp.csr_array
     held: sp.csr_array
     seen: sp.csr_array | None = None
+
+    def __repr__(self) -> str:
+        asked = f"{self.given.shape[0]:,} users asked for"
+        return f"Split(train={self.train!r}, {asked}, {self.held.nnz:,} likes held out)"
 
 
 @overload
@@ -94,88 +94,12 @@ def split_random(
     >>> split.train.n_likes, split.held.nnz
     (24, 6)
     """
-    _check_share(share)
+    check_share(share)
     if isinstance(likes, DistributedLikes):
         return split_parts(likes, share, random_state)
     likes = as_likes(likes)
     train, held = held_at_random(likes.matrix, share, np.random.default_rng(random_state))
-    return _within_users(likes, train, held)
-
-
-def split_last(
-    likes: Likes,
-    ratings: Any,
-    n: int = 1,
-    *,
-    user: Hashable = "userId",
-    item: Hashable = "movieId",
-    timestamp: Hashable = "timestamp",
-) -> Split:
-    """Hold out each user's last likes by time.
-
-    Parameters
-    ----------
-    likes : Likes
-    ratings : data frame
-        With the times, in any frame that `Likes.from_ratings` takes; rows that are not likes are
-        passed over.
-    n : int, default=1
-        Likes a user; users with no more than that many keep them.
-    user, item, timestamp : hashable
-        Column labels.
-
-    Returns
-    -------
-    Split
-
-    Raises
-    ------
-    ValueError
-        When the table lacks a column or the time of a like, or nothing is held out.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> import movieembed as me
-    >>> from movieembed.evaluation import split_last
-    >>> ratings = pd.DataFrame({"userId": [1, 1, 1], "movieId": [7, 8, 9],
-    ...                         "rating": [5.0, 4.0, 5.0], "timestamp": [30, 10, 20]})
-    >>> split = split_last(me.Likes.from_ratings(ratings), ratings)
-    >>> split.held.indices.tolist()
-    [0]
-    """
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-        raise ValueError(f"n must be a positive integer, not {n!r}")
-    frame = as_table(ratings, "ratings")
-    if frame is None:
-        raise TypeError(f"ratings must be {ACCEPTED}, not {type(ratings).__name__}")
-    for label in (user, item, timestamp):
-        if label not in frame.columns:
-            raise ValueError(f"the ratings have no column {label!r}; they have {frame.columns}")
-    likes = as_likes(likes)
-    matrix = likes.matrix
-    place_user = {value: r for r, value in enumerate(likes.users.tolist())}
-    place_item = {value: c for c, value in enumerate(likes.items.tolist())}
-    values = {label: frame.column(label, "ratings") for label in (user, item, timestamp)}
-    rows = np.array([place_user.get(v, -1) for v in values[user].to_list()], dtype=np.int64)
-    columns = np.array([place_item.get(v, -1) for v in values[item].to_list()], dtype=np.int64)
-    times = values[timestamp].cast(nw.Float64).to_numpy()
-    known = (rows >= 0) & (columns >= 0)
-    keys = rows[known] * matrix.shape[1] + columns[known]
-    own = rows_of(matrix) * matrix.shape[1] + matrix.indices
-    at = np.searchsorted(own, keys)
-    there = at < len(own)
-    there[there] = own[at[there]] == keys[there]
-    when = np.full(len(own), np.nan)
-    when[at[there]] = times[known][there]
-    if np.isnan(when).any():
-        raise ValueError(f"{int(np.isnan(when).sum()):,} likes have no time in the ratings")
-    lengths = np.diff(matrix.indptr)
-    counts = np.where(lengths > n, n, 0)
-    # The latest first; of several at once the later column.
-    order = np.lexsort((-matrix.indices.astype(np.int64), -when, rows_of(matrix)))
-    held = first_of_rows(matrix, order, counts)
-    return _within_users(likes, selected(matrix, ~held), selected(matrix, held))
+    return within_users(likes, train, held)
 
 
 def split_users(
@@ -218,7 +142,7 @@ def split_users(
     >>> split.train.n_users, split.given.shape, split.held.nnz
     (18, (2, 10), 4)
     """
-    _check_share(share)
+    check_share(share)
     likes = as_likes(likes)
     rng = np.random.default_rng(random_state)
     active = np.flatnonzero(np.diff(likes.matrix.indptr) >= max(2, min_likes))
@@ -251,12 +175,14 @@ def split_users(
     return _split(train, kept, selected(matrix, held), None if seen is None else seen[chosen])
 
 
-def _check_share(share: float) -> None:
+def check_share(share: float) -> None:
+    """Raise ValueError unless a share is one between 0 and 1."""
     if not 0 < share < 1:
         raise ValueError(f"share must be between 0 and 1, not {share}")
 
 
-def _within_users(likes: Likes, matrix: sp.csr_array, held: sp.csr_array) -> Split:
+def within_users(likes: Likes, matrix: sp.csr_array, held: sp.csr_array) -> Split:
+    """Learn from one part of each user's likes, and ask for the other."""
     train = Likes(
         matrix, likes.users, likes.items, likes.titles, threshold=likes.threshold, seen=likes.seen
     )

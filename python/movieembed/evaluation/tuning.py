@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ class Tuned:
     n_components: int
     refine: int
     regularization: float
-    table: pd.DataFrame
+    table: pd.DataFrame = field(repr=False)
     recommend_weighting: float
     regularization_power: float
 

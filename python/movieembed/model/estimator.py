@@ -23,6 +23,13 @@ from movieembed.model.taste import as_taste
 from movieembed.model.vectors import user_vectors
 
 
+class _Shown(str):
+    """Text that stands for a parameter in its model's text."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class MovieEmbedding(  # noqa: D101
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, Embedding
 ):
@@ -83,6 +90,13 @@ class MovieEmbedding(  # noqa: D101
         named = checked if given.items is None else pd.DataFrame(columns=given.items)
         validate_data(self, named, reset=False, skip_check_array=True)
         return user_vectors(fitted, canonical_csr(sp.csr_array(checked)))
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        if isinstance(self.init, str) or not hasattr(self.init, "shape"):
+            return str(super().__repr__(N_CHAR_MAX))
+        shape = " x ".join(map(str, self.init.shape))
+        shown = type(self)(**self._parameters() | {"init": _Shown(f"<array of {shape}>")})
+        return repr(shown)
 
     # scikit-learn draws the parameters; below them comes what the fit found. A notebook asks for
     # the bundle, other viewers for the HTML.

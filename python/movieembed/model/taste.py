@@ -16,6 +16,12 @@ from movieembed._base.arrays import object_array
 from movieembed._base.gpu_arrays import on_host
 from movieembed._base.tables import table_of
 from movieembed.data import frames
+from movieembed.data.column_names import (
+    ITEM_ALIASES,
+    RATING_ALIASES,
+    TITLE_ALIASES,
+    looks_like,
+)
 from movieembed.data.ids import holds_values, one_dimensional, unify
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
@@ -27,7 +33,7 @@ from movieembed.data.users_by_items import (
 )
 from movieembed.model.fitted_items import FittedItems
 
-ITEM_COLUMNS = {"id", *frames.ITEM_ALIASES, *frames.TITLE_ALIASES}
+ITEM_COLUMNS = {"id", *ITEM_ALIASES, *TITLE_ALIASES}
 # What is a list of items, and nothing that would have to be looked into.
 PLAIN = (str, bytes, tuple, set, frozenset, range, Number, Iterator)
 
@@ -157,7 +163,7 @@ def _read(index: ItemIndex, items: Any, *, listed: bool) -> Any:
         nested = not isinstance(items, pd.DataFrame) and getattr(items, "ndim", 1) == 2
         table = None if isinstance(items, np.ndarray) else frames.as_table(items, "the matrix")
         if table is not None:
-            if len(table.columns) != 1 or not frames.looks_like(table.columns[0], ITEM_COLUMNS):
+            if len(table.columns) != 1 or not looks_like(table.columns[0], ITEM_COLUMNS):
                 return read_matrix(table)
             items, nested = table.column(table.columns[0], "items"), False
     if nested:
@@ -186,11 +192,11 @@ def is_row(items: Any, n_items: int) -> bool:
 def _of_series(index: ItemIndex, items: pd.Series) -> Any:
     """Ratings by item as a dict; the values of a Series that is a list of items."""
     labels, name = items.index, items.name
-    is_rating = frames.looks_like(name, frames.RATING_ALIASES)
+    is_rating = looks_like(name, RATING_ALIASES)
     start = labels.start if isinstance(labels, pd.RangeIndex) and labels.step == 1 else None
     if start == 0 and labels.name is None and not is_rating:
         return items.to_numpy()
-    if not pd.api.types.is_numeric_dtype(items.dtype) or frames.looks_like(name, ITEM_COLUMNS):
+    if not pd.api.types.is_numeric_dtype(items.dtype) or looks_like(name, ITEM_COLUMNS):
         return items.to_numpy()
     # A piece of a list has the numbers of its rows, as has a column of some rows of a table.
     ids = set(index.ids.tolist())

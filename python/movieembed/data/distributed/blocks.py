@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones
-from movieembed.data import frames as tables
+from movieembed.data.column_names import RATING_COLUMNS, find_column
 from movieembed.data.distributed.ids import (
     TEXT,
     Kind,
@@ -137,10 +137,10 @@ def check_no_rating(names: Sequence[str], labels: tuple[Hashable, ...]) -> None:
     """Raise ValueError where a file has ratings and the first had none."""
     if len(labels) == 3:
         return
-    rating = tables.find_column(
+    rating = find_column(
         names,
         None,
-        tables.RATING_ALIASES,
+        RATING_COLUMNS["rating"],
         argument="ratings",
         role="rating",
         taken=labels,

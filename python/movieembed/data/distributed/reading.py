@@ -20,6 +20,7 @@ from movieembed.data.distributed import blocks
 from movieembed.data.distributed.cluster import Cluster, new_key
 from movieembed.data.distributed.ids import common_kind, ordered, union
 from movieembed.data.likes_matrix import default_threshold, warn_of_scale
+from movieembed.data.rating_columns import find_rating_columns, warn_of_choice
 from movieembed.data.ratings import Duplicates, RaiseOrDrop
 
 
@@ -121,7 +122,9 @@ def find_labels(
     table = tables.as_table(sources.empty, "ratings")
     assert table is not None
     argument = "ratings" if sources.frames is not None else sources.names[0]
-    return tuple(tables.find_rating_columns(table, user, item, rating, argument).values())
+    labels = find_rating_columns(table, user, item, rating, argument)
+    warn_of_choice(table, labels, (user, item, rating))
+    return tuple(labels.values())
 
 
 def read_parts(

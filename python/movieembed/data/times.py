@@ -1,0 +1,133 @@
+"""Times of ratings: numbers, dates and times of any kind, or text, as numbers that are compared."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import warnings
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from movieembed._base.message import Message, Parameter
+from movieembed.exceptions import ParameterError
+
+if TYPE_CHECKING:
+    import narwhals.stable.v1 as nw
+
+# Seconds since 1970 are less than that until the year 5138; then it is thousandths, and so on.
+_STEP, _SECONDS_BELOW = 1000, 1e11
+_MICROSECONDS = 1_000_000
+# Half-lives after which a like weighs no less: zeros would be no likes any more.
+MOST_HALF_LIVES = 40
+
+
+@dataclass(frozen=True)
+class Times:
+    """Times as numbers, and how many of them are a second where they are seconds since 1970."""
+
+    values: NDArray[Any]
+    per_second: int
+    numbers: bool  # whether they came as numbers
+
+    def at(self, given: Any, parameter: str) -> float:
+        """Return a time that was given, in the unit of these; ParameterError if it is none."""
+        number = _as_number(given)
+        if number is not None:
+            return number if self.numbers else number * self.per_second
+        try:
+            when = _as_utc(pd.Series([given]))
+        except (ValueError, TypeError, OverflowError):
+            what = "{given} is neither a number nor a date or time"
+            raise ParameterError(_about(what, parameter, given), parameter) from None
+        return float(when[0]) / _MICROSECONDS * self.per_second
+
+    def span(self, given: Any, parameter: str) -> float:
+        """Return a length of time that was given, in the unit of these, above 0."""
+        number = _as_number(given)
+        if number is None:
+            if isinstance(given, str):
+                given = re.sub(r"^\s*([0-9.]+)\s*[dD]\s*$", r"\1 days", given)
+            try:
+                number = pd.Timedelta(given).total_seconds()
+            except (ValueError, TypeError, OverflowError):
+                number = float("nan")
+            number *= self.per_second
+        elif not self.numbers:
+            number *= self.per_second
+        if not 0 < number < np.inf:
+            what = "{given} is no length of time above 0, such as 180 days or a number of the "
+            what += "ratings' times"
+            raise ParameterError(_about(what, parameter, given), parameter)
+        return number
+
+
+def times_of(column: nw.Series[Any], label: Hashable) -> Times:
+    """Read a column of times without missing ones.
+
+    Text is read as ISO 8601 has it, or else in one form throughout, month before day; without a
+    zone it is in UTC.
+
+    Raises
+    ------
+    ParameterError
+        If a value is missing or none of those.
+    """
+    found = column.to_pandas()
+    if found.isna().any():
+        what = "{timestamp}: column {label!r} has no time in {n} of {rows} rows"
+        facts = {"label": label, "n": int(found.isna().sum()), "rows": len(found)}
+        raise ParameterError(Message(what, **facts), "timestamp")
+    if not pd.api.types.is_numeric_dtype(found.dtype):
+        with contextlib.suppress(ValueError, TypeError):
+            found = pd.to_numeric(found) if found.dtype.kind != "M" else found
+    if pd.api.types.is_numeric_dtype(found.dtype):
+        values = found.to_numpy()
+        if values.dtype.kind not in "if":
+            values = values.astype(np.float64 if values.dtype.kind == "O" else np.int64)
+        highest, per_second = float(np.abs(values).max(initial=0)), 1
+        while highest >= _SECONDS_BELOW * per_second and per_second < _STEP**3:
+            per_second *= _STEP
+        return Times(values, per_second, True)
+    try:
+        return Times(_as_utc(found), _MICROSECONDS, False)
+    except (ValueError, TypeError, OverflowError):
+        what = "{timestamp}: column {label!r} holds no dates, times or numbers, such as {one!r}"
+        message = Message(what, label=label, one=next(iter(found.tolist()), None))
+        raise ParameterError(message, "timestamp") from None
+
+
+def weights_of(times: Times, half_life: float) -> NDArray[np.float32]:
+    """Return ``2^(-age / half_life)``, the age that before the newest."""
+    ages = times.values.max(initial=0) - times.values if len(times.values) else times.values
+    return np.exp2(-np.minimum(ages / half_life, MOST_HALF_LIVES)).astype(np.float32)
+
+
+def _as_utc(found: pd.Series[Any]) -> NDArray[np.int64]:
+    """Return microseconds since 1970."""
+    try:
+        when = pd.to_datetime(found, utc=True, format="ISO8601")
+    except (ValueError, TypeError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that each value is read by itself
+            when = pd.to_datetime(found, utc=True)
+    micros: NDArray[np.int64] = when.astype("datetime64[us, UTC]").astype("int64").to_numpy()
+    return micros
+
+
+def _as_number(given: Any) -> float | None:
+    if isinstance(given, (bool, timedelta)):
+        return None
+    try:
+        return float(given)
+    except (ValueError, TypeError):
+        return None
+
+
+def _about(what: str, parameter: str, given: Any) -> Message:
+    return Message(what, given=Parameter(parameter, given))

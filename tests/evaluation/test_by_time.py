@@ -1,0 +1,103 @@
+"""Likes split by time, in whatever form the times come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from movieembed import evaluation as ev
+from movieembed.data.likes import Likes
+
+DAYS = np.array([30, 2, 17, 8, 25, 11, 1, 40, 3])
+RATINGS = pd.DataFrame(
+    {
+        "reader": ["ann", "ann", "ann", "bob", "bob", "bob", "cy", "cy", "dan"],
+        "book": ["It", "Emma", "Up", "It", "Emma", "Up", "It", "Up", "Up"],
+        "stars": [5, 4, 5, 4, 5, 5, 4, 1, 5],
+    }
+)
+WHEN = pd.Timestamp("2020-01-01") + pd.to_timedelta(DAYS, unit="D")
+FORMS: dict[str, tuple[Any, Any]] = {
+    "seconds": (WHEN.astype("M8[s]").astype("int64"), 1577836800 + 12 * 86400),
+    "unsigned": (WHEN.astype("M8[s]").astype("int64").to_numpy(np.uint32), "2020-01-13"),
+    "milliseconds": (WHEN.astype("M8[ms]").astype("int64"), "2020-01-13"),
+    "numbers": (DAYS.astype(float), 12),
+    "datetimes": (WHEN, pd.Timestamp("2020-01-13")),
+    "with a zone": (WHEN.tz_localize("UTC"), "2020-01-13T00:00:00Z"),
+    "dates": (list(WHEN.date), WHEN[1].to_pydatetime().replace(day=13)),
+    "ISO text": (WHEN.strftime("%Y-%m-%d"), "2020-01-13"),
+    "words": (WHEN.strftime("%m %d, %Y"), "2020-01-13 00:00"),
+    "digits": (list(map(str, DAYS)), "12"),
+    "datetimes, number": (WHEN, 1577836800 + 12 * 86400),
+}
+
+
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest) -> tuple[pd.DataFrame, Any]:
+    times, cutoff = FORMS[request.param]
+    return RATINGS.assign(when=times), cutoff
+
+
+def kwargs() -> dict[str, str]:
+    return {"user": "reader", "item": "book", "timestamp": "when"}
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.from_pandas], ids=["pandas", "polars"])
+def test_last_likes(form: tuple[pd.DataFrame, Any], frame: Callable[[Any], Any]) -> None:
+    table = frame(form[0])
+    likes = Likes.from_ratings(table, user="reader", item="book", rating="stars")
+    assert likes.items.tolist() == ["Emma", "It", "Up"]
+    split = ev.split_last(likes, table, **kwargs())
+    assert split.held.toarray().tolist() == [[0, 1, 0], [1, 0, 0]]
+    assert split.given.toarray().tolist() == [[1, 0, 1], [0, 1, 1]]
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.from_pandas], ids=["pandas", "polars"])
+def test_likes_from_a_moment_on(
+    form: tuple[pd.DataFrame, Any], frame: Callable[[Any], Any]
+) -> None:
+    table, cutoff = frame(form[0]), form[1]
+    likes = Likes.from_ratings(table, user="reader", item="book", rating="stars")
+    split = ev.split_time(likes, table, cutoff=cutoff, **kwargs())
+    # The users are ann, bob, cy and dan, the items Emma, It and Up.
+    before = [[1, 0, 0], [0, 1, 1], [0, 1, 0], [0, 0, 1]]
+    assert split.train.matrix.toarray().tolist() == before
+    assert split.given.toarray().tolist() == before[:2]
+    assert split.held.toarray().tolist() == [[0, 1, 1], [1, 0, 0]]
+    # Of eight likes the newest quarter are those of days 30 and 25.
+    split = ev.split_time(likes, table, 0.25, **kwargs())
+    assert split.held.toarray().tolist() == [[0, 1, 0], [1, 0, 0]]
+
+
+def test_who_has_nothing_before_is_not_asked_for() -> None:
+    ratings = RATINGS.assign(timestamp=DAYS).rename(columns={"reader": "user", "book": "isbn"})
+    likes = Likes.from_ratings(ratings)
+    split = ev.split_time(likes, ratings, cutoff=3)
+    assert split.train.n_likes == 2
+    assert split.held.toarray().tolist() == [[0, 1, 1]]  # ann
+    with pytest.raises(ValueError, match=r"anything before cutoff=1: .* from 1 to 30"):
+        ev.split_time(likes, ratings, cutoff=1)
+    with pytest.raises(ValueError, match=r"anything from cutoff='31': .* from 1 to 30"):
+        ev.split_time(likes, ratings, cutoff="31")
+    with pytest.raises(ValueError, match="cutoff='soon' is neither a number nor a date"):
+        ev.split_time(likes, ratings, cutoff="soon")
+    with pytest.raises(ValueError, match="share must be between 0 and 1"):
+        ev.split_time(likes, ratings, 1.5)
+    dated = ratings.assign(timestamp=WHEN)
+    with pytest.raises(ValueError, match="are from 2020-01-02 00:00:00 to 2020-01-31 00:00:00"):
+        ev.split_time(likes, dated, cutoff="2021-01-01")
+    with pytest.raises(ValueError, match="no column 'when'; they have 'user', 'isbn'"):
+        ev.split_time(likes, dated, timestamp="when")
+    # Times of rows that are no likes may be missing, those of likes may not.
+    dated.loc[7, "timestamp"] = pd.NaT
+    assert ev.split_time(likes, dated, 0.25).held.nnz == 2
+    dated.loc[0, "timestamp"] = pd.NaT
+    with pytest.raises(ValueError, match="column 'timestamp' has no time in 1 of 8 rows"):
+        ev.split_time(likes, dated)
+    with pytest.raises(ValueError, match="holds no dates, times or numbers, such as 'soon'"):
+        ev.split_last(likes, ratings.assign(timestamp="soon"))
