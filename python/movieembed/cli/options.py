@@ -167,11 +167,15 @@ class OwnTable:
 
 
 def with_options_of_table(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `OwnTable` in the place of its parameter ``table``."""
+    """Give a command the options of `OwnTable` in the place of its parameter ``table``.
+
+    But for those whose name is that of an option of its own, such as --where.
+    """
     signature = inspect.signature(function, eval_str=True)
     if "table" not in signature.parameters:
         return function
     hints = get_type_hints(OwnTable, include_extras=True)
+    offered = [f for f in fields(OwnTable) if f.name not in signature.parameters]
     parameters: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
         if parameter.name != "table":
@@ -179,12 +183,12 @@ def with_options_of_table(function: Callable[..., None]) -> Callable[..., None]:
             continue
         parameters += [
             parameter.replace(name=f.name, default=f.default, annotation=hints[f.name])
-            for f in fields(OwnTable)
+            for f in offered
         ]
 
     @functools.wraps(function)
     def command(**options: Any) -> None:
-        table = OwnTable(**{f.name: options.pop(f.name) for f in fields(OwnTable)})
+        table = OwnTable(**{f.name: options.pop(f.name) for f in offered})
         function(table=table, **options)
 
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
