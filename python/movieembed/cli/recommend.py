@@ -132,7 +132,7 @@ def recommend(
     table: OwnTable,
     as_json: Json = False,
 ) -> None:
-    """Recommend to somebody who likes the given items, or to users by id.
+    """Recommend by the items that somebody likes, or to users by id.
 
     $ movieembed recommend small.npz "Apollo 13 (1995)" "Home Alone (1990)"
     $ movieembed recommend small.npz "Toy Story" --dislike Heat --explain
