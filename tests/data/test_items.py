@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
@@ -106,20 +105,6 @@ def test_each_rule_finds_its_item(index: ItemIndex, query: object, expected: int
 def test_what_is_no_item_is_not_found(index: ItemIndex, query: object) -> None:
     assert index.find(query) is None
     with pytest.raises(ItemNotFoundError):
-        index.resolve(query)
-
-
-@pytest.mark.parametrize(
-    ("query", "words"),
-    [
-        ("id:99", "no item has the id '99'; the 17 ids are of type int"),
-        ("title:Toy Stroy", "no item is called 'Toy Stroy'; did you mean 'Toy Story (1995)'"),
-        (ById(99), "no item has the id 99"),
-    ],
-)
-def test_what_is_not_found_is_named(index: ItemIndex, query: object, words: str) -> None:
-    assert index.find(query) is None
-    with pytest.raises(ItemNotFoundError, match=re.escape(words)):
         index.resolve(query)
 
 
