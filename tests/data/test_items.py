@@ -78,7 +78,7 @@ def index() -> ItemIndex:
     ],
 )
 def test_each_rule_finds_its_item(index: ItemIndex, query: object, expected: int) -> None:
-    assert index.resolve(query) == IDS.index(expected)
+    assert index.find(query) == index.resolve(query) == IDS.index(expected)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,7 @@ def test_each_rule_finds_its_item(index: ItemIndex, query: object, expected: int
     ],
 )
 def test_what_is_no_item_is_not_found(index: ItemIndex, query: object) -> None:
+    assert index.find(query) is None
     with pytest.raises(ItemNotFoundError):
         index.resolve(query)
 

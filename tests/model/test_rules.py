@@ -232,6 +232,7 @@ def test_items_that_the_model_lacks(model: me.MovieEmbedding) -> None:
         ({"diversify": "much"}, TypeError, "diversify must be"),
         ({"exclude_given": 1}, TypeError, "exclude_given must be true or false"),
         ({"exclude_gven": True}, TypeError, "exclude_gven"),
+        ({"where": 3}, ValueError, "where: a condition must be a string, not 3"),
     ],
 )
 def test_what_the_rules_refuse(

@@ -103,6 +103,19 @@ def test_vectors_rank_as_the_model_does(model: Any) -> None:
         assert table["item"].tolist() == model.items_[best].tolist()
 
 
+def test_a_table_of_ids(model: Any) -> None:
+    index = unpickled(me.AnnIndex(model))
+    queries = model.query_vectors(model.likes_[:3])
+    columns, scores = index.search(queries, 4)
+    table = index.search(queries, 4, as_frame=True)
+    assert table.columns.tolist() == ["query", "item", "title", "rank", "score"]
+    assert table["query"].tolist() == np.repeat([0, 1, 2], 4).tolist()
+    assert table["item"].tolist() == model.items_[columns.ravel()].tolist()
+    assert table["title"].tolist() == model.titles_[columns.ravel()].tolist()
+    assert table["rank"].tolist() == [1, 2, 3, 4] * 3
+    assert table["score"].tolist() == scores.ravel().tolist()
+
+
 def test_an_index_of_nothing_and_wrong_queries() -> None:
     with pytest.warns(UserWarning, match="nothing to learn"):
         empty = me.MovieEmbedding(2, random_state=0).fit(np.eye(3))

@@ -181,7 +181,7 @@ def conditions(fitted: Embedding, genres: list[str] | None, where: list[str] | N
     for genre in genres or ():
         from movieembed.data.frames import find_column
 
-        columns = [str(label) for label in fitted._fitted_items().catalogue().columns]
+        columns = [str(label) for label in fitted._fitted_items().catalogue.columns]
         label = find_column(
             columns, None, GENRES, argument="the model's table of items", role="genre"
         )

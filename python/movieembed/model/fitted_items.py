@@ -131,6 +131,7 @@ class FittedItems:
             raise ParameterError(Message(what + " with {keep_likes=}", keep_likes=True), "likes")
         return UserIndex(self.users)
 
+    @derived
     def catalogue(self) -> pd.DataFrame:
         """The table of items, with the year of a title where it has no such column."""
         table = pd.DataFrame(index=range(len(self)))

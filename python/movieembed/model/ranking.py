@@ -57,7 +57,8 @@ class Ranking:
         dtype = np.dtype(np.float64) if exact or steps >= MANY_STEPS else None
         if steps == 0:
             vectors, self.users = scorer(fitted, self.method, regularization, dtype)
-            self.vectors = vectors * self.factor[:, None].astype(vectors.dtype)
+            gain = self.factor * self.candidates
+            self.vectors = vectors * gain[:, None].astype(vectors.dtype)
             return
         ours = fitted.recommending
         self.refinement = fitted.refinement(fitted.check_lambda(regularization))
@@ -88,12 +89,11 @@ class Ranking:
             scaled = scaled_columns(rows, self.scale)
             kinds = self.gain, self.steps, self.dtype
             return self.refinement.best(scaled, n, self.candidates, *kinds, excluded)
-        vectors, jobs = np.where(self.candidates[:, None], self.vectors, 0), self.fitted.n_jobs
-        users = self.users(rows)
-        return top_k_neighbors(users, vectors, n, metric="dot", exclude=excluded, n_jobs=jobs)
+        users, jobs = self.users(rows), self.fitted.n_jobs
+        return top_k_neighbors(users, self.vectors, n, metric="dot", exclude=excluded, n_jobs=jobs)
 
     def values(self, rows: sp.csr_array, wanted: sp.csr_array) -> NDArray[Any]:
-        """The score of each stored entry of a matrix of people and embedded items.
+        """The score of each stored entry of a matrix of people and candidates.
 
         With "precision" an item of the person's own has the score that their others give it: the
         diagonal of P, with which it speaks for itself, would take its weight away.

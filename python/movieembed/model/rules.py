@@ -62,9 +62,9 @@ class Rules:
             allowed[columns_of(fitted.index, self.allowed_items, drop)] = True
             candidates &= allowed
         if self.where is not None:
-            conditions = [self.where] if isinstance(self.where, str) else list(self.where)
-            for condition in conditions:
-                candidates &= rows_where(fitted.catalogue(), condition, "the table of items")
+            listed = isinstance(self.where, list | tuple)
+            for condition in self.where if listed else [self.where]:
+                candidates &= rows_where(fitted.catalogue, condition, "the table of items")
         if self.filter_items is not None:
             candidates[columns_of(fitted.index, self.filter_items, drop)] = False
         return candidates
