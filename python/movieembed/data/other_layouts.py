@@ -23,6 +23,7 @@ Columns = dict[str, "pa.ChunkedArray"]
 # Whether to keep a column, by its label and what it holds in the first rows.
 Keep = Callable[[Any, Sequence[Any]], bool]
 
+_MOST_COLUMNS = 12
 _ITEM_LINE = re.compile(r"[0-9]+:\s*")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -34,8 +35,9 @@ def layout_of(sample: Sequence[str], separator: str | None) -> Layout:
     if _ITEM_LINE.fullmatch(sample[0]):
         return "blocks"
     rows = [row.split(" ") for row in map(str.strip, sample)]
-    # A table has as many fields in each row, and a header of words or none.
-    ragged = separator in (None, " ") and len({len(row) for row in rows}) > 1
+    # A table has as many fields in each row, not so many, and a header of words or none.
+    widths = {len(row) for row in rows}
+    ragged = separator in (None, " ") and (len(widths) > 1 or max(widths) > _MOST_COLUMNS)
     return "lists" if ragged and all(f.isdecimal() for row in rows for f in row) else "rows"
 
 

@@ -113,7 +113,7 @@ def warn_of_choice(
         and not looks_like(label, TIME_ALIASES | USER_ALIASES | ITEM_ALIASES)
         and not squeezed(label).endswith("id")
         and table.column(label, "ratings").dtype.is_numeric()
-        and table.column(label, "ratings").null_count() < len(table)
+        and table.column(label, "ratings").null_count() < max(1, len(table))
     ]
     if is_numbered(table.columns):
         times = _times(_sample(table))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -106,9 +107,10 @@ def rows_of_table(
     """Read a data frame, its columns as named or found; O(n) expected time."""
     table = tables.as_table(ratings, "ratings")
     if table is None:
+        a_file = isinstance(ratings, str | os.PathLike)
         raise TypeError(
             f"ratings must be {ACCEPTED}, or a SciPy sparse users x items matrix; "
-            f"got {type(ratings).__name__}"
+            f"got {type(ratings).__name__}{'; read a file with read_table' if a_file else ''}"
         )
     labels = find_rating_columns(table, user, item, rating)
     warn_of_choice(table, labels, (user, item, rating))
