@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from movieembed._base.finite import check_finite, silent_overflow
 from movieembed.model.fitted_items import FittedItems
-from movieembed.model.ranking import gain_of, popularity_factor, scaled_columns
+from movieembed.model.holdout import discounted
+from movieembed.model.ranking import discount_of, gain_of, scaled_columns
 from movieembed.model.taste import as_table, as_taste, is_single
 
 
@@ -71,7 +72,8 @@ def explain(
     if len(both):
         raise ValueError(f"{fitted.items[both[0]]!r} is among the given items")
     steps = fitted.check_steps(refine, "precision")
-    factor = popularity_factor(fitted.item_counts, "precision", steps, popularity_discount)
+    power = discount_of("precision", steps, popularity_discount)
+    factor = discounted(fitted.item_counts, power)
     parts, gain = _parts_of_scores(fitted, taste.rows, asked, regularization, steps)
     tables = []
     for column, part in zip(asked, parts, strict=True):

@@ -194,9 +194,9 @@ class FittedItems:
         return Likes.from_matrix(self.likes, users=np.arange(self.likes.shape[0]))
 
     def directions(self, method: Method) -> NDArray[Any]:
-        """What the inner products are of with a method other than "precision"; kept."""
+        """What the inner products are of with a method other than "precision"; the last is kept."""
         V = self.weighted_vectors if method == "weighted" else self.embedding
-        return V if method == "dot" else self._last("directions by", method, lambda: unit_rows(V))
+        return V if method == "dot" else self.last("directions by", method, lambda: unit_rows(V))
 
     @property
     def regularization(self) -> float:
@@ -221,22 +221,21 @@ class FittedItems:
 
     def precision(self, regularization: float) -> PrecisionForm:
         """The precision form at a lambda; the last one is kept."""
-        return self._last(
+        return self.last(
             "precision at", regularization, lambda: self.recommending.form(regularization)
         )
 
     def refinement(self, regularization: float) -> Refinement:
         """What leads from the precision form to the dense inverse; the last one is kept."""
-        form = self.precision(regularization)
-        ours = self.recommending
-        weights = ours.squares + ours.ridge(regularization)
-        return self._last(
-            "refinement at",
-            regularization,
-            lambda: Refinement(self.operator, form, weights, resolve_n_jobs(self.n_jobs)),
-        )
+        ours, threads = self.recommending, resolve_n_jobs(self.n_jobs)
 
-    def _last(self, name: str, key: Hashable, make: Callable[[], T]) -> T:
+        def make() -> Refinement:
+            weights = ours.squares + ours.ridge(regularization)
+            return Refinement(self.operator, self.precision(regularization), weights, threads)
+
+        return self.last("refinement at", regularization, make)
+
+    def last(self, name: str, key: Hashable, make: Callable[[], T]) -> T:
         """What was made last under a name, or a new one where its key was another."""
         kept: tuple[Hashable, T] | None = vars(self).get(name)
         if kept is None or kept[0] != key:

@@ -76,34 +76,62 @@ def top_k_neighbors(
     queries, items = np.asarray(queries), np.asarray(items)
     _check(queries, items, metric, exclude)
     threads = resolve_n_jobs(n_jobs)
-    candidates = np.flatnonzero(embedded(items))
-    pointers, excluded = _excluded(exclude, len(queries), candidates, len(items))
-    if len(candidates) < len(items):
-        items = items[candidates]
     if metric == "cosine":
-        queries, items = unit_rows(queries, threads), unit_rows(items, threads)
+        queries = unit_rows(queries, threads)
+    candidates = Candidates(items)
+    if metric == "cosine":
+        candidates.vectors = unit_rows(candidates.vectors, threads)
+    return candidates.best(queries, k, exclude, threads)
 
-    inner = max(1, min(k, len(candidates)))
-    rows, scores = none_found(len(queries), k, items.dtype)
-    queries, items = np.ascontiguousarray(queries), np.ascontiguousarray(items)
-    block = max(QUERY_BLOCK, int(BLOCK_FLOPS / (2 * items.size + 1)) // QUERY_BLOCK * QUERY_BLOCK)
-    with serial_blas():
-        for start in range(0, len(queries), block):
-            stop = min(start + block, len(queries))
-            skip = pointers[start : stop + 1]
-            at, value = _core.top_k_products(
-                queries[start:stop],
-                items,
-                inner,
-                skip - skip[0],
-                excluded[skip[0] : skip[-1]],
-                n_threads=threads,
-            )
-            rows[start:stop, :inner] = np.where(
-                at >= 0, candidates[at] if len(candidates) else -1, -1
-            )
-            scores[start:stop, :inner] = value
-    return rows, scores
+
+class Candidates:
+    """Items that may be found: those with a vector, side by side, for any number of questions.
+
+    Parameters
+    ----------
+    items : ndarray, shape (n_items, n_components)
+        float32 or float64, finite.
+    among : ndarray of bool, shape (n_items,), optional
+        Which items to take; all by default.
+    """
+
+    def __init__(self, items: NDArray[Any], among: NDArray[np.bool_] | None = None) -> None:
+        there = embedded(items) if among is None else embedded(items) & among
+        self.n_items, self.rows = len(items), np.flatnonzero(there)
+        self.vectors: NDArray[Any] = np.ascontiguousarray(items if there.all() else items[there])
+
+    def best(
+        self,
+        queries: NDArray[Any],
+        k: int,
+        exclude: list[NDArray[np.int64]] | sp.csr_array | None,
+        threads: int,
+    ) -> Found:
+        """The k largest products with each query; see :func:`top_k_neighbors`."""
+        items, candidates = self.vectors, self.rows
+        pointers, excluded = _excluded(exclude, len(queries), candidates, self.n_items)
+        inner = max(1, min(k, len(candidates)))
+        rows, scores = none_found(len(queries), k, items.dtype)
+        queries = np.ascontiguousarray(queries)
+        block = int(BLOCK_FLOPS / (2 * items.size + 1)) // QUERY_BLOCK * QUERY_BLOCK
+        block = max(QUERY_BLOCK, block)
+        with serial_blas():
+            for start in range(0, len(queries), block):
+                stop = min(start + block, len(queries))
+                skip = pointers[start : stop + 1]
+                at, value = _core.top_k_products(
+                    queries[start:stop],
+                    items,
+                    inner,
+                    skip - skip[0],
+                    excluded[skip[0] : skip[-1]],
+                    n_threads=threads,
+                )
+                rows[start:stop, :inner] = np.where(
+                    at >= 0, candidates[at] if len(candidates) else -1, -1
+                )
+                scores[start:stop, :inner] = value
+        return rows, scores
 
 
 def _check(

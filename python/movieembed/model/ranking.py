@@ -13,11 +13,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.finite import check_finite
+from movieembed._base.threads import resolve_n_jobs
 from movieembed._base.validation import check_real
 from movieembed.data.canonical_csr import blocks
 from movieembed.model.fitted_items import FittedItems, Method
 from movieembed.model.holdout import ORDINARY, USUAL_DISCOUNT, discounted
-from movieembed.model.neighbors import Found, embedded, top_k_neighbors
+from movieembed.model.neighbors import Candidates, Found, embedded
 from movieembed.model.recommender import Recommender
 from movieembed.model.refinement import MANY_STEPS
 from movieembed.model.rules import Rules, diversified, merged
@@ -53,12 +54,18 @@ class Ranking:
         self.method = fitted.check_method(method, "precision")
         self.candidates = rules.candidates(fitted)
         self.steps = steps = fitted.check_steps(refine, self.method)
-        self.factor = popularity_factor(fitted.item_counts, self.method, steps, popularity_discount)
+        power = discount_of(self.method, steps, popularity_discount)
+        self.factor = fitted.last("factor by", power, lambda: discounted(fitted.item_counts, power))
         dtype = np.dtype(np.float64) if exact or steps >= MANY_STEPS else None
         if steps == 0:
-            vectors, self.users = scorer(fitted, self.method, regularization, dtype)
-            gain = self.factor * self.candidates
-            self.vectors = vectors * gain[:, None].astype(vectors.dtype)
+            if regularization is not None or self.method == "precision":
+                regularization = fitted.check_lambda(regularization)
+            key = (self.method, regularization, dtype, power)
+            self.vectors, self.users, self.among = fitted.last(
+                "scores by", key, lambda: scores_of(fitted, self.factor, *key[:3])
+            )
+            if not self.candidates[self.among.rows].all():
+                self.among = Candidates(self.vectors, self.candidates)
             return
         ours = fitted.recommending
         self.refinement = fitted.refinement(fitted.check_lambda(regularization))
@@ -89,8 +96,7 @@ class Ranking:
             scaled = scaled_columns(rows, self.scale)
             kinds = self.gain, self.steps, self.dtype
             return self.refinement.best(scaled, n, self.candidates, *kinds, excluded)
-        users, jobs = self.users(rows), self.fitted.n_jobs
-        return top_k_neighbors(users, self.vectors, n, metric="dot", exclude=excluded, n_jobs=jobs)
+        return self.among.best(self.users(rows), n, excluded, resolve_n_jobs(self.fitted.n_jobs))
 
     def values(self, rows: sp.csr_array, wanted: sp.csr_array) -> NDArray[Any]:
         """The score of each stored entry of a matrix of people and candidates.
@@ -127,6 +133,19 @@ def beyond(rows: sp.csr_array) -> bool:
 def gain_of(ours: Recommender, diagonal: NDArray[np.float64]) -> NDArray[np.float64]:
     """What P x is multiplied with to give scores."""
     return -1 / diagonal if ours.scale is None else -1 / (diagonal * ours.scale)
+
+
+def scores_of(
+    fitted: FittedItems,
+    factor: NDArray[np.float64],
+    method: Method,
+    regularization: float | None,
+    dtype: np.dtype[Any] | None,
+) -> tuple[NDArray[Any], Callable[[sp.csr_array], NDArray[Any]], Candidates]:
+    """As `scorer`, the vectors times a factor each, and these side by side."""
+    vectors, users = scorer(fitted, method, regularization, dtype)
+    vectors = vectors * factor[:, None].astype(vectors.dtype)
+    return vectors, users, Candidates(vectors)
 
 
 def scorer(
@@ -182,12 +201,8 @@ def _means(rows: sp.csr_array, V: NDArray[Any]) -> NDArray[Any]:
     return means
 
 
-def popularity_factor(
-    counts: NDArray[np.int64], method: Method, steps: int, discount: float | None
-) -> NDArray[np.float64]:
-    """What scores are multiplied with to discount popular items."""
+def discount_of(method: Method, steps: int, discount: float | None) -> float:
+    """The power of its likes by which an item's score is divided."""
     if discount is None:
-        power = USUAL_DISCOUNT if method == "precision" and steps < MANY_STEPS else 0.0
-    else:
-        power = check_real(discount, "popularity_discount", low=0.0, high=2.0)
-    return discounted(counts, power)
+        return USUAL_DISCOUNT if method == "precision" and steps < MANY_STEPS else 0.0
+    return check_real(discount, "popularity_discount", low=0.0, high=2.0)

@@ -11,10 +11,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.finite import check_finite, silent_overflow
+from movieembed._base.threads import resolve_n_jobs
 from movieembed._base.validation import check_count, check_integer
 from movieembed.exceptions import ItemWithoutLikesError
 from movieembed.model.fitted_items import FittedItems, Method
-from movieembed.model.neighbors import Found, top_k_neighbors
+from movieembed.model.neighbors import Candidates, Found
 from movieembed.model.taste import as_table, is_single, table_of_lists, why_unembedded
 
 
@@ -176,10 +177,12 @@ def _nearest(
     else:
         items = fitted.directions(method)
         queries = items[rows]
-    items = np.where(candidates[:, None], items, 0)
-    found, scores = top_k_neighbors(
-        queries, items, n, metric="dot", exclude=own, n_jobs=fitted.n_jobs
+    near = fitted.last(
+        "candidates by",
+        (method, regularization, min_likes),
+        lambda: Candidates(check_finite(items, "the vectors of the items"), candidates),
     )
+    found, scores = near.best(queries, n, own, resolve_n_jobs(fitted.n_jobs))
     check_finite(scores, "the scores", missing=found < 0)
     unembedded = ~fitted.embedded[rows]
     found[unembedded], scores[unembedded] = -1, -np.inf

@@ -16,8 +16,9 @@ from movieembed.data.likes import Likes
 from movieembed.data.users import is_single, shown
 from movieembed.exceptions import ParameterError
 from movieembed.model.fitted_items import FittedItems, Method
+from movieembed.model.holdout import discounted
 from movieembed.model.neighbors import embedded, top_k_neighbors
-from movieembed.model.ranking import popularity_factor, scorer
+from movieembed.model.ranking import discount_of, scorer
 from movieembed.model.taste import as_taste
 from movieembed.model.users import kept_rows
 
@@ -54,7 +55,7 @@ def item_vectors(fitted: FittedItems, method: Method | None = None) -> NDArray[A
     """
     method = fitted.check_method(method, "weighted")
     vectors, _ = scorer(fitted, method)
-    factor = popularity_factor(fitted.item_counts, method, 0, None)
+    factor = discounted(fitted.item_counts, discount_of(method, 0, None))
     discounted_vectors: NDArray[Any] = vectors * factor[:, None].astype(vectors.dtype)
     return discounted_vectors
 
