@@ -6,6 +6,7 @@ import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,7 @@ def netflix(path: Path, ratings: pd.DataFrame) -> None:
 
 def amazon(path: Path, ratings: pd.DataFrame) -> None:
     """Amazon reviews: an object of JSON a line, some fields of which are lists or objects."""
+    rows: Any = ratings.itertuples()
     lines = [
         json.dumps(
             {
@@ -74,7 +76,7 @@ def amazon(path: Path, ratings: pd.DataFrame) -> None:
                 "reviewTime": "09 13, 2009",
             }
         )
-        for row in ratings.itertuples()
+        for row in rows
     ]
     text = ("\n".join(lines) + "\n").encode()
     path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
@@ -82,15 +84,17 @@ def amazon(path: Path, ratings: pd.DataFrame) -> None:
 
 def amazon_csv(path: Path, ratings: pd.DataFrame) -> None:
     """Amazon's ratings of 2018: item, user, rating and seconds without a header."""
+    rows: Any = ratings.itertuples()
     with path.open("w") as file:
-        for row in ratings.itertuples():
+        for row in rows:
             file.write(f"{asin(row.item)},A{row.user:012},{row.stars}.0,{row.when}\n")
 
 
 def book_crossing(path: Path, ratings: pd.DataFrame) -> None:
     """Semicolons, quotation marks, Latin-1; one of ten is 0: read and not rated."""
     text = '"User-ID";"ISBN";"Book-Rating"\n'
-    for row in ratings.itertuples():
+    rows: Any = ratings.itertuples()
+    for row in rows:
         text += f'"{row.user}";"{isbn(row.item)}";"{2 * row.stars if row.stars > 1 else 0}"\n'
     path.write_bytes((text + '"999";"é";"10"\n').encode("latin-1"))
 
@@ -106,7 +110,8 @@ def shop(path: Path, ratings: pd.DataFrame) -> None:
     """RetailRocket: a row an event, milliseconds, and ids of sales that are mostly absent."""
     with path.open("w") as file:
         file.write("timestamp,visitorid,event,itemid,transactionid\n")
-        for row in ratings.itertuples():
+        rows: Any = ratings.itertuples()
+        for row in rows:
             file.write(f"{row.when}000,{row.user},view,{row.item},\n")
             if row.stars >= 4:
                 file.write(f"{row.when}999,{row.user},transaction,{row.item},{row.Index}\n")
@@ -114,8 +119,9 @@ def shop(path: Path, ratings: pd.DataFrame) -> None:
 
 def lastfm(path: Path, ratings: pd.DataFrame) -> None:
     """Last.fm 1K: user, time, artist and track, each with an id that may be missing."""
+    rows: Any = ratings.itertuples()
     with path.open("w") as file:
-        for row in ratings.itertuples():
+        for row in rows:
             time = pd.Timestamp(row.when, unit="s").strftime("%Y-%m-%dT%H:%M:%SZ")
             mbid = "" if row.item % 3 == 0 else f"f1b1cf71-{row.item:04}"
             fields = [f"user_{row.user:06}", time, mbid, f"Artist {row.item}", "", "Song"]

@@ -37,6 +37,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "python/movieembed"
 # What is changed, and the tests that must see it, after those that mirror the file.
 PARTS = {
+    f"{PACKAGE}/data/column_names.py": "tests/data",
+    f"{PACKAGE}/data/other_layouts.py": "tests/data",
+    f"{PACKAGE}/data/rating_columns.py": "tests/data",
+    f"{PACKAGE}/data/row_filter.py": "tests/data",
+    f"{PACKAGE}/data/times.py": "tests/data",
     f"{PACKAGE}/data/canonical_csr.py": "tests/data tests/objective",
     f"{PACKAGE}/data/distributed": "tests/data/distributed tests/operators/dask",
     f"{PACKAGE}/data/frames.py": "tests/data",

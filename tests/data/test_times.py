@@ -64,7 +64,8 @@ def test_of_repeated_ratings_the_weight_is_that_of_the_one_that_counts(
     )
     weight = 2.0 ** ((table["timestamp"] - table["timestamp"].max()) / 50)
     expected = np.zeros((9, 7))
-    for (user, item), rows in table.assign(weight=weight).groupby(["user", "item"]):
+    groups: Any = table.assign(weight=weight).groupby(["user", "item"])
+    for (user, item), rows in groups:
         by = ["rating", "timestamp"] if rated else ["timestamp"]
         row = {"last": rows.iloc[-1], "first": rows.iloc[0]}.get(duplicates)
         row = rows.sort_values(by).iloc[-1] if row is None else row
@@ -82,7 +83,7 @@ def test_dropped_and_unknown_rows_keep_weights_with_their_likes() -> None:
     with pytest.raises(ValueError, match="1 in column 'timestamp'"):
         me.Likes.from_ratings(table, half_life=30)
     likes = me.Likes.from_ratings(table, half_life=30, missing="drop")
-    np.testing.assert_allclose(likes.matrix.toarray()[:2], [[0, 1, 0], [0.5, 0, 0]])
+    np.testing.assert_allclose(likes.matrix.toarray()[:2], np.array([[0, 1, 0], [0.5, 0, 0]]))
 
 
 def test_a_model_of_likes_that_fade() -> None:

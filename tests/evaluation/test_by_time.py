@@ -43,7 +43,7 @@ def form(request: pytest.FixtureRequest) -> tuple[pd.DataFrame, Any]:
     return RATINGS.assign(when=times), cutoff
 
 
-def kwargs() -> dict[str, str]:
+def kwargs() -> dict[str, Any]:
     return {"user": "reader", "item": "book", "timestamp": "when"}
 
 

@@ -48,7 +48,12 @@ def compare(
     }
     chosen: dict[str, Any] = {}
     if tuned:
-        searched = {"n_components": widths, "k": k, "split": inner, "random_state": seed}
+        searched: dict[str, Any] = {
+            "n_components": widths,
+            "k": k,
+            "split": inner,
+            "random_state": seed,
+        }
         chosen = tune(split.train, **searched, progress=progress).parameters()
         recommenders["movieembed, tuned"] = partial(ours, **chosen)
     simple: dict[str, Callable[[Likes], baselines.Recommend]] = {
@@ -76,7 +81,7 @@ def make_split(loaded: Loaded, kind: str, seed: int, at: str | None) -> Split:
         return split_users(likes, random_state=seed)
     if loaded.table is None:
         raise AssertionError("read without times")
-    labels = {name: loaded.columns.get(name) for name in ("user", "item")}
+    labels: dict[str, Any] = {name: loaded.columns.get(name) for name in ("user", "item")}
     labels["timestamp"] = loaded.columns.get("time")
     if kind == "last":
         return split_last(likes, loaded.table, **labels)

@@ -74,7 +74,7 @@ def load(source: str, threshold: float | None, own: OwnTable, *, timed: bool = F
         likes, n_ratings = movielens_likes(source, threshold)
         return Loaded(n_ratings, likes)
     ratings, movies = load_movielens(source)
-    weighed = {"dislike_below": own.dislike_below, "half_life": own.half_life}
+    weighed: dict[str, Any] = {"dislike_below": own.dislike_below, "half_life": own.half_life}
     likes = Likes.from_ratings(ratings, threshold=threshold, items=movies, **weighed)
     return Loaded(len(ratings), likes, table=ratings)
 

@@ -100,8 +100,8 @@ def evaluate(
     found, chosen = compare(parts, dims, k, names, random_state, **how)
     if as_json:
         rows = [{"name": str(name), **row} for name, row in found.to_dict("index").items()]
-        facts = {"split": split, "chosen": chosen, "results": rows}
-        console.print_json({"data": data, **columns, **facts})
+        about = {"split": split, "chosen": chosen, "results": rows}
+        console.print_json({"data": data, **columns, **about})
         return
     if columns:
         console.print_lines([f"columns {columns_in_words(columns['columns'])}"])

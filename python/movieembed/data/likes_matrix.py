@@ -144,7 +144,8 @@ def one_each(
         # Equal pairs are in no order among themselves.
         wanted = np.minimum if duplicates == "first" else np.maximum
         chosen = wanted.reduceat(order, starts)
-    return users, items, *(None if x is None else x[chosen] for x in (ratings, weights))
+    counting = (None if x is None else x[chosen] for x in (ratings, weights))
+    return users, items, next(counting), next(counting)
 
 
 def _strictly_ordered(users: Codes, items: Codes) -> bool:

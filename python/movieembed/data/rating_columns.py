@@ -81,7 +81,12 @@ def find_time_column(
     taken = list(taken)
     if given is None and is_numbered(table.columns):
         given = next((place for place in _times(_sample(table)) if place not in taken), None)
-    where = {"argument": argument, "role": "timestamp", "taken": taken, "required": required}
+    where: dict[str, Any] = {
+        "argument": argument,
+        "role": "timestamp",
+        "taken": taken,
+        "required": required,
+    }
     return find_column(table.columns, given, TIME_COLUMNS, **where)
 
 
@@ -140,7 +145,7 @@ def guessed(given: Mapping[str, Hashable], table: Table) -> dict[str, Hashable]:
     free = [place for place in sample if place not in (*given.values(), *times)]
     ids = [place for place in free if _may_be_ids(sample[place])]
     whole = [place for place in ids if sample[place].notna().all()]
-    found = dict(given)
+    found: dict[str, Any] = dict(given)
     if "user" not in found and "item" not in found and len(whole) > 1:
         first, second = whole[:2]
         swapped = _all_match(sample[first], _PRODUCT) and not _all_match(sample[second], _PRODUCT)

@@ -108,7 +108,7 @@ def weights_of(times: Times, half_life: float) -> NDArray[np.float32]:
     return np.exp2(-np.minimum(ages / half_life, MOST_HALF_LIVES)).astype(np.float32)
 
 
-def _as_utc(found: pd.Series[Any]) -> NDArray[np.int64]:
+def _as_utc(found: pd.Series[Any]) -> NDArray[Any]:
     """Return microseconds since 1970."""
     try:
         when = pd.to_datetime(found, utc=True, format="ISO8601")
@@ -116,7 +116,7 @@ def _as_utc(found: pd.Series[Any]) -> NDArray[np.int64]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that each value is read by itself
             when = pd.to_datetime(found, utc=True)
-    micros: NDArray[np.int64] = when.astype("datetime64[us, UTC]").astype("int64").to_numpy()
+    micros: NDArray[Any] = when.astype("datetime64[us, UTC]").astype("int64").to_numpy()
     return micros
 
 
