@@ -49,17 +49,18 @@ def test_there_and_back(tmp_path: Path, users: Any) -> None:
     given = likes(users)
     model = fit(given)
     model.save(tmp_path / "m.npz")
-    kept = me.load(tmp_path / "m.npz")._fitted
-    assert kept.users.tolist() == given.users.tolist()
-    assert kept.users.dtype == given.users.dtype
+    again = me.load(tmp_path / "m.npz")
+    kept = again._fitted
+    assert again.users_.tolist() == given.users.tolist()
+    assert again.users_.dtype == given.users.dtype
     np.testing.assert_array_equal(kept.seen.toarray(), given.seen.toarray())
     assert kept.seen.dtype == bool
     # Of what a header of JSON holds.
     expected = given.item_table.drop(columns="day").rename(columns={7: "7"})
-    pd.testing.assert_frame_equal(kept.item_table, expected, check_dtype=False)
+    pd.testing.assert_frame_equal(again.item_table_, expected, check_dtype=False)
     some = given.users[[5, 2]].tolist()
     pd.testing.assert_frame_equal(
-        me.load(tmp_path / "m.npz").recommend_users(users=some), model.recommend_users(users=some)
+        again.recommend_users(users=some), model.recommend_users(users=some)
     )
 
 

@@ -97,7 +97,7 @@ def test_the_kept_likes_and_those_of_a_file(
     again = me.load(tmp_path / "model.npz")
     same(again.recommend_users(n=5), expected)
     pd.testing.assert_frame_equal(
-        again._fitted.item_table, likes.item_table, check_dtype=False, check_column_type=False
+        again.item_table_, likes.item_table, check_dtype=False, check_column_type=False
     )
 
 

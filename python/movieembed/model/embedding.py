@@ -143,6 +143,10 @@ class Embedding(Questions, Parameters):
         regularization, refine, ndcg and stderr of all that was tried for it.
     likes_ : csr_array of shape (n_users, n_items) or None
         With `keep_likes`.
+    users_ : ndarray of shape (n_users,) or None
+        Ids of the rows of `likes_`.
+    item_table_ : DataFrame of n_items rows, or None
+        The table of items that the likes came with.
     threshold_ : float or None
         Lowest rating that was a like; None where the likes came without ratings.
     n_features_in_, feature_names_in_
@@ -178,6 +182,8 @@ class Embedding(Questions, Parameters):
     regularization_ = Fitted[float]("regularization")
     regularization_path_ = Fitted[pd.DataFrame | None]("regularization_path")
     likes_ = Fitted[sp.csr_array | None]("likes")
+    users_ = Fitted[NDArray[Any] | None]("users")
+    item_table_ = Fitted[pd.DataFrame | None]("item_table")
     threshold_ = Fitted[float | None]("threshold")
     eigenvalues_: NDArray[np.float64]
     cost_: float
