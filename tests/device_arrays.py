@@ -84,6 +84,12 @@ class DeviceArray:
     def max(self) -> DeviceArray:
         return DeviceArray(self._host.max())
 
+    def __matmul__(self, other: Any) -> DeviceArray:
+        """Of vectors alone: a matrix goes through `HostDevice.matmul`, which states a precision."""
+        if self.ndim != 1 or other.ndim != 1:
+            raise TypeError("a product of matrices, in whatever precision others asked for")
+        return DeviceArray(self._host @ _operand(other))
+
     def __neg__(self) -> DeviceArray:
         return DeviceArray(-self._host)
 
@@ -127,7 +133,7 @@ def _binary(name: str) -> None:
     setattr(DeviceArray, f"__i{name}__", in_place)
 
 
-for _name in ("add", "sub", "mul", "truediv", "pow", "matmul"):
+for _name in ("add", "sub", "mul", "truediv", "pow"):
     _binary(_name)
 
 
@@ -254,6 +260,10 @@ class HostDevice:
 
     def free_bytes(self) -> int:
         return self.free
+
+    def matmul(self, A: DeviceArray, B: DeviceArray) -> DeviceArray:
+        assert A.dtype == B.dtype
+        return self.xp.matmul(A, B)
 
     def stager(self) -> HostStager:
         self.stagers.append(HostStager())

@@ -234,6 +234,10 @@ static inline long long __double_as_longlong(double x) {
     return bits;
 }
 
+// Not inlined, so that no compiler contracts what the device must not.
+[[gnu::noinline, maybe_unused]] static double __dmul_rn(double x, double y) { return x * y; }
+[[gnu::noinline, maybe_unused]] static double __dadd_rn(double x, double y) { return x + y; }
+
 static inline unsigned atomicAdd(unsigned* to, unsigned value) {
     const unsigned before = *to;
     *to += value;

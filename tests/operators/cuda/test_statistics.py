@@ -157,6 +157,19 @@ def test_weights_that_cancel(library: ctypes.CDLL) -> None:
         np.testing.assert_array_equal(there.totals, X.sum(axis=1))
 
 
+@needs_compiler
+def test_products_that_cancel_are_rounded_alike(library: ctypes.CDLL) -> None:
+    """A product that is rounded and one that is not, in one multiply-add, would leave a rest."""
+    L = np.array([[0.1, 0.3], [0.1, -0.3], [0.7, 1e-9], [0.7, -1e-9]])
+    here = me.cooccurrence_top_k(L, 1, return_sums=True)
+    assert here[1].tolist() == [[0.0], [0.0]]
+    kernels, _ = emulated(library, DeviceModule())
+    there = row_statistics(Likes.from_matrix(L).matrix, 1, HostDevice(kernels))
+    assert there is not None
+    for one, other in zip(here, there, strict=True):
+        np.testing.assert_array_equal(other, one)
+
+
 def test_blocks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of a block and their best together take what they may."""
     heights = []

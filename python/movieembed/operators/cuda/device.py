@@ -17,6 +17,9 @@ from movieembed.operators.cuda.geometry import BUFFERS, Launch
 from movieembed.operators.cuda.kernels import Kernels, source
 
 OPTIONS = ("--std=c++17",)
+# cuBLAS's CUBLAS_PEDANTIC_MATH, and CuPy's COMPUTE_TYPE_PEDANTIC, which has no public name.
+PEDANTIC_MATH = 2
+PEDANTIC_TYPE = 2
 
 
 class CudaDevice:
@@ -45,6 +48,23 @@ class CudaDevice:
         """Bytes that can still be allocated, those that CuPy holds in reserve among them."""
         free, _ = self.xp.cuda.runtime.memGetInfo()
         return int(free) + int(self.xp.get_default_memory_pool().free_bytes())
+
+    def matmul(self, A: Any, B: Any) -> Any:
+        """A @ B, of matrices or stacks of them, in the precision of their dtype.
+
+        CuPy takes the compute type of a product from CUPY_TF32, and that of a stack of them from
+        cuBLAS's mode, which others may have set: either can round float32 factors to 10 bits.
+        """
+        core, cublas = self.xp._core, self.xp.cuda.cublas
+        handle = self.xp.cuda.get_cublas_handle()
+        mode, kind = cublas.getMathMode(handle), core.get_compute_type(A.dtype)
+        cublas.setMathMode(handle, PEDANTIC_MATH)
+        core.set_compute_type(A.dtype, PEDANTIC_TYPE)
+        try:
+            return self.xp.matmul(A, B)
+        finally:
+            cublas.setMathMode(handle, mode)
+            core.set_compute_type(A.dtype, kind)
 
     def stager(self) -> CudaStager:
         """Copies beside the computations."""

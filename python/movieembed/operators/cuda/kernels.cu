@@ -124,7 +124,8 @@ __device__ void count_rows(const int64* ptr, const I* indices, const int64* othe
 }
 
 // The same for a matrix of weights, in double: a block has a whole row, and takes its entries one
-// after another, so that each number has one sum in one order.
+// after another, so that each number has one sum in one order. Products are rounded before they are
+// added, for w * x and -w * x must cancel.
 template <class T, class I>
 __device__ void weigh_rows(const int64* ptr, const I* indices, const T* values, const int64* other_ptr,
                            const I* other_indices, const T* other_values, const int64* rows, int64 width, double* out) {
@@ -133,8 +134,10 @@ __device__ void weigh_rows(const int64* ptr, const I* indices, const T* values, 
     for (int64 e = ptr[row]; e < ptr[row + 1]; ++e) {
         const int64 other = (int64)indices[e];
         const double w = (double)values[e];
-        for (int64 f = other_ptr[other] + threadIdx.x; f < other_ptr[other + 1]; f += blockDim.x)
-            to[(int64)other_indices[f]] += w * (double)other_values[f];
+        for (int64 f = other_ptr[other] + threadIdx.x; f < other_ptr[other + 1]; f += blockDim.x) {
+            double* at = to + (int64)other_indices[f];
+            *at = __dadd_rn(*at, __dmul_rn(w, (double)other_values[f]));
+        }
         __syncthreads();
     }
 }

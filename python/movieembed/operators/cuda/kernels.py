@@ -238,6 +238,10 @@ class Device(Protocol):
         """Bytes that can still be allocated."""
         ...
 
+    def matmul(self, A: Any, B: Any) -> Any:
+        """A @ B, of matrices or stacks of them, in the precision of their dtype."""
+        ...
+
     def stager(self) -> Any:
         """A :class:`movieembed.operators.cuda.likes.Stager`."""
         ...

@@ -144,11 +144,19 @@ class CudaOperator:
         V = self._rows(V)
         XV = self.empty(V.shape[1])
         norm_squared = self._pass(V, XV, norm=True)
-        return XV, float(norm_squared - self._squares @ self.row_dots(V, V))
+        return XV, self._form(V, norm_squared)
 
     def quadratic_form(self, V: Any) -> float:
+        # LV in float32 would bias |LV|^2, by more than the cost of a close fit can bear.
+        in_float64 = self.in_precision(np.float64)
+        if in_float64 is not self:
+            return in_float64.quadratic_form(in_float64.astype(V))
         V = self._rows(V)
         norm_squared = self._pass(V, None, norm=True)
+        return self._form(V, norm_squared)
+
+    def _form(self, V: Any, norm_squared: Any) -> float:
+        """<V, XV> from |LV|_F^2."""
         return float(norm_squared - self._squares @ self.row_dots(V, V))
 
     def _pass(self, V: Any, out: Any, norm: bool) -> Any:
@@ -184,13 +192,14 @@ class CudaOperator:
         if not A.size or not B.size:
             return np.zeros((A.shape[1], B.shape[1]))
         if self.dtype == np.float64:
-            G = self.to_host(A.T @ B)
+            G = self.to_host(self.device.matmul(A.T, B))
         else:
             whole = len(A) // GRAM_ROWS * GRAM_ROWS
-            G = self.to_host((A[whole:].T @ B[whole:]).astype(np.float64))
+            rest = self.device.matmul(A[whole:].T, B[whole:])
+            G = self.to_host(rest.astype(np.float64))
             if whole:
                 stack = (-1, GRAM_ROWS)
-                blocks = self.xp.matmul(
+                blocks = self.device.matmul(
                     A[:whole].reshape(*stack, A.shape[1]).transpose(0, 2, 1),
                     B[:whole].reshape(*stack, B.shape[1]),
                 )
@@ -207,7 +216,7 @@ class CudaOperator:
         height = max(1, geometry.BLOCK_BYTES // (8 * max(1, k)))
         for first in range(0, len(V), height):
             block = V[first : first + height].astype(np.float64)
-            G += block.T @ block
+            G += self.device.matmul(block.T, block)
         host = self.to_host(G)
         return (host + host.T) / 2, self.row_dots(V, V)
 
@@ -222,7 +231,8 @@ class CudaOperator:
 
     def matmul(self, A: Any, C: NDArray[np.float64], out: Any = None, add: bool = False) -> Any:
         if A.size and C.size:
-            product = A @ self.xp.asarray(np.ascontiguousarray(C, dtype=self.dtype))
+            small = self.xp.asarray(np.ascontiguousarray(C, dtype=self.dtype))
+            product = self.device.matmul(A, small)
         else:
             product = self.xp.zeros((len(A), C.shape[1]), dtype=self.dtype)
         if out is None:
@@ -267,7 +277,7 @@ class CudaOperator:
         V = self.xp.asarray(np.ascontiguousarray(V, dtype=np.float64))
         total = self.xp.zeros((), dtype=np.float64)
         for _, rows, _, X in self._gram_rows(self._sides(), self.n_items):
-            block = self.xp.ascontiguousarray(V[rows] @ V.T)
+            block = self.xp.ascontiguousarray(self.device.matmul(V[rows], V.T))
             block -= X
             total = total + self.kernels.row_sums(block, rows)[0].sum()
         return float(total)

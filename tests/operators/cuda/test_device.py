@@ -1,0 +1,92 @@
+"""CuPy, missing or stood in for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import movieembed as me
+from cuda_emulator import Emulator, build, compiler
+from fake_cupy import CUDARuntimeError, fake_cupy
+from helpers import random_likes
+from movieembed.operators.cuda import device as device_module
+from movieembed.operators.cuda import geometry
+
+
+@pytest.fixture
+def fresh_device() -> Any:
+    device_module.cuda_device.cache_clear()
+    yield
+    device_module.cuda_device.cache_clear()
+
+
+def fit_fails(error: type[Exception]) -> str:
+    with pytest.raises(error) as caught:
+        me.MovieEmbedding(2, backend="cuda").fit(random_likes(30, 25, 0.4, seed=4))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.usefixtures("fresh_device")
+def test_no_cupy_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    message = fit_fails(ImportError)
+    assert message.startswith("backend='cuda' needs CuPy (pip install 'movieembed[cuda]')")
+
+
+@pytest.mark.usefixtures("fresh_device")
+def test_a_broken_cupy_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "cupy.py").write_text('raise ImportError("\\n=====\\nno libcuda.so.1\\n\\n")\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    assert fit_fails(ImportError).endswith("which does not load: no libcuda.so.1")
+
+
+@pytest.mark.usefixtures("fresh_device")
+@pytest.mark.parametrize("driver", [True, False])
+def test_no_gpu_is_told_in_a_line(driver: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def count() -> int:
+        if driver:
+            return 0
+        raise CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient")
+
+    runtime = SimpleNamespace(getDeviceCount=count, CUDARuntimeError=CUDARuntimeError)
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=SimpleNamespace(runtime=runtime)))
+    message = fit_fails(RuntimeError)
+    assert "NVIDIA GPU" in message
+    assert ("cudaErrorInsufficientDriver" in message) != driver
+
+
+@pytest.mark.usefixtures("fresh_device")
+@pytest.mark.skipif(compiler() is None, reason="no C++ compiler to emulate CUDA with")
+def test_a_fit_through_cupys_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What is called of CuPy, in what order; the kernels run on the host."""
+    monkeypatch.setattr(geometry, "CHUNK_USERS", 12)
+    L = random_likes(30, 25, 0.4, seed=4, weights=True)
+    expected = me.MovieEmbedding(4, random_state=0, backend="cpu").fit(L)
+    emulator = Emulator(build(tmp_path_factory.mktemp("kernels")))
+    for free in (1 << 30, 20_000):
+        log: list[Any] = []
+        cupy = fake_cupy(emulator, free, log)
+        monkeypatch.setitem(sys.modules, "cupy", cupy)
+        device_module.cuda_device.cache_clear()
+        assert device_module.cuda_device().free_bytes() == free
+        model = me.MovieEmbedding(4, random_state=0, backend="cuda").fit(L)
+        assert model.cost_ == pytest.approx(expected.cost_, rel=1e-9)
+        assert bool(log) == (free < 1 << 30)
+        assert cupy.products.at_rest()
+    used: dict[Any, int] = {}
+    for number, (what, copies, event) in enumerate(log):
+        if what == "record":
+            used[event] = number
+        if what == "wait":  # for what the other stream recorded before
+            assert event in used
+            assert log[used[event]][1] is not copies
+    assert ("synchronize", True, None) in log
