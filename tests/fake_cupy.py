@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from cuda_emulator import Emulator
 from device_arrays import DeviceArray, DeviceModule
 from movieembed.operators.cuda import device as device_module
 from movieembed.operators.cuda.geometry import Launch
@@ -68,13 +67,16 @@ class Products:
         return self.mode == self.TF32_MATH and set(self.types.values()) == {self.TF32_TYPE}
 
 
-def fake_cupy(emulator: Emulator, free: int, log: list[Any]) -> Any:
+def fake_cupy(emulator: Any, free: int, log: list[Any]) -> Any:
     """CuPy as far as the package knows it, over the emulated kernels."""
 
     class RawModule:
         def __init__(self, code: str, options: tuple[str, ...]) -> None:
             assert code == source()
             assert options == device_module.OPTIONS
+
+        def compile(self) -> None:
+            pass
 
         def get_function(self, name: str) -> Any:
             def function(grid: tuple[int, int], block: tuple[int, int], args: Any) -> None:
@@ -105,8 +107,10 @@ def fake_cupy(emulator: Emulator, free: int, log: list[Any]) -> Any:
         PinnedMemory=bytearray,
         PinnedMemoryPointer=lambda memory, offset: memoryview(memory)[offset:],
         runtime=SimpleNamespace(
+            driverGetVersion=lambda: 13000,
             getDeviceCount=lambda: 1,
             CUDARuntimeError=CUDARuntimeError,
+            runtimeGetVersion=lambda: 12090,
             memGetInfo=lambda: (free - free // 2, 2 * free),
         ),
     )

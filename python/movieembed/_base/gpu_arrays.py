@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
 from movieembed._base.message import Message, Parameter
@@ -25,13 +26,31 @@ def on_host(x: Any) -> Any:
     return import_cupy("an array on a GPU").asarray(x).get()
 
 
+# They share one folder, so that of two in one environment each has lost files to the other.
+CUPY_PACKAGES = ("cupy", "cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x")
+
+
 def import_cupy(wanted_by: str | Parameter) -> Any:
     """CuPy, or an ImportError that says what needs it and how to install it."""
+    packages = [name for name in CUPY_PACKAGES if _is_installed(name)]
+    if len(packages) > 1:
+        what = "{wanted_by} needs one CuPy, and there are {packages}: pip uninstall all, then "
+        what += "pip install 'movieembed[cuda12]' or 'movieembed[cuda13]'"
+        raise ImportError(Message(what, wanted_by=wanted_by, packages=" and ".join(packages)))
     try:
         return import_module("cupy")
     except ImportError as error:
-        what = "{wanted_by} needs CuPy (pip install 'movieembed[cuda]'), which does not load: {why}"
+        what = "{wanted_by} needs CuPy (pip install 'movieembed[cuda12]' or, for CUDA 13, "
+        what += "'movieembed[cuda13]'), which does not load: {why}"
         raise ImportError(Message(what, wanted_by=wanted_by, why=first_line(error))) from error
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        distribution(package)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def first_line(error: BaseException) -> str:

@@ -90,9 +90,9 @@ class Embedding(Parameters):
     random_state : int, numpy Generator, RandomState or None, default=None
         For the random start. The same seed and thread count give the same bits.
     backend : {"auto", "cpu", "cuda", "dask"}, default="auto"
-        Where the work is done: on this machine's cores, on an NVIDIA GPU (extra ``cuda``), or on
-        the workers of a Dask client (extra ``dask``): that of DistributedLikes, else the current
-        one. "auto" is where the likes are: "cuda" for a matrix of CuPy.
+        Where the work is done: on this machine's cores, on an NVIDIA GPU (extra ``cuda12`` or
+        ``cuda13``), or on the workers of a Dask client (extra ``dask``): that of DistributedLikes,
+        else the current one. "auto" is where the likes are: "cuda" for a matrix of CuPy.
     n_jobs : int, optional
         Threads; None uses all cores.
     checkpoint : path, optional

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ import movieembed as me
 from cuda_emulator import Emulator, build, compiler
 from fake_cupy import CUDARuntimeError, fake_cupy
 from helpers import random_likes
+from movieembed._base import gpu_arrays
 from movieembed.operators.cuda import device as device_module
 from movieembed.operators.cuda import geometry
 
@@ -36,7 +38,7 @@ def fit_fails(error: type[Exception]) -> str:
 def test_no_cupy_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cupy", None)
     message = fit_fails(ImportError)
-    assert message.startswith("backend='cuda' needs CuPy (pip install 'movieembed[cuda]')")
+    assert message.startswith("backend='cuda' needs CuPy (pip install 'movieembed[cuda12]' or,")
 
 
 @pytest.mark.usefixtures("fresh_device")
@@ -48,18 +50,79 @@ def test_a_broken_cupy_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 @pytest.mark.usefixtures("fresh_device")
-@pytest.mark.parametrize("driver", [True, False])
-def test_no_gpu_is_told_in_a_line(driver: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    def count() -> int:
-        if driver:
-            return 0
-        raise CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient")
+def test_two_cupys_are_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CuPy itself warns as it is imported, and goes on with files of both."""
+    there = {"cupy-cuda12x", "cupy-cuda13x"}
 
-    runtime = SimpleNamespace(getDeviceCount=count, CUDARuntimeError=CUDARuntimeError)
+    def distribution(name: str) -> None:
+        if name not in there:
+            raise PackageNotFoundError
+
+    monkeypatch.setattr(gpu_arrays, "distribution", distribution)
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace())
+    message = fit_fails(ImportError)
+    assert "one CuPy, and there are cupy-cuda12x and cupy-cuda13x: pip uninstall all" in message
+    assert message.startswith("backend='cuda'")
+    there.remove("cupy-cuda12x")
+    assert gpu_arrays.import_cupy("it") is sys.modules["cupy"]
+
+
+INSUFFICIENT = "cudaErrorInsufficientDriver: CUDA driver version is insufficient"
+
+
+@pytest.mark.usefixtures("fresh_device")
+@pytest.mark.parametrize(
+    ("driver", "error", "why"),
+    [
+        (0, INSUFFICIENT, "there is no driver"),
+        (11080, INSUFFICIENT, "the driver is of CUDA 11.8 and CuPy of 12.9: update it"),
+        (12090, "cudaErrorUnknown: unknown error", "CuPy finds none (cudaErrorUnknown: unknown"),
+        (12090, "", "there is none"),
+    ],
+)
+def test_no_gpu_is_told_in_a_line(
+    driver: int, error: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count() -> int:
+        if not error:
+            return 0
+        raise CUDARuntimeError(error)
+
+    runtime = SimpleNamespace(
+        getDeviceCount=count,
+        driverGetVersion=lambda: driver,
+        runtimeGetVersion=lambda: 12090,
+        CUDARuntimeError=CUDARuntimeError,
+    )
     monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=SimpleNamespace(runtime=runtime)))
     message = fit_fails(RuntimeError)
-    assert "NVIDIA GPU" in message
-    assert ("cudaErrorInsufficientDriver" in message) != driver
+    assert message.startswith(f"backend='cuda' needs an NVIDIA GPU and its driver, and {why}")
+    assert message.endswith("; or use backend='cpu'")
+
+
+@pytest.mark.usefixtures("fresh_device")
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ("RawModule.compile", RuntimeError('\nFailure finding "libnvrtc.so.12"')),
+        ("cuda.get_cublas_handle", ImportError('Failure finding "libcublasLt.so.12"')),
+        ("zeros", OSError("cuda_fp16.h: no such file")),
+    ],
+)
+def test_a_missing_library_is_told_before_the_fit(
+    place: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    cupy = fake_cupy(lambda *_: None, 1 << 30, [])
+    *above, name = place.split(".")
+    monkeypatch.setattr(getattr(cupy, above[0]) if above else cupy, name, fail)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    message = fit_fails(RuntimeError)
+    assert message.startswith("backend='cuda' finds a GPU but cannot use it: ")
+    assert str(error).strip() in message
+    assert "pip install 'movieembed[cuda12]'" in message
 
 
 @pytest.mark.usefixtures("fresh_device")

@@ -1,4 +1,4 @@
-"""The operator on a GPU, through CuPy (``pip install 'movieembed[cuda]'``).
+"""The operator on a GPU, through CuPy (``pip install 'movieembed[cuda12]'``).
 
 =================  ===============================================================================
 file               what it holds

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from movieembed._base.gpu_arrays import first_line, import_cupy
-from movieembed._base.message import Parameter
+from movieembed._base.message import Message, Parameter
 from movieembed.operators.cuda.geometry import BUFFERS, Launch
 from movieembed.operators.cuda.kernels import Kernels, source
 
@@ -20,6 +20,8 @@ OPTIONS = ("--std=c++17",)
 # cuBLAS's CUBLAS_PEDANTIC_MATH, and CuPy's COMPUTE_TYPE_PEDANTIC, which has no public name.
 PEDANTIC_MATH = 2
 PEDANTIC_TYPE = 2
+# What is left to do without a GPU.
+CPU = Parameter("backend", "cpu")
 
 
 class CudaDevice:
@@ -34,7 +36,7 @@ class CudaDevice:
 
     def __init__(self, cupy: Any) -> None:
         self.xp = cupy
-        module = cupy.RawModule(code=source(), options=OPTIONS)
+        self._module = module = cupy.RawModule(code=source(), options=OPTIONS)
         functions: dict[str, Any] = {}
 
         def launch(name: str, shape: Launch, arguments: tuple[Any, ...]) -> None:
@@ -43,6 +45,12 @@ class CudaDevice:
             functions[name](shape.grid, shape.block, arguments)
 
         self.kernels = Kernels(cupy, launch)
+
+    def try_out(self) -> None:
+        """Load and compile what a fit needs, so that what is missing is told before it begins."""
+        self._module.compile()
+        ones = self.xp.zeros((2, 2), dtype=np.float32) + 1
+        self.matmul(ones, ones).sum()
 
     def free_bytes(self) -> int:
         """Bytes that can still be allocated, those that CuPy holds in reserve among them."""
@@ -112,18 +120,44 @@ def cuda_device() -> CudaDevice:
     Raises
     ------
     ImportError
-        When CuPy is not installed or does not load.
+        When CuPy is not installed, is installed twice, or does not load.
     RuntimeError
-        When there is no GPU, or its driver is missing or too old.
+        When there is no GPU, its driver is missing or too old, or a library that CuPy loads is.
     """
     cupy = import_cupy(Parameter("backend", "cuda"))
+    check_driver(cupy.cuda.runtime)
+    device = CudaDevice(cupy)
     try:
-        count = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        raise RuntimeError(
-            f"backend='cuda' needs an NVIDIA GPU and its driver, and CuPy finds none "
-            f"({first_line(error)}); use backend='cpu'"
-        ) from error
-    if not count:
-        raise RuntimeError("backend='cuda' needs an NVIDIA GPU, and there is none; use 'cpu'")
-    return CudaDevice(cupy)
+        device.try_out()
+    except Exception as error:
+        what = "{backend=} finds a GPU but cannot use it: {why}; pip install '{extra}' brings the "
+        what += "libraries and headers that CuPy loads, or use {instead}"
+        extra = f"movieembed[cuda{cupy.cuda.runtime.runtimeGetVersion() // 1000}]"
+        why = first_line(error)
+        message = Message(
+            what, backend="cuda", why=why, extra=extra, instead=Parameter("backend", "cpu")
+        )
+        raise RuntimeError(message) from error
+    return device
+
+
+def check_driver(runtime: Any) -> None:
+    """Raise RuntimeError unless the driver is there, fits CuPy and finds a GPU."""
+    driver, needed = runtime.driverGetVersion(), runtime.runtimeGetVersion()
+    try:
+        if runtime.getDeviceCount():
+            return
+        why = "there is none"
+    except runtime.CUDARuntimeError as error:
+        why = f"CuPy finds none ({first_line(error)})"
+    if not driver:
+        why = "there is no driver"
+    elif driver // 1000 < needed // 1000:
+        why = f"the driver is of CUDA {version(driver)} and CuPy of {version(needed)}: update it"
+    what = "{backend=} needs an NVIDIA GPU and its driver, and {why}; or use {instead}"
+    raise RuntimeError(Message(what, backend="cuda", why=why, instead=CPU))
+
+
+def version(number: int) -> str:
+    """CUDA's, as people write it."""
+    return f"{number // 1000}.{number % 1000 // 10}"
