@@ -40,6 +40,25 @@ class Event:
         self.log.append(("record", stream.non_blocking, self))
 
 
+class Pool:
+    """CuPy's memory pool, as far as one asks for its sizes."""
+
+    def __init__(self, reserve: int) -> None:
+        self.reserve, self.limit, self.used = reserve, 0, 0
+
+    def malloc(self, size: int) -> None:
+        pass
+
+    def free_bytes(self) -> int:
+        return self.reserve
+
+    def used_bytes(self) -> int:
+        return self.used
+
+    def get_limit(self) -> int:
+        return self.limit
+
+
 class Products:
     """The compute type of CuPy's products and the mode of cuBLAS, as others left them."""
 
@@ -90,16 +109,24 @@ def fake_cupy(emulator: Any, free: int, log: list[Any]) -> Any:
         if not name.startswith("_"):
             setattr(cupy, name, getattr(DeviceModule, name))
     cupy.RawModule = RawModule
+
+    def asarray(x: Any, dtype: Any = None) -> DeviceArray:
+        if isinstance(x, np.ndarray):
+            cupy.pinned.add(x.shape)
+        return DeviceModule.asarray(x, dtype)
+
+    cupy.asarray, cupy.pinned = asarray, set()
     cupy.products = products = Products()
     cupy.matmul = products.matmul
     cupy._core = SimpleNamespace(
         get_compute_type=products.types.__getitem__, set_compute_type=products.set_type
     )
-    cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: free // 2)
+    pool = Pool(free // 2)
     cupy.cuda = SimpleNamespace(
         cublas=SimpleNamespace(
             getMathMode=lambda handle: products.mode, setMathMode=products.set_mode
         ),
+        get_allocator=lambda: pool.malloc,
         get_cublas_handle=lambda: 11,
         get_current_stream=lambda: current,
         Stream=lambda non_blocking: Stream(log, non_blocking),
@@ -107,6 +134,7 @@ def fake_cupy(emulator: Any, free: int, log: list[Any]) -> Any:
         PinnedMemory=bytearray,
         PinnedMemoryPointer=lambda memory, offset: memoryview(memory)[offset:],
         runtime=SimpleNamespace(
+            getDevice=lambda: 0,
             driverGetVersion=lambda: 13000,
             getDeviceCount=lambda: 1,
             CUDARuntimeError=CUDARuntimeError,

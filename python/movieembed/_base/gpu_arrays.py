@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
@@ -14,16 +15,26 @@ def is_on_gpu(x: Any) -> bool:
 
     PyTorch gives its tensors on the host that attribute too, and raises AttributeError on access.
     """
-    return type(x).__module__.partition(".")[0] == "cupyx" or hasattr(x, "__cuda_array_interface__")
+    return _is_of_cupy(x) or hasattr(x, "__cuda_array_interface__")
+
+
+def _is_of_cupy(x: Any) -> bool:
+    return any(base.__module__.partition(".")[0] in ("cupy", "cupyx") for base in type(x).__mro__)
+
+
+def of_cupy(x: Any) -> Any:
+    """What is on a GPU as an array or matrix of CuPy, without a copy."""
+    return x if _is_of_cupy(x) else import_cupy("an array on a GPU").asarray(x)
 
 
 def on_host(x: Any) -> Any:
     """X itself, or its copy on the host where it is on a GPU."""
-    if not is_on_gpu(x):
-        return x
-    if hasattr(x, "get"):  # CuPy's own
-        return x.get()
-    return import_cupy("an array on a GPU").asarray(x).get()
+    return of_cupy(x).get() if is_on_gpu(x) else x
+
+
+def on_gpu_of(x: Any) -> AbstractContextManager[Any]:
+    """Make the GPU that holds x the current one for a while; any will do for what is elsewhere."""
+    return of_cupy(x).device if is_on_gpu(x) else nullcontext()
 
 
 # They share one folder, so that of two in one environment each has lost files to the other.

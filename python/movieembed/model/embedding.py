@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.finite import check_finite
-from movieembed._base.gpu_arrays import on_host
+from movieembed._base.gpu_arrays import on_gpu_of, on_host
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
@@ -234,7 +234,7 @@ class Embedding(Parameters):
         checkpoint = None
         if self.checkpoint is not None:
             checkpoint = Checkpoint(self.checkpoint, likes, self.n_components, weighting)
-        with serial_blas():
+        with serial_blas(), on_gpu_of(X):
             prepared = prepare(backend, likes, weighting, self.dtype, threads)
             op = prepared.op
             start = fitting.start_of(op, init, checkpoint)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import movieembed as me
@@ -17,13 +18,14 @@ from helpers import random_likes
 from movieembed._base import gpu_arrays
 from movieembed.operators.cuda import device as device_module
 from movieembed.operators.cuda import geometry
+from movieembed.operators.cuda.operator import CudaOperator
 
 
 @pytest.fixture
 def fresh_device() -> Any:
-    device_module.cuda_device.cache_clear()
+    device_module.usable_device.cache_clear()
     yield
-    device_module.cuda_device.cache_clear()
+    device_module.usable_device.cache_clear()
 
 
 def fit_fails(error: type[Exception]) -> str:
@@ -139,7 +141,7 @@ def test_a_fit_through_cupys_names(
         log: list[Any] = []
         cupy = fake_cupy(emulator, free, log)
         monkeypatch.setitem(sys.modules, "cupy", cupy)
-        device_module.cuda_device.cache_clear()
+        device_module.usable_device.cache_clear()
         assert device_module.cuda_device().free_bytes() == free
         model = me.MovieEmbedding(4, random_state=0, backend="cuda").fit(L)
         assert model.cost_ == pytest.approx(expected.cost_, rel=1e-9)
@@ -153,3 +155,43 @@ def test_a_fit_through_cupys_names(
             assert event in used
             assert log[used[event]][1] is not copies
     assert ("synchronize", True, None) in log
+
+
+def test_what_is_free_is_what_the_allocator_may_take() -> None:
+    cupy = fake_cupy(lambda *_: None, 1000, [])
+    device = device_module.CudaDevice(cupy)
+    assert device.free_bytes() == 500 + 500
+    pool = cupy.cuda.get_allocator().__self__
+    pool.limit, pool.used = 700, 300
+    assert device.free_bytes() == 400
+    pool.limit = 5000
+    assert device.free_bytes() == 1000
+    cupy.cuda.get_allocator = lambda: lambda size: None  # another package's
+    assert device.free_bytes() == 500
+
+
+def test_likes_and_tall_arrays_leave_no_pinned_memory_behind() -> None:
+    cupy = fake_cupy(lambda *_: None, 1 << 30, [])
+    L = random_likes(30, 25, 0.4, seed=4)
+    op = CudaOperator(L, np.float32, device_module.CudaDevice(cupy))
+    V = np.random.default_rng(0).standard_normal((4, 25)).T
+    there = op.asarray(V)
+    assert not cupy.pinned
+    np.testing.assert_array_equal(cupy.asnumpy(there), V.astype(np.float32))
+    assert there.flags.c_contiguous
+    op.scale_columns(there, np.ones(4))
+    assert cupy.pinned == {(4,)}
+
+
+@pytest.mark.usefixtures("fresh_device")
+def test_each_gpu_has_its_own_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function of CuPy's belongs to the GPU that was current when it was got."""
+    cupy = fake_cupy(lambda *_: None, 1 << 30, [])
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    first = device_module.cuda_device()
+    cupy.cuda.runtime.getDevice = lambda: 1
+    second = device_module.cuda_device()
+    assert second is not first
+    assert device_module.cuda_device() is second
+    cupy.cuda.runtime.getDevice = lambda: 0
+    assert device_module.cuda_device() is first

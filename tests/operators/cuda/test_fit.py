@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import movieembed as me
-from device_arrays import HostDevice, csr_matrix, gpu_array
+from device_arrays import Gpu, HostDevice, csr_matrix, ndarray
 from helpers import random_likes
 from movieembed.data.likes import Likes
 from movieembed.operators.build import backend_of
@@ -116,7 +116,7 @@ def test_likes_on_a_gpu_are_fitted_there(
     monkeypatch.setattr(device, "free_bytes", lambda: used.append(1) or 1 << 30)
     expected = me.MovieEmbedding(4, random_state=0, backend="cuda").fit(L)
     assert len(used) == 1
-    for X in (csr_matrix(L), gpu_array(L.toarray())):
+    for X in (csr_matrix(L), ndarray(L.toarray())):
         assert backend_of(X) == "cuda"
         used.clear()
         model = me.MovieEmbedding(4, random_state=0).fit(X)
@@ -132,9 +132,23 @@ def test_likes_on_a_gpu_are_fitted_there(
         assert backend_of(X) == "cpu"
 
 
+def test_the_gpu_that_holds_the_likes_does_the_work(
+    device: HostDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    L = random_likes(30, 25, 0.4, seed=4)
+    current = []
+    monkeypatch.setattr(device, "free_bytes", lambda: current.append(Gpu.current) or 1 << 30)
+    for number in (0, 2):
+        me.MovieEmbedding(4, random_state=0).fit(csr_matrix(L, device=number))
+        me.cooccurrence_sums(csr_matrix(L, device=number))
+        assert current == [number, number]
+        current.clear()
+    assert Gpu.current == 0
+
+
 def test_likes_take_ids_from_a_gpu() -> None:
     L = random_likes(30, 25, 0.4, seed=4)
     ids = np.arange(25) * 2
-    likes = Likes.from_matrix(csr_matrix(L), items=gpu_array(ids))
+    likes = Likes.from_matrix(csr_matrix(L), items=ndarray(ids))
     np.testing.assert_array_equal(likes.items, ids)
     np.testing.assert_array_equal(likes.matrix.toarray(), L.toarray())

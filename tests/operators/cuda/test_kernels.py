@@ -17,8 +17,9 @@ from movieembed._base.threads import serial_blas
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.cuda import geometry, kernels
 from movieembed.operators.cuda.kernels import Kernels
-from movieembed.operators.cuda.likes import Chunk, host_chunks
+from movieembed.operators.cuda.likes import host_chunks
 from movieembed.operators.cuda.operator import CudaOperator
+from movieembed.operators.cuda.sides import Chunk
 from operator_checks import assert_same_operator
 from reference_kernels import ReferenceKernels
 
@@ -67,7 +68,7 @@ def device_chunk(
 ) -> Chunk:
     whole = geometry.cut_rows
     monkeypatch.setattr(geometry, "cut_rows", lambda ptr: whole(ptr, segment))
-    (chunk,) = host_chunks(L, [0, L.shape[0]], np.dtype(index))
+    (chunk,) = host_chunks(L, [0, L.shape[0]], np.dtype(index), bool((L.data == 1).all()))
     return chunk.with_values(value).with_arrays(
         [xp.asarray(x) for x in chunk.with_values(value).arrays()]
     )

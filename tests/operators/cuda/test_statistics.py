@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import movieembed as me
 from cuda_emulator import build, compiler, emulated
-from device_arrays import DeviceArray, DeviceModule, HostDevice, csr_matrix, gpu_array
+from device_arrays import DeviceArray, DeviceModule, HostDevice, csr_matrix, ndarray
 from helpers import dense_cooccurrence, operator_cases, random_likes
 from movieembed.data.likes import Likes
 from movieembed.operators.cuda import device as device_module
@@ -197,7 +197,7 @@ def test_the_public_functions_work_where_the_likes_are(
     asked = []
     monkeypatch.setattr(device_module, "cuda_device", lambda: asked.append(1) or device)
     L = random_likes(30, 25, 0.4, seed=4)
-    for X in (csr_matrix(L), gpu_array(L.toarray())):
+    for X in (csr_matrix(L), ndarray(L.toarray())):
         for here, there in (
             (me.cooccurrence_sums(L), me.cooccurrence_sums(X)),
             (me.cooccurrence_top_k(L, 4), me.cooccurrence_top_k(X, 4)),

@@ -54,8 +54,22 @@ class CudaDevice:
 
     def free_bytes(self) -> int:
         """Bytes that can still be allocated, those that CuPy holds in reserve among them."""
-        free, _ = self.xp.cuda.runtime.memGetInfo()
-        return int(free) + int(self.xp.get_default_memory_pool().free_bytes())
+        free = int(self.xp.cuda.runtime.memGetInfo()[0])
+        pool: Any = getattr(self.xp.cuda.get_allocator(), "__self__", None)
+        if not hasattr(pool, "get_limit"):  # not CuPy's own: what it holds in reserve is unknown
+            return free
+        free += int(pool.free_bytes())
+        limit = int(pool.get_limit())  # CUPY_GPU_MEMORY_LIMIT
+        return min(free, limit - int(pool.used_bytes())) if limit else free
+
+    def upload(self, host: Any) -> Any:
+        """A copy of a host array on the device, in C order.
+
+        CuPy's `asarray` goes through pinned memory, which it rounds up to a power of two and keeps.
+        """
+        there = self.xp.empty(host.shape, dtype=host.dtype)
+        there.set(np.ascontiguousarray(host))
+        return there
 
     def matmul(self, A: Any, B: Any) -> Any:
         """A @ B, of matrices or stacks of them, in the precision of their dtype.
@@ -113,9 +127,8 @@ class CudaStager:
         self._copies.synchronize()
 
 
-@cache
 def cuda_device() -> CudaDevice:
-    """The current device, once a process.
+    """CuPy's current device, made once.
 
     Raises
     ------
@@ -126,6 +139,12 @@ def cuda_device() -> CudaDevice:
     """
     cupy = import_cupy(Parameter("backend", "cuda"))
     check_driver(cupy.cuda.runtime)
+    return usable_device(cupy, cupy.cuda.runtime.getDevice())
+
+
+@cache
+def usable_device(cupy: Any, number: int) -> CudaDevice:
+    """The device of that number, the current one, or a RuntimeError that says what is missing."""
     device = CudaDevice(cupy)
     try:
         device.try_out()
@@ -133,11 +152,9 @@ def cuda_device() -> CudaDevice:
         what = "{backend=} finds a GPU but cannot use it: {why}; pip install '{extra}' brings the "
         what += "libraries and headers that CuPy loads, or use {instead}"
         extra = f"movieembed[cuda{cupy.cuda.runtime.runtimeGetVersion() // 1000}]"
-        why = first_line(error)
-        message = Message(
-            what, backend="cuda", why=why, extra=extra, instead=Parameter("backend", "cpu")
-        )
-        raise RuntimeError(message) from error
+        raise RuntimeError(
+            Message(what, backend="cuda", why=first_line(error), extra=extra, instead=CPU)
+        ) from error
     return device
 
 

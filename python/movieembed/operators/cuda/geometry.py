@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import index_dtype
+
 Ints = NDArray[np.int64]
 
 # Entries of a task. One thread adds them in order; a film that 100,000 people like is 200 tasks.
@@ -32,6 +34,9 @@ CHUNK_ENTRIES = 1 << 28
 WORKSPACE = 1 << 29
 # Bytes of rows of X, and of float64 copies, at a time.
 BLOCK_BYTES = 1 << 28
+# Bytes an entry takes while columns are made of rows on the device: its place, what is sorted, and
+# the workspace of the sort.
+TRANSPOSE_BYTES = 40
 # Shares of the free memory that L may take to stay on the device, and the buffers it streams by.
 RESIDENT_SHARE = 0.5
 STREAM_SHARE = 0.2
@@ -155,20 +160,29 @@ def plan(ptr: Any, n_items: int, entry_bytes: int, free: int) -> Plan:
     Returns
     -------
     Plan
-        Resident where both sides of L take at most half of `free`; else two chunks at a time take
-        a fifth of it, or a user and all items more than that where they must.
+        Resident where both sides of L take at most half of `free`, and fit in it while they are
+        made; else two chunks at a time
+        take a fifth of it, or a user and all items more than that where they must.
     """
     ptr = np.asarray(ptr, dtype=np.int64)
     n_users = len(ptr) - 1
     bounds = chunks(ptr, CHUNK_ENTRIES, CHUNK_USERS)
     items_rows = n_items * (len(bounds) - 1)
     total = 2 * entry_bytes * int(ptr[-1]) + ROW_BYTES * (n_users + items_rows)
-    if total <= RESIDENT_SHARE * free:
+    longest = int(np.diff(ptr[bounds]).max(initial=0))
+    if total <= RESIDENT_SHARE * free and total + TRANSPOSE_BYTES * longest <= free:
         return Plan(bounds, True)
     room = STREAM_SHARE * free / BUFFERS - ROW_BYTES * n_items
     # A user with two likes takes as much for the row as for its entries.
     entries = max(1, int(room / (2 * entry_bytes + ROW_BYTES / 2)))
     return Plan(chunks(ptr, min(entries, CHUNK_ENTRIES), CHUNK_USERS), False)
+
+
+def plan_of(ptr: Ints, shape: Any, ones: bool, widest: int, free: int) -> Plan:
+    """Cut likes whose entries have `widest` bytes of values in all precisions together."""
+    index = index_dtype(*shape).itemsize
+    # Streamed weights have buffers of indices for each precision.
+    return plan(ptr, shape[1], index if ones else 2 * index + widest, free)
 
 
 def chunks(ptr: Ints, most_entries: int, most_users: int) -> Ints:

@@ -15,7 +15,7 @@ import numpy as np
 
 from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.geometry import Launch
-from movieembed.operators.cuda.likes import Side
+from movieembed.operators.cuda.sides import Side
 
 VALUES = {"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)}
 INDICES = {"i32": np.dtype(np.int32), "i64": np.dtype(np.int64)}
@@ -240,6 +240,10 @@ class Device(Protocol):
 
     def matmul(self, A: Any, B: Any) -> Any:
         """A @ B, of matrices or stacks of them, in the precision of their dtype."""
+        ...
+
+    def upload(self, host: Any) -> Any:
+        """A copy of a host array on the device, in C order."""
         ...
 
     def stager(self) -> Any:

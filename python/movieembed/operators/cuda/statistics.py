@@ -12,10 +12,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import holds_ones
 from movieembed._base.progress import progress_bar
 from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.kernels import Device, Kernels
-from movieembed.operators.cuda.likes import DeviceLikes, Side, plan_of
+from movieembed.operators.cuda.likes import DeviceLikes
+from movieembed.operators.cuda.sides import Side
 
 
 class RowStatistics(NamedTuple):
@@ -63,10 +65,12 @@ def row_statistics(
     """
     xp, kernels = device.xp, device.kernels
     float64 = np.dtype(np.float64)
-    free = device.free_bytes()
-    if not plan_of(matrix, free, float64.itemsize).resident:
+    ones = holds_ones(matrix.data)
+    ptr = matrix.indptr.astype(np.int64)
+    plan = geometry.plan_of(ptr, matrix.shape, ones, float64.itemsize, device.free_bytes())
+    if not plan.resident:
         return None
-    likes = DeviceLikes(matrix, xp, device.stager, free, float64.itemsize)
+    likes = DeviceLikes(matrix, device, plan, ones)
     sides = [(chunk.items, chunk.users) for chunk in likes.chunks(float64)]
     n_items = matrix.shape[1]
     inner = min(k, n_items)
