@@ -173,9 +173,14 @@ def implicit_gpu() -> str:
     """What `Contender.missing` wants: "" where implicit was built for CUDA and finds a device."""
     if available("implicit"):
         return "implicit"
-    from implicit import gpu
-
-    return "" if gpu.HAS_CUDA and gpu.HAS_RMM else "implicit with CUDA"
+    try:
+        from implicit import gpu
+        from implicit.gpu.als import AlternatingLeastSquares  # noqa: F401
+    except Exception as error:  # whatever a build for another CUDA raises
+        return f"implicit with CUDA ({type(error).__name__})"
+    # Versions differ in the flags that they have.
+    flags = (getattr(gpu, name, True) for name in ("HAS_CUDA", "HAS_RMM"))
+    return "" if all(flags) else "implicit with CUDA"
 
 
 def als(L: sp.csr_array, d: int) -> Any:

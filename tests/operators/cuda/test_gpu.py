@@ -18,6 +18,7 @@ from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.device import CudaDevice, cuda_device
 from movieembed.operators.cuda.operator import CudaOperator
 from movieembed.solvers import SOLVERS
+from operator_checks import assert_tall_grams
 
 pytestmark = pytest.mark.gpu
 WIDTHS = (1, 5, 33, 64, 130)
@@ -109,15 +110,34 @@ def test_products_keep_the_digits_of_float32(gpu: CudaDevice) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_solvers(solver: str, dtype: str, small_likes: Likes, gpu: CudaDevice) -> None:
+def test_solvers(solver: str, dtype: str, demo_likes: Likes, gpu: CudaDevice) -> None:
     tol = 1e-8 if solver in ("eigen", "als", "lbfgs") else 1e-7
     costs = [
         me.MovieEmbedding(10, random_state=0, solver=solver, dtype=dtype, tol=tol, backend=backend)
-        .fit(small_likes)
+        .fit(demo_likes)
         .cost_
         for backend in ("cuda", "cpu")
     ]
     assert costs[0] == pytest.approx(costs[1], rel=1e-6 if dtype == "float64" else 1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_grams_of_slices_of_many_rows(dtype: Any, gpu: CudaDevice) -> None:
+    assert_tall_grams(gpu, dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("weighting", [None, 0.5])
+def test_a_fit_has_the_same_bits_again(
+    weighting: float | None, dtype: str, demo_likes: Likes, gpu: CudaDevice
+) -> None:
+    options: dict[str, Any] = {"dtype": dtype, "backend": "cuda", "random_state": 0}
+    first, second = (
+        me.MovieEmbedding(70, user_weighting=weighting or 0.0, **options).fit(demo_likes)
+        for _ in range(2)
+    )
+    assert first.embedding_.tobytes() == second.embedding_.tobytes()
+    assert first.history_.equals(second.history_)
 
 
 @pytest.mark.parametrize("weights", [False, True])
