@@ -18,9 +18,10 @@
 #include <vector>
 
 #define __global__
-#define __device__ static inline
+#define __device__ static
 #define __shared__ static
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
+#define __forceinline__ inline
 
 struct Dim {
     unsigned x = 1, y = 1, z = 1;

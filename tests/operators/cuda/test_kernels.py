@@ -47,6 +47,7 @@ def _short_segments(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Long rows, at the sizes of tests."""
     monkeypatch.setattr(geometry, "DOT_ROWS", 8)
     monkeypatch.setattr(geometry, "COUNT_PIECE", 3)
+    monkeypatch.setattr(geometry, "GRID_ROWS", 7)
     with serial_blas():
         yield
 
@@ -125,7 +126,8 @@ def test_gather(
                 close(out, expected, dtype, 200)
                 assert_frame(wide)
     kind = f"{kernels.SHORT[np.dtype(dtype)]}_{kernels.SHORT[np.dtype(index)]}"
-    assert {f"gather_{kind}_{columns}" for columns in (1, 2, 4)} <= pair[1].launched
+    kind = f"weighted_{kind}" if weights else kind
+    assert {f"gather_{kind}_{columns}" for columns in (1, 2, 3, 4)} <= pair[1].launched
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

@@ -27,11 +27,14 @@ COLUMNS = 4
 # Rows of a chunk of `column_dots`, and entries of a row that a block of `count_rows` takes.
 DOT_ROWS = 128
 COUNT_PIECE = 256
-# Users of a chunk, whose LV is formed at a time, and its entries.
-CHUNK_USERS = 1 << 18
+# Blocks of a grid's second direction.
+GRID_ROWS = 65_535
+# Users of a chunk, whose LV is formed at a time, and its entries. LV of 64 columns in float32 has
+# 17 MB, so that what reads it finds it in a second-level cache of 40 or 50 MB.
+CHUNK_USERS = 1 << 16
 CHUNK_ENTRIES = 1 << 28
-# Bytes of LV and of the partial sums; more columns are done in slabs.
-WORKSPACE = 1 << 29
+# Bytes of LV for that; more columns are done in slabs.
+WORKSPACE = 20 << 20
 # Bytes of rows of X, and of float64 copies, at a time.
 BLOCK_BYTES = 1 << 28
 # Bytes an entry takes while columns are made of rows on the device: its place, what is sorted, and
@@ -106,9 +109,9 @@ def lanes(k: int) -> int:
 
 
 def columns_per_thread(k: int) -> int:
-    """Columns of a thread of `gather`: 1, 2 or 4."""
-    needed = -(-k // lanes(k))
-    return 1 if needed == 1 else 2 if needed == 2 else COLUMNS
+    """Columns of a thread of `gather`, the fewest with which it takes as few blocks of columns."""
+    blocks = -(-k // (WARP * COLUMNS))
+    return -(-k // (lanes(k) * blocks))
 
 
 def tiled(n_rows: int, k: int, per_thread: int = 1) -> Launch:

@@ -37,8 +37,8 @@ def source() -> str:
 def names() -> Iterator[str]:
     """Every kernel of the source."""
     for value, index in product(VALUES, INDICES):
-        for columns in (1, 2, 4):
-            yield f"gather_{value}_{index}_{columns}"
+        for kind, columns in product(("", "weighted_"), range(1, geometry.COLUMNS + 1)):
+            yield f"gather_{kind}{value}_{index}_{columns}"
         yield f"weigh_rows_{value}_{index}"
     for value in VALUES:
         for kernel in ("reduce", "row_dots", "column_dots", "masked_gradient", "residual"):
@@ -79,13 +79,16 @@ class Kernels:
         n_split = len(tasks.split_rows)
         partial = self.xp.empty((side.n_slots, k), dtype=out.dtype) if n_split else None
         columns = geometry.columns_per_thread(k)
+        kind = "" if side.values is None else "weighted_"
+        source, apart = strided(source)
         self._launch(
-            f"gather_{value}_{SHORT[side.indices.dtype]}_{columns}",
+            f"gather_{kind}{value}_{SHORT[side.indices.dtype]}_{columns}",
             geometry.tiled(len(tasks.row), k, columns),
             (
                 *(side.indices, side.values),
                 *(tasks.row, tasks.begin, tasks.end, tasks.slot, len(tasks.row)),
-                *(*strided(source), k, *strided(out), partial, add),
+                *(source, np.uint32(apart * source.itemsize), np.int32(k)),
+                *(*strided(out), partial, add),
             ),
         )
         if n_split:
@@ -161,11 +164,14 @@ class Kernels:
         index, width = SHORT[side.indices.dtype], out.shape[1]
         both = (side.ptr, side.indices, other.ptr, other.indices)
         if side.values is None:
-            piece = max(geometry.COUNT_PIECE, -(-longest // 65535))
-            launch = Launch((len(rows), -(-longest // piece)), (geometry.WARP, 4))
-            self._launch(
-                f"count_rows_{index}", launch, (*both, rows, width, piece, contiguous(out))
-            )
+            # The pieces of a row run side by side, so that the rows which are added to at a time
+            # stay in the second-level cache.
+            piece = geometry.COUNT_PIECE
+            for first in range(0, len(rows), geometry.GRID_ROWS):
+                some = slice(first, first + geometry.GRID_ROWS)
+                pieces = Launch((-(-longest // piece), len(rows[some])), (geometry.WARP, 4))
+                arguments = (*both, rows[some], width, piece, contiguous(out[some]))
+                self._launch(f"count_rows_{index}", pieces, arguments)
         else:
             self._launch(
                 f"weigh_rows_{SHORT[side.values.dtype]}_{index}",

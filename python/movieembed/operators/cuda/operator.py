@@ -50,7 +50,7 @@ class CudaOperator:
     Notes
     -----
     L is on the device by users and by items, or streams through in chunks of users; LV of one chunk
-    is there at a time, in at most 512 MB.
+    is there at a time, in at most 20 MB or one column.
     """
 
     def __init__(

@@ -79,6 +79,5 @@ class Chunk(NamedTuple):
         )
 
     def slab(self, itemsize: int) -> int:
-        """Columns for which LV and the partial sums fit in the workspace."""
-        slots = max(self.users.n_slots, self.items.n_slots)
-        return geometry.slab(self.last - self.first + slots, itemsize)
+        """Columns for which LV fits in the workspace."""
+        return geometry.slab(self.last - self.first, itemsize)

@@ -134,9 +134,8 @@ def gram_rows(
     GramRows
         Rows come by falling length, so that those of a block take alike long.
     """
-    lengths = np.zeros(width, dtype=np.int64)
-    for side, _ in sides:
-        lengths += np.diff(xp.asnumpy(side.ptr))
+    lengths_of = [np.diff(xp.asnumpy(side.ptr)) for side, _ in sides]
+    lengths = np.zeros(width, dtype=np.int64) + sum(lengths_of)
     order = np.argsort(-lengths, kind="stable")
     ones = all(side.values is None for side, _ in sides)
     row_bytes = width * (4 if ones else 2 * 8) + more_bytes
@@ -147,7 +146,6 @@ def gram_rows(
         block = xp.zeros((len(numbers), width), dtype=np.uint32 if ones else np.float64)
         if not ones:
             block = -block  # filling with -0.0 fills with 0.0
-        longest = int(lengths[numbers].max())
-        for side, other in sides:
-            kernels.gram_rows(side, other, rows, longest, block)
-        yield GramRows(numbers, rows, longest, block)
+        for (side, other), of_side in zip(sides, lengths_of, strict=True):
+            kernels.gram_rows(side, other, rows, int(of_side[numbers].max()), block)
+        yield GramRows(numbers, rows, int(lengths[numbers].max()), block)
