@@ -27,6 +27,8 @@ COLUMNS = 4
 # Rows of a chunk of `column_dots`, and entries of a row that a block of `count_rows` takes.
 DOT_ROWS = 128
 COUNT_PIECE = 256
+# Parts of a row of X that are filled by blocks of their own where weights are added.
+WEIGHED_PARTS = 8
 # Blocks of a grid's second direction.
 GRID_ROWS = 65_535
 # Users of a chunk, whose LV is formed at a time, and its entries. LV of 64 columns in float32 has

@@ -138,20 +138,23 @@ __device__ void count_rows(const int64* ptr, const I* indices, const int64* othe
     }
 }
 
-// The same for a matrix of weights, in double: a block has a whole row, and takes its entries one
-// after another, so that each number has one sum in one order. Products are rounded before they are
-// added, for w * x and -w * x must cancel.
+// The same for a matrix of weights, in double: a block has a whole row, of it the columns of one of
+// gridDim.x parts, and takes its entries one after another, so that each number has one sum in one order.
+// Parts read the same indices, but a row alone would leave most of the device without work. Products are
+// rounded before they are added, for w * x and -w * x must cancel.
 template <class T, class I>
 __device__ void weigh_rows(const int64* ptr, const I* indices, const T* values, const int64* other_ptr,
                            const I* other_indices, const T* other_values, const int64* rows, int64 width, double* out) {
-    const int64 row = rows[blockIdx.x];
-    double* to = out + (int64)blockIdx.x * width;
+    const int64 row = rows[blockIdx.y];
+    const int64 low = width * blockIdx.x / gridDim.x, high = width * (blockIdx.x + 1) / gridDim.x;
+    double* to = out + (int64)blockIdx.y * width;
     for (int64 e = ptr[row]; e < ptr[row + 1]; ++e) {
         const int64 other = (int64)indices[e];
         const double w = (double)values[e];
         for (int64 f = other_ptr[other] + threadIdx.x; f < other_ptr[other + 1]; f += blockDim.x) {
-            double* at = to + (int64)other_indices[f];
-            *at = __dadd_rn(*at, __dmul_rn(w, (double)other_values[f]));
+            const int64 column = (int64)other_indices[f];
+            if (column >= low && column < high)
+                to[column] = __dadd_rn(to[column], __dmul_rn(w, (double)other_values[f]));
         }
         __syncthreads();
     }

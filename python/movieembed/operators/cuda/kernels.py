@@ -163,21 +163,22 @@ class Kernels:
             return
         index, width = SHORT[side.indices.dtype], out.shape[1]
         both = (side.ptr, side.indices, other.ptr, other.indices)
-        if side.values is None:
-            # The pieces of a row run side by side, so that the rows which are added to at a time
-            # stay in the second-level cache.
-            piece = geometry.COUNT_PIECE
-            for first in range(0, len(rows), geometry.GRID_ROWS):
-                some = slice(first, first + geometry.GRID_ROWS)
-                pieces = Launch((-(-longest // piece), len(rows[some])), (geometry.WARP, 4))
-                arguments = (*both, rows[some], width, piece, contiguous(out[some]))
+        for first in range(0, len(rows), geometry.GRID_ROWS):
+            some = slice(first, first + geometry.GRID_ROWS)
+            to, n = contiguous(out[some]), len(rows[some])
+            if side.values is None:
+                # The pieces of a row run side by side, so that the rows which are added to at a
+                # time stay in the second-level cache.
+                piece = geometry.COUNT_PIECE
+                pieces = Launch((-(-longest // piece), n), (geometry.WARP, 4))
+                arguments = (*both, rows[some], width, piece, to)
                 self._launch(f"count_rows_{index}", pieces, arguments)
-        else:
-            self._launch(
-                f"weigh_rows_{SHORT[side.values.dtype]}_{index}",
-                Launch((len(rows), 1), (64, 1)),
-                (*both[:2], side.values, *both[2:], other.values, rows, width, contiguous(out)),
-            )
+            else:
+                self._launch(
+                    f"weigh_rows_{SHORT[side.values.dtype]}_{index}",
+                    Launch((geometry.WEIGHED_PARTS, n), (2 * geometry.WARP, 1)),
+                    (*both[:2], side.values, *both[2:], other.values, rows[some], width, to),
+                )
 
     def row_sums(self, A: Any, diagonal: Any = None) -> tuple[Any, Any]:
         """Sums of squares and sums of the rows of A, float64 of shape (n,).
