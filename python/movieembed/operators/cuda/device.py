@@ -68,7 +68,8 @@ class CudaDevice:
         CuPy's `asarray` goes through pinned memory, which it rounds up to a power of two and keeps.
         """
         there = self.xp.empty(host.shape, dtype=host.dtype)
-        there.set(np.ascontiguousarray(host))
+        if host.size:
+            there.set(np.ascontiguousarray(host))
         return there
 
     def matmul(self, A: Any, B: Any) -> Any:

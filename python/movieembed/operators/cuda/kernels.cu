@@ -24,9 +24,8 @@ __device__ __forceinline__ uint64 times(int64 index, unsigned bytes) { return (u
 // has C columns, a warp apart where there are several, so that neighbours read neighbours and an index
 // is read once for all of them.
 //
-// What limits it is the number of instructions: an entry takes one for its index, one for its address
-// (a 32-bit product and a 64-bit sum, `stride` being the bytes of a row of source), and for each
-// column one to load and one to add. Few registers, so that a multiprocessor holds all the warps it can.
+// What limits it is instructions: an entry takes one for its index, one for its address and for each
+// column one to load and one to add; and registers, of which few let all warps in that there may be.
 template <class T, class I, int C, bool W>
 __device__ __forceinline__ void gather(const I* __restrict__ indices, const T* __restrict__ values, const int64* row,
                                        const int64* begin, const int64* end, const int64* slot, int64 n_tasks,
@@ -138,10 +137,9 @@ __device__ void count_rows(const int64* ptr, const I* indices, const int64* othe
     }
 }
 
-// The same for a matrix of weights, in double: a block has a whole row, of it the columns of one of
-// gridDim.x parts, and takes its entries one after another, so that each number has one sum in one order.
-// Parts read the same indices, but a row alone would leave most of the device without work. Products are
-// rounded before they are added, for w * x and -w * x must cancel.
+// The same for a matrix of weights, in double: a block has the columns of one of gridDim.x parts of a
+// row, and takes all entries of the row one after another, so that each number has one sum in one order.
+// Products are rounded before they are added, for w * x and -w * x must cancel.
 template <class T, class I>
 __device__ void weigh_rows(const int64* ptr, const I* indices, const T* values, const int64* other_ptr,
                            const I* other_indices, const T* other_values, const int64* rows, int64 width, double* out) {
@@ -304,8 +302,7 @@ __device__ void top_k(const T* a, int64 width, const int64* diagonal, int64 k, i
         }
 }
 
-// Blocks of 256 threads (geometry.THREADS) that fill a multiprocessor: where it takes 2,048 threads, its
-// registers are 32 a thread. Doubles, which take two each, fill five eighths of it.
+// Blocks of 256 threads (geometry.THREADS) that fill a multiprocessor; doubles fill five eighths.
 #if __CUDA_ARCH__ == 800 || __CUDA_ARCH__ == 900 || __CUDA_ARCH__ == 1000 || __CUDA_ARCH__ == 1030
 #define BLOCKS_F32 8
 #define BLOCKS_F64 5
