@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -27,6 +28,20 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CXX") or "g++")
 
 
+def contraction() -> list[str]:
+    """Flags that make one rounding of a product and its sum, as the device does."""
+    flags = ["-ffp-contract=fast", "-fexpensive-optimizations"]  # GCC contracts in the latter
+    if platform.machine() in ("x86_64", "AMD64") and " fma " in cpu_flags():
+        flags.append("-mfma")  # other processors have it always
+    return flags
+
+
+def cpu_flags() -> str:
+    """What the processor can do, as Linux writes it; empty elsewhere."""
+    path = Path("/proc/cpuinfo")
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
 def build(folder: Path, source: str | None = None, *flags: str) -> ctypes.CDLL:
     """Compile a source, by default the package's, with all its kernels as functions."""
     code = [f'#include "{SHIM}"', kernels.source() if source is None else source]
@@ -37,7 +52,7 @@ def build(folder: Path, source: str | None = None, *flags: str) -> ctypes.CDLL:
     found = compiler()
     assert found
     warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"]
-    command = [found, "-std=c++20", "-O1", "-shared", "-fPIC", *warnings, *flags]
+    command = [found, "-std=c++20", "-O1", "-shared", "-fPIC", *warnings, *contraction(), *flags]
     done = subprocess.run(
         [*command, str(path), "-o", str(library)], capture_output=True, text=True, check=False
     )

@@ -7,7 +7,7 @@ arrays, so that what would fail on a device fails here.
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -84,6 +84,12 @@ class DeviceArray:
     def max(self) -> DeviceArray:
         return DeviceArray(self._host.max())
 
+    def __matmul__(self, other: Any) -> DeviceArray:
+        """Of vectors alone: a matrix goes through `HostDevice.matmul`, which states a precision."""
+        if self.ndim != 1 or other.ndim != 1:
+            raise TypeError("a product of matrices, in whatever precision others asked for")
+        return DeviceArray(self._host @ _operand(other))
+
     def __neg__(self) -> DeviceArray:
         return DeviceArray(-self._host)
 
@@ -127,7 +133,7 @@ def _binary(name: str) -> None:
     setattr(DeviceArray, f"__i{name}__", in_place)
 
 
-for _name in ("add", "sub", "mul", "truediv", "pow", "matmul"):
+for _name in ("add", "sub", "mul", "truediv", "pow"):
     _binary(_name)
 
 
@@ -144,11 +150,27 @@ for _name in ("lt", "le", "gt", "ge"):
     _comparison(_name)
 
 
-def gpu_array(x: Any) -> DeviceArray:
-    """A device array that says so, as those of CuPy and PyTorch do."""
-    array = DeviceArray(x)
-    array.__cuda_array_interface__ = {"version": 3}
-    return array
+class Gpu:
+    """CuPy's `Device`: a context in which it is the current one."""
+
+    current = 0
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __enter__(self) -> None:
+        self.before, Gpu.current = Gpu.current, self.number
+
+    def __exit__(self, *_: Any) -> None:
+        Gpu.current = self.before
+
+
+class ndarray(DeviceArray):  # noqa: N801
+    """CuPy's, as far as one passes it to the package."""
+
+    __module__ = "cupy"
+    __cuda_array_interface__: ClassVar[Any] = {"version": 3}
+    device = Gpu(0)
 
 
 class csr_matrix:  # noqa: N801
@@ -156,8 +178,8 @@ class csr_matrix:  # noqa: N801
 
     __module__ = "cupyx.scipy.sparse._csr"
 
-    def __init__(self, matrix: Any) -> None:
-        self.shape, self._matrix = matrix.shape, matrix
+    def __init__(self, matrix: Any, device: int = 0) -> None:
+        self.shape, self._matrix, self.device = matrix.shape, matrix, Gpu(device)
 
     def get(self) -> Any:
         return self._matrix
@@ -193,8 +215,21 @@ class DeviceModule:
         return DeviceArray(np.zeros(shape, dtype=dtype))
 
     @staticmethod
-    def arange(n: int) -> DeviceArray:
-        return DeviceArray(np.arange(n))
+    def ones(shape: Any, dtype: Any) -> DeviceArray:
+        return DeviceArray(np.ones(shape, dtype=dtype))
+
+    @staticmethod
+    def arange(n: int, dtype: Any = None) -> DeviceArray:
+        return DeviceArray(np.arange(n, dtype=dtype))
+
+    @staticmethod
+    def argsort(x: DeviceArray, kind: str) -> DeviceArray:
+        assert kind == "stable", "CuPy knows no other"
+        return DeviceArray(np.argsort(x._host, kind="stable"))
+
+    @staticmethod
+    def searchsorted(x: DeviceArray, v: DeviceArray, side: str = "left") -> DeviceArray:
+        return DeviceArray(np.searchsorted(x._host, v._host, side=side))
 
     @staticmethod
     def multiply(a: Any, b: Any, out: Any) -> DeviceArray:
@@ -254,6 +289,15 @@ class HostDevice:
 
     def free_bytes(self) -> int:
         return self.free
+
+    def matmul(self, A: DeviceArray, B: DeviceArray) -> DeviceArray:
+        assert A.dtype == B.dtype
+        return self.xp.matmul(A, B)
+
+    def upload(self, host: Any) -> DeviceArray:
+        there = self.xp.empty(host.shape, dtype=host.dtype)
+        there.set(np.ascontiguousarray(host))
+        return there
 
     def stager(self) -> HostStager:
         self.stagers.append(HostStager())

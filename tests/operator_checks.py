@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from device_arrays import DeviceArray
-from helpers import dense_cooccurrence, dense_cost, normal, to_dense
+from helpers import dense_cooccurrence, dense_cost, normal, random_likes, to_dense
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.cuda.operator import CudaOperator
 
@@ -79,10 +79,10 @@ class _Pair:
         near(weighted, cpu.apply_rows(rows, self.weights), bound * self.weights[:, None])
         product, form = op.evaluate(a)
         near(product, cpu.apply(A), bound)
-        np.testing.assert_allclose(op.quadratic_form(a), form, rtol=1e-12, atol=1e-30)
-        assert (
-            abs(form - cpu.quadratic_form(A)) <= self.tol * (np.abs(A) * (size @ np.abs(A))).sum()
-        )
+        parts = (np.abs(A) * (size @ np.abs(A))).sum()
+        exact = cpu.quadratic_form(A)
+        assert abs(op.quadratic_form(a) - exact) <= 1e-13 * parts  # in either dtype
+        assert abs(form - exact) <= self.tol * parts
         U = normal((cpu.n_users, self.k), 7, np.float64)
         within = self.tol * (np.abs(to_dense(cpu.matrix)).T @ np.abs(U))
         near(op.from_user_vectors(U), cpu.from_user_vectors(U), within)
@@ -146,3 +146,22 @@ class _Pair:
         np.testing.assert_allclose(
             op.exact_cost(A), dense_cost(X, A.astype(np.float64)), rtol=1e-12
         )
+
+
+def assert_tall_grams(device: Any, dtype: Any) -> None:
+    """Gram matrices of slices of thousands of rows, which are summed in stacks in float32."""
+    L = random_likes(400, 5_000, 0.01, seed=5)
+    op = CudaOperator(L, dtype, device, keep_all=True)
+    assert op.n_items == 5_000
+    wide = normal((op.n_items, 40), 1, dtype)
+    there = op.asarray(wide)
+    tol = 1e-6 if dtype == np.float32 else 1e-13
+    for left, right in ((slice(3, 20), slice(3, 20)), (slice(0, 9), slice(9, 40))):
+        A, B = (wide[:, part].astype(np.float64) for part in (left, right))
+        size = np.abs(A).T @ np.abs(B)
+        pair = there[:, left], there[:, right]
+        assert (np.abs(op.gram(*pair) - A.T @ B) <= tol * size).all()
+        assert (np.abs(op.moments(pair[0])[0] - A.T @ A) <= 1e-13 * np.abs(A).T @ np.abs(A)).all()
+        small = normal((A.shape[1], 6), 2, dtype)
+        product = op.to_host(op.matmul(pair[0], small))
+        assert (np.abs(product - A @ small) <= tol * np.abs(A) @ np.abs(small)).all()

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from device_arrays import DeviceArray
-from movieembed.operators.cuda.likes import Side
+from movieembed.operators.cuda.sides import Side
 
 
 def matrix_of(side: Side, n_columns: int) -> sp.csr_array:

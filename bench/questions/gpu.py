@@ -14,10 +14,10 @@ Without a GPU and CuPy it says so and ends with status 1.
 A run on the GPU ends when the device has nothing left to do. The time of XV against its bytes is
 taken by events of the device, since starting a kernel takes part of a short one.
 
-Predictions, for a device that copies at 2 TB/s: XV at d = 64 in 5 ms, for the gathers read 8 GB of
-rows, most of them from the second-level cache, twenty times faster than two cores; the fit at
-d = 64 in less than a second, more than half of it on the host, in uploads, cutting rows into tasks
-and problems of order d; the statistics of X five times faster than two cores.
+Predictions, for an H100: XV at d = 64 in 1.5 to 2 ms, for the gathers read 8 GB of rows, nearly all
+of them from the second-level cache; the fit at d = 64 in half a second, half of that on the host,
+in problems of order d; the statistics of X five times faster than two cores. docs/gpu.md has the
+arithmetic.
 """
 
 from __future__ import annotations
@@ -173,9 +173,14 @@ def implicit_gpu() -> str:
     """What `Contender.missing` wants: "" where implicit was built for CUDA and finds a device."""
     if available("implicit"):
         return "implicit"
-    from implicit import gpu
-
-    return "" if gpu.HAS_CUDA and gpu.HAS_RMM else "implicit with CUDA"
+    try:
+        from implicit import gpu
+        from implicit.gpu.als import AlternatingLeastSquares  # noqa: F401
+    except Exception as error:  # whatever a build for another CUDA raises
+        return f"implicit with CUDA ({type(error).__name__})"
+    # Versions differ in the flags that they have.
+    flags = (getattr(gpu, name, True) for name in ("HAS_CUDA", "HAS_RMM"))
+    return "" if all(flags) else "implicit with CUDA"
 
 
 def als(L: sp.csr_array, d: int) -> Any:

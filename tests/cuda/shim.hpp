@@ -18,9 +18,10 @@
 #include <vector>
 
 #define __global__
-#define __device__ static inline
+#define __device__ static
 #define __shared__ static
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
+#define __forceinline__ inline
 
 struct Dim {
     unsigned x = 1, y = 1, z = 1;
@@ -233,6 +234,10 @@ static inline long long __double_as_longlong(double x) {
     std::memcpy(&bits, &x, sizeof bits);
     return bits;
 }
+
+// Not inlined, so that no compiler contracts what the device must not.
+[[gnu::noinline, maybe_unused]] static double __dmul_rn(double x, double y) { return x * y; }
+[[gnu::noinline, maybe_unused]] static double __dadd_rn(double x, double y) { return x + y; }
 
 static inline unsigned atomicAdd(unsigned* to, unsigned value) {
     const unsigned before = *to;

@@ -294,6 +294,30 @@ def test_the_gpu_s_questions(bench_gpu, harness, fake_gpu, monkeypatch, capsys):
         bench_gpu.rows_of_x(L, fake_gpu).contenders[0].run()
 
 
+@pytest.mark.parametrize(
+    ("flags", "usable"),
+    [
+        ({"HAS_CUDA": True, "HAS_RMM": True}, True),
+        ({"HAS_CUDA": True}, True),
+        ({"HAS_CUDA": False}, False),
+        ({}, True),
+        (None, False),
+    ],
+)
+def test_any_version_of_implicit_will_do(bench_gpu, flags, usable, monkeypatch):
+    monkeypatch.setattr(bench_gpu, "available", lambda name: "")
+    implicit, gpu, als = map(types.ModuleType, ("implicit", "implicit.gpu", "implicit.gpu.als"))
+    als.AlternatingLeastSquares = object
+    implicit.gpu = gpu
+    for module in (implicit, gpu, als):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    if flags is None:
+        monkeypatch.setitem(sys.modules, "implicit.gpu.als", None)
+    else:
+        vars(gpu).update(flags)
+    assert (bench_gpu.implicit_gpu() == "") == usable
+
+
 def test_the_gpu_s_results_are_checked(bench_gpu, fake_gpu):
     L = Likes.from_matrix(random_likes(40, 30, 0.3, seed=1)).matrix
     for question, wrong in (

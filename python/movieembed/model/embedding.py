@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.finite import check_finite
-from movieembed._base.gpu_arrays import on_host
+from movieembed._base.gpu_arrays import on_gpu_of, on_host
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
@@ -91,9 +91,9 @@ class Embedding(Questions, Parameters):
     random_state : int, numpy Generator, RandomState or None, default=None
         For the random start. The same seed and thread count give the same bits.
     backend : {"auto", "cpu", "cuda", "dask"}, default="auto"
-        Where the work is done: on this machine's cores, on an NVIDIA GPU (extra ``cuda``), or on
-        the workers of a Dask client (extra ``dask``): that of DistributedLikes, else the current
-        one. "auto" is where the likes are: "cuda" for a matrix of CuPy.
+        Where the work is done: on this machine's cores, on an NVIDIA GPU (extra ``cuda12`` or
+        ``cuda13``), or on the workers of a Dask client (extra ``dask``): that of DistributedLikes,
+        else the current one. "auto" is where the likes are: "cuda" for a matrix of CuPy.
     n_jobs : int, optional
         Threads; None uses all cores.
     checkpoint : path, optional
@@ -241,7 +241,7 @@ class Embedding(Questions, Parameters):
         checkpoint = None
         if self.checkpoint is not None:
             checkpoint = Checkpoint(self.checkpoint, likes, self.n_components, weighting)
-        with serial_blas():
+        with serial_blas(), on_gpu_of(X):
             prepared = prepare(backend, likes, weighting, self.dtype, threads)
             op = prepared.op
             start = fitting.start_of(op, init, checkpoint)

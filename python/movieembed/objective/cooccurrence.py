@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import movieembed._core as _core
 from movieembed._base.arrays import holds_ones
-from movieembed._base.gpu_arrays import is_on_gpu
+from movieembed._base.gpu_arrays import is_on_gpu, on_gpu_of
 from movieembed._base.threads import resolve_n_jobs
 from movieembed._base.validation import check_count
 from movieembed.data.distributed.likes import DistributedLikes
@@ -287,7 +287,8 @@ def _on_device(
     from movieembed.operators.cuda.device import cuda_device
     from movieembed.operators.cuda.statistics import row_statistics
 
-    return row_statistics(matrix, k, cuda_device(), progress)
+    with on_gpu_of(likes):
+        return row_statistics(matrix, k, cuda_device(), progress)
 
 
 def _panels(

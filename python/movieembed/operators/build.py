@@ -118,7 +118,8 @@ def on_cuda(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> P
     refuse_entries(weighting)
     device = cuda_device()
     matrix, unit, scale, squares = scaled(likes, weighting)
-    op = CudaOperator(matrix, dtype, device, n_threads)
+    ones = likes.is_binary if matrix is likes.matrix else None
+    op = CudaOperator(matrix, dtype, device, n_threads, ones=ones)
     op.unit = unit
     return Prepared(op, scale, squares)
 
@@ -151,6 +152,8 @@ def scaled(
     roots = weighting.user_roots(likes.matrix)
     scale = weighting.item_scale(likes.matrix, roots)
     matrix = weighting.scaled(likes.matrix, roots, scale)
+    if matrix is likes.matrix and likes.is_binary:
+        return matrix, 1.0, scale, likes.item_counts.astype(np.float64)
     ones = holds_ones(matrix.data)
     squares: NDArray[Any] = np.bincount(
         matrix.indices,

@@ -2,93 +2,40 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from movieembed.operators.cuda import geometry, kernels
-from movieembed.operators.cuda.device import OPTIONS
+from nvrtc import Nvrtc, cuobjdump, nvrtc_path, taken_apart
 
-# What CuPy 14 adds to them.
-CUPY_OPTIONS = ("-ftz=true", "--device-as-default-execution-space")
 # .ci/run sets it, so that these tests cannot go unrun there.
 REQUIRED = "MOVIEEMBED_REQUIRE_NVRTC"
-PACKAGE = "nvidia.cuda_nvrtc"
+# Instructions a like without weights and with them, in float32 with 32-bit indices, and registers,
+# by the columns of a thread, as NVRTC 12.9 makes them for sm_90.
+RECORDED = {
+    1: (6.75, 8.75, 32),
+    2: (7.5, 9.0, 32),
+    3: (10.25, 11.75, 32),
+    4: (12.75, 14.75, 32),
+}
+TOLERANCE = 1.1
 
 
-def nvrtc_path() -> Path | None:
-    """The library of the wheel nvidia-cuda-nvrtc-cu12, or None."""
-    if find_spec("nvidia") is None or (spec := find_spec(PACKAGE)) is None:
-        return None
-    for folder in spec.submodule_search_locations or ():
-        for pattern in ("lib/libnvrtc.so.*", "bin/nvrtc64_*_0.dll"):
-            for path in sorted(Path(folder).glob(pattern)):
-                return path
-    return None
-
-
-class Nvrtc:
-    """As much of NVRTC as compiles a source."""
-
-    def __init__(self, path: Path) -> None:
-        self._library = ctypes.CDLL(str(path))
-
-    def _call(self, name: str, *arguments: Any) -> None:
-        status = getattr(self._library, name)(*arguments)
-        assert status == 0, f"{name}: {status}"
-
-    def architectures(self) -> list[int]:
-        n = ctypes.c_int()
-        self._call("nvrtcGetNumSupportedArchs", ctypes.byref(n))
-        numbers = (ctypes.c_int * n.value)()
-        self._call("nvrtcGetSupportedArchs", numbers)
-        return list(numbers)
-
-    def compile(self, source: str, target: str) -> tuple[bool, str, bytes]:
-        """Whether it compiled, what was said, and the PTX or binary."""
-        program = ctypes.c_void_p()
-        self._call(
-            "nvrtcCreateProgram",
-            ctypes.byref(program),
-            source.encode(),
-            b"kernels.cu",
-            0,
-            None,
-            None,
-        )
-        options = [
-            option.encode() for option in (*OPTIONS, *CUPY_OPTIONS, f"--gpu-architecture={target}")
-        ]
-        status = self._library.nvrtcCompileProgram(
-            program, len(options), (ctypes.c_char_p * len(options))(*options)
-        )
-        log = self._text(program, "nvrtcGetProgramLog").rstrip(b"\0").decode()
-        kind = "nvrtcGetCUBIN" if target.startswith("sm_") else "nvrtcGetPTX"
-        made = self._text(program, kind) if status == 0 else b""
-        self._call("nvrtcDestroyProgram", ctypes.byref(program))
-        return status == 0, log.strip(), made
-
-    def _text(self, program: ctypes.c_void_p, name: str) -> bytes:
-        size = ctypes.c_size_t()
-        self._call(f"{name}Size", program, ctypes.byref(size))
-        text = ctypes.create_string_buffer(size.value)
-        self._call(name, program, text)
-        return text.raw
+def missing(what: str) -> None:
+    why = f"{what} is not installed: pip install 'movieembed[cuda-check]'"
+    if os.environ.get(REQUIRED):
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 @pytest.fixture(scope="module")
 def nvrtc() -> Nvrtc:
     path = nvrtc_path()
     if path is None:
-        why = "NVRTC is not installed: pip install 'movieembed[cuda-check]'"
-        if os.environ.get(REQUIRED):
-            pytest.fail(why)
-        pytest.skip(why)
+        missing("NVRTC")
     return Nvrtc(path)
 
 
@@ -108,13 +55,13 @@ def test_every_kernel_is_in_the_list(nvrtc: Nvrtc) -> None:
     assert (compiled, log) == (True, "")
     entries = re.findall(r"\.entry (\w+)\(", ptx.decode())
     assert sorted(entries) == sorted(kernels.names())
-    # A block of the kernels that take a row of X is as large as they were compiled for.
+    # A block of these is as large as they were compiled for.
     bounded = re.findall(r"\.entry (\w+)\([^{]*\.maxntid (\d+)", ptx.decode())
-    assert dict(bounded) == {
-        f"{kernel}_{entry}": str(geometry.ROW_THREADS)
-        for kernel in ("row_sums", "top_k")
-        for entry in ("u32", "f64")
-    }
+    rows = {f"{kernel}_{entry}" for kernel in ("row_sums", "top_k") for entry in ("u32", "f64")}
+    gathers = {name for name in kernels.names() if name.startswith("gather")}
+    assert dict(bounded) == dict.fromkeys(rows, str(geometry.ROW_THREADS)) | dict.fromkeys(
+        gathers, str(geometry.THREADS)
+    )
     # The order of sums is fixed: no atomic addition but of counts.
     assert set(re.findall(r"\b(?:atom|red)\.[\w.]+", ptx.decode())) <= {
         "atom.global.add.u32",
@@ -127,12 +74,42 @@ def test_every_kernel_is_in_the_list(nvrtc: Nvrtc) -> None:
     ("there", "instead"),
     [
         ("sum += (double)a[r", "summ += (double)a[r"),
-        ("const T w = values ?", "const T* w = values ?"),
-        ("if (task >= n_tasks) return;", "if (task >= n_tasks) return"),
-        ("if (task >= n_tasks) return;", "int unused = 1; if (task >= n_tasks) return;"),
+        ("const T w = W ?", "const T* w = W ?"),
+        ("if (begin >= n_rows || column >= k) return;", "if (begin >= n_rows) return"),
+        (
+            "const int64 begin = chunk * height;",
+            "int unused = 1; const int64 begin = chunk * height;",
+        ),
     ],
 )
 def test_a_mistake_fails(nvrtc: Nvrtc, there: str, instead: str) -> None:
     assert there in kernels.source()
     compiled, log, _ = nvrtc.compile(kernels.source().replace(there, instead), "compute_75")
     assert not compiled or log
+
+
+@pytest.mark.parametrize("architecture", [80, 90])
+def test_the_gathers_take_few_instructions_and_registers(
+    architecture: int, nvrtc: Nvrtc, tmp_path: Path
+) -> None:
+    """A number that grows is a slower product: nothing else of it is seen without a GPU."""
+    program = cuobjdump()
+    if program is None:
+        missing("cuobjdump")
+    compiled, log, binary = nvrtc.compile(kernels.source(), f"sm_{architecture}")
+    assert compiled, log
+    made = taken_apart(binary, program, tmp_path)
+    assert set(made) == set(kernels.names())
+    assert all(kernel.spilled == 0 for kernel in made.values())
+    for columns, (plain, weighted, registers) in RECORDED.items():
+        for kind, most in (("", plain), ("weighted_", weighted)):
+            kernel = made[f"gather_{kind}f32_i32_{columns}"]
+            instructions, loads = max(kernel.loops)
+            # An index and a number a column, and perhaps a weight, are loaded for each like.
+            likes = loads / (1 + columns + (kind != ""))
+            assert likes == 4
+            assert instructions / likes <= most * TOLERANCE, (kind, columns)
+            assert kernel.registers <= registers, (kind, columns)
+    # So many that five blocks of 256 threads fit a multiprocessor.
+    doubles = [made[name].registers for name in made if name.startswith("gather") and "f64" in name]
+    assert max(doubles) <= 48

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import movieembed as me
-from cuda_emulator import Emulator, build, compiler
-from device_arrays import DeviceModule, HostDevice, csr_matrix, gpu_array
+from device_arrays import Gpu, HostDevice, csr_matrix, ndarray
 from helpers import random_likes
 from movieembed.data.likes import Likes
 from movieembed.operators.build import backend_of
 from movieembed.operators.cuda import device as device_module
-from movieembed.operators.cuda import geometry
-from movieembed.operators.cuda.geometry import Launch
-from movieembed.operators.cuda.kernels import source
 from movieembed.solvers import SOLVERS
 from reference_kernels import ReferenceKernels
 
@@ -123,7 +116,7 @@ def test_likes_on_a_gpu_are_fitted_there(
     monkeypatch.setattr(device, "free_bytes", lambda: used.append(1) or 1 << 30)
     expected = me.MovieEmbedding(4, random_state=0, backend="cuda").fit(L)
     assert len(used) == 1
-    for X in (csr_matrix(L), gpu_array(L.toarray())):
+    for X in (csr_matrix(L), ndarray(L.toarray())):
         assert backend_of(X) == "cuda"
         used.clear()
         model = me.MovieEmbedding(4, random_state=0).fit(X)
@@ -139,148 +132,23 @@ def test_likes_on_a_gpu_are_fitted_there(
         assert backend_of(X) == "cpu"
 
 
+def test_the_gpu_that_holds_the_likes_does_the_work(
+    device: HostDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    L = random_likes(30, 25, 0.4, seed=4)
+    current = []
+    monkeypatch.setattr(device, "free_bytes", lambda: current.append(Gpu.current) or 1 << 30)
+    for number in (0, 2):
+        me.MovieEmbedding(4, random_state=0).fit(csr_matrix(L, device=number))
+        me.cooccurrence_sums(csr_matrix(L, device=number))
+        assert current == [number, number]
+        current.clear()
+    assert Gpu.current == 0
+
+
 def test_likes_take_ids_from_a_gpu() -> None:
     L = random_likes(30, 25, 0.4, seed=4)
     ids = np.arange(25) * 2
-    likes = Likes.from_matrix(csr_matrix(L), items=gpu_array(ids))
+    likes = Likes.from_matrix(csr_matrix(L), items=ndarray(ids))
     np.testing.assert_array_equal(likes.items, ids)
     np.testing.assert_array_equal(likes.matrix.toarray(), L.toarray())
-
-
-# --- CuPy, missing or stood in for ------------------------------------------------------------
-
-
-@pytest.fixture
-def fresh_device() -> Any:
-    device_module.cuda_device.cache_clear()
-    yield
-    device_module.cuda_device.cache_clear()
-
-
-def fit_fails(error: type[Exception]) -> str:
-    with pytest.raises(error) as caught:
-        me.MovieEmbedding(2, backend="cuda").fit(random_likes(30, 25, 0.4, seed=4))
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
-
-
-@pytest.mark.usefixtures("fresh_device")
-def test_no_cupy_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cupy", None)
-    message = fit_fails(ImportError)
-    assert message.startswith("backend='cuda' needs CuPy (pip install 'movieembed[cuda]')")
-
-
-@pytest.mark.usefixtures("fresh_device")
-def test_a_broken_cupy_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "cupy.py").write_text('raise ImportError("\\n=====\\nno libcuda.so.1\\n\\n")\n')
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "cupy", raising=False)
-    assert fit_fails(ImportError).endswith("which does not load: no libcuda.so.1")
-
-
-class CUDARuntimeError(RuntimeError):
-    """CuPy's."""
-
-
-@pytest.mark.usefixtures("fresh_device")
-@pytest.mark.parametrize("driver", [True, False])
-def test_no_gpu_is_told_in_a_line(driver: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    def count() -> int:
-        if driver:
-            return 0
-        raise CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient")
-
-    runtime = SimpleNamespace(getDeviceCount=count, CUDARuntimeError=CUDARuntimeError)
-    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=SimpleNamespace(runtime=runtime)))
-    message = fit_fails(RuntimeError)
-    assert "NVIDIA GPU" in message
-    assert ("cudaErrorInsufficientDriver" in message) != driver
-
-
-class Stream:
-    """A stream that does everything at once, and writes it down."""
-
-    def __init__(self, log: list[Any], non_blocking: bool = False) -> None:
-        self.log, self.non_blocking = log, non_blocking
-
-    def wait_event(self, event: Any) -> None:
-        self.log.append(("wait", self.non_blocking, event))
-
-    def synchronize(self) -> None:
-        self.log.append(("synchronize", self.non_blocking, None))
-
-
-class Event:
-    """An event that is written down."""
-
-    def __init__(self, log: list[Any]) -> None:
-        self.log = log
-
-    def record(self, stream: Stream) -> None:
-        self.log.append(("record", stream.non_blocking, self))
-
-
-def fake_cupy(emulator: Emulator, free: int, log: list[Any]) -> Any:
-    """CuPy as far as the package knows it, over the emulated kernels."""
-
-    class RawModule:
-        def __init__(self, code: str, options: tuple[str, ...]) -> None:
-            assert code == source()
-            assert options == device_module.OPTIONS
-
-        def get_function(self, name: str) -> Any:
-            def function(grid: tuple[int, int], block: tuple[int, int], args: Any) -> None:
-                emulator(name, Launch(grid, block), args)
-
-            return function
-
-    current = Stream(log)
-    cupy = ModuleType("cupy")
-    for name in dir(DeviceModule):
-        if not name.startswith("_"):
-            setattr(cupy, name, getattr(DeviceModule, name))
-    cupy.RawModule = RawModule
-    cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: free // 2)
-    cupy.cuda = SimpleNamespace(
-        get_current_stream=lambda: current,
-        Stream=lambda non_blocking: Stream(log, non_blocking),
-        Event=lambda disable_timing: Event(log),
-        PinnedMemory=bytearray,
-        PinnedMemoryPointer=lambda memory, offset: memoryview(memory)[offset:],
-        runtime=SimpleNamespace(
-            getDeviceCount=lambda: 1,
-            CUDARuntimeError=CUDARuntimeError,
-            memGetInfo=lambda: (free - free // 2, 2 * free),
-        ),
-    )
-    return cupy
-
-
-@pytest.mark.usefixtures("fresh_device")
-@pytest.mark.skipif(compiler() is None, reason="no C++ compiler to emulate CUDA with")
-def test_a_fit_through_cupys_names(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """What is called of CuPy, in what order; the kernels run on the host."""
-    monkeypatch.setattr(geometry, "CHUNK_USERS", 12)
-    L = random_likes(30, 25, 0.4, seed=4, weights=True)
-    expected = me.MovieEmbedding(4, random_state=0, backend="cpu").fit(L)
-    emulator = Emulator(build(tmp_path_factory.mktemp("kernels")))
-    for free in (1 << 30, 20_000):
-        log: list[Any] = []
-        monkeypatch.setitem(sys.modules, "cupy", fake_cupy(emulator, free, log))
-        device_module.cuda_device.cache_clear()
-        assert device_module.cuda_device().free_bytes() == free
-        model = me.MovieEmbedding(4, random_state=0, backend="cuda").fit(L)
-        assert model.cost_ == pytest.approx(expected.cost_, rel=1e-9)
-        assert bool(log) == (free < 1 << 30)
-    used: dict[Any, int] = {}
-    for number, (what, copies, event) in enumerate(log):
-        if what == "record":
-            used[event] = number
-        if what == "wait":  # for what the other stream recorded before
-            assert event in used
-            assert log[used[event]][1] is not copies
-    assert ("synchronize", True, None) in log

@@ -81,14 +81,17 @@ def test_chunks() -> None:
         assert ((entries <= most) | (steps == 1)).all()
 
 
-def test_the_plan_follows_the_memory() -> None:
+def test_the_plan_follows_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     ptr = ptr_of([50] * 1000)
     held = 2 * 4 * 50_000 + geometry.ROW_BYTES * (1000 + 200)
-    fits = geometry.plan(ptr, 200, 4, free=2 * held)
+    made = held + geometry.TRANSPOSE_BYTES * 50_000  # takes more than twice what is held
+    fits = geometry.plan(ptr, 200, 4, free=made)
     assert fits.resident
     assert fits.bounds.tolist() == [0, 1000]
-    streams = geometry.plan(ptr, 200, 4, free=2 * held - 1)
-    assert not streams.resident
+    assert not geometry.plan(ptr, 200, 4, free=made - 1).resident
+    monkeypatch.setattr(geometry, "TRANSPOSE_BYTES", 1)
+    assert geometry.plan(ptr, 200, 4, free=2 * held).resident
+    assert not geometry.plan(ptr, 200, 4, free=2 * held - 1).resident
     for free in (held, held // 2, held // 4):
         bounds = geometry.plan(ptr, 200, 4, free).bounds
         users = np.diff(bounds).max()
@@ -119,7 +122,7 @@ def test_slabs_hold_the_workspace() -> None:
 def test_chunks_of_likes_are_the_matrix(weights: bool) -> None:
     L = random_likes(40, 12, 0.3, seed=1, weights=weights)
     dense = L.toarray()
-    for chunk in host_chunks(L, [0, 9, 10, 40], np.dtype(np.int32)):
+    for chunk in host_chunks(L, [0, 9, 10, 40], np.dtype(np.int32), not weights):
         part = dense[chunk.first : chunk.last]
         assert (chunk.users.values is None) == (not weights)
         for side, expected in ((chunk.users, part), (chunk.items, part.T)):

@@ -17,8 +17,9 @@ from movieembed._base.threads import serial_blas
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.cuda import geometry, kernels
 from movieembed.operators.cuda.kernels import Kernels
-from movieembed.operators.cuda.likes import Chunk, host_chunks
+from movieembed.operators.cuda.likes import host_chunks
 from movieembed.operators.cuda.operator import CudaOperator
+from movieembed.operators.cuda.sides import Chunk
 from operator_checks import assert_same_operator
 from reference_kernels import ReferenceKernels
 
@@ -46,6 +47,7 @@ def _short_segments(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Long rows, at the sizes of tests."""
     monkeypatch.setattr(geometry, "DOT_ROWS", 8)
     monkeypatch.setattr(geometry, "COUNT_PIECE", 3)
+    monkeypatch.setattr(geometry, "GRID_ROWS", 7)
     with serial_blas():
         yield
 
@@ -67,7 +69,7 @@ def device_chunk(
 ) -> Chunk:
     whole = geometry.cut_rows
     monkeypatch.setattr(geometry, "cut_rows", lambda ptr: whole(ptr, segment))
-    (chunk,) = host_chunks(L, [0, L.shape[0]], np.dtype(index))
+    (chunk,) = host_chunks(L, [0, L.shape[0]], np.dtype(index), bool((L.data == 1).all()))
     return chunk.with_values(value).with_arrays(
         [xp.asarray(x) for x in chunk.with_values(value).arrays()]
     )
@@ -124,7 +126,8 @@ def test_gather(
                 close(out, expected, dtype, 200)
                 assert_frame(wide)
     kind = f"{kernels.SHORT[np.dtype(dtype)]}_{kernels.SHORT[np.dtype(index)]}"
-    assert {f"gather_{kind}_{columns}" for columns in (1, 2, 4)} <= pair[1].launched
+    kind = f"weighted_{kind}" if weights else kind
+    assert {f"gather_{kind}_{columns}" for columns in (1, 2, 3, 4)} <= pair[1].launched
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

@@ -14,7 +14,7 @@ from movieembed._base.threads import serial_blas
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.cuda import geometry, kernels, operator
 from movieembed.operators.cuda.operator import CudaOperator
-from operator_checks import assert_same_operator, host
+from operator_checks import assert_same_operator, assert_tall_grams, host
 from reference_kernels import ReferenceKernels
 
 FLOATS = (np.float32, np.float64)
@@ -86,6 +86,11 @@ def test_blocks_of_the_exact_cost_and_of_grams(monkeypatch: pytest.MonkeyPatch) 
         for dtype in FLOATS:
             op = CudaOperator(operator_cases()[name], dtype, HostDevice(ReferenceKernels()))
             assert_same_operator(op, CpuOperator(operator_cases()[name], dtype), dtype)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_grams_of_slices_of_many_rows(dtype: Any) -> None:
+    assert_tall_grams(HostDevice(ReferenceKernels()), dtype)
 
 
 def test_counts_are_exact() -> None:

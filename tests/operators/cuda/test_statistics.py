@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import movieembed as me
 from cuda_emulator import build, compiler, emulated
-from device_arrays import DeviceArray, DeviceModule, HostDevice, csr_matrix, gpu_array
+from device_arrays import DeviceArray, DeviceModule, HostDevice, csr_matrix, ndarray
 from helpers import dense_cooccurrence, operator_cases, random_likes
 from movieembed.data.likes import Likes
 from movieembed.operators.cuda import device as device_module
@@ -157,6 +157,19 @@ def test_weights_that_cancel(library: ctypes.CDLL) -> None:
         np.testing.assert_array_equal(there.totals, X.sum(axis=1))
 
 
+@needs_compiler
+def test_products_that_cancel_are_rounded_alike(library: ctypes.CDLL) -> None:
+    """A product that is rounded and one that is not, in one multiply-add, would leave a rest."""
+    L = np.array([[0.1, 0.3], [0.1, -0.3], [0.7, 1e-9], [0.7, -1e-9]])
+    here = me.cooccurrence_top_k(L, 1, return_sums=True)
+    assert here[1].tolist() == [[0.0], [0.0]]
+    kernels, _ = emulated(library, DeviceModule())
+    there = row_statistics(Likes.from_matrix(L).matrix, 1, HostDevice(kernels))
+    assert there is not None
+    for one, other in zip(here, there, strict=True):
+        np.testing.assert_array_equal(other, one)
+
+
 def test_blocks_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of a block and their best together take what they may."""
     heights = []
@@ -184,7 +197,7 @@ def test_the_public_functions_work_where_the_likes_are(
     asked = []
     monkeypatch.setattr(device_module, "cuda_device", lambda: asked.append(1) or device)
     L = random_likes(30, 25, 0.4, seed=4)
-    for X in (csr_matrix(L), gpu_array(L.toarray())):
+    for X in (csr_matrix(L), ndarray(L.toarray())):
         for here, there in (
             (me.cooccurrence_sums(L), me.cooccurrence_sums(X)),
             (me.cooccurrence_top_k(L, 4), me.cooccurrence_top_k(X, 4)),

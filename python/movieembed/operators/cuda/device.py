@@ -12,11 +12,16 @@ from typing import Any
 import numpy as np
 
 from movieembed._base.gpu_arrays import first_line, import_cupy
-from movieembed._base.message import Parameter
+from movieembed._base.message import Message, Parameter
 from movieembed.operators.cuda.geometry import BUFFERS, Launch
 from movieembed.operators.cuda.kernels import Kernels, source
 
 OPTIONS = ("--std=c++17",)
+# cuBLAS's CUBLAS_PEDANTIC_MATH, and CuPy's COMPUTE_TYPE_PEDANTIC, which has no public name.
+PEDANTIC_MATH = 2
+PEDANTIC_TYPE = 2
+# What is left to do without a GPU.
+CPU = Parameter("backend", "cpu")
 
 
 class CudaDevice:
@@ -31,7 +36,7 @@ class CudaDevice:
 
     def __init__(self, cupy: Any) -> None:
         self.xp = cupy
-        module = cupy.RawModule(code=source(), options=OPTIONS)
+        self._module = module = cupy.RawModule(code=source(), options=OPTIONS)
         functions: dict[str, Any] = {}
 
         def launch(name: str, shape: Launch, arguments: tuple[Any, ...]) -> None:
@@ -41,10 +46,48 @@ class CudaDevice:
 
         self.kernels = Kernels(cupy, launch)
 
+    def try_out(self) -> None:
+        """Load and compile what a fit needs, so that what is missing is told before it begins."""
+        self._module.compile()
+        ones = self.xp.zeros((2, 2), dtype=np.float32) + 1
+        self.matmul(ones, ones).sum()
+
     def free_bytes(self) -> int:
         """Bytes that can still be allocated, those that CuPy holds in reserve among them."""
-        free, _ = self.xp.cuda.runtime.memGetInfo()
-        return int(free) + int(self.xp.get_default_memory_pool().free_bytes())
+        free = int(self.xp.cuda.runtime.memGetInfo()[0])
+        pool: Any = getattr(self.xp.cuda.get_allocator(), "__self__", None)
+        if not hasattr(pool, "get_limit"):  # not CuPy's own: what it holds in reserve is unknown
+            return free
+        free += int(pool.free_bytes())
+        limit = int(pool.get_limit())  # CUPY_GPU_MEMORY_LIMIT
+        return min(free, limit - int(pool.used_bytes())) if limit else free
+
+    def upload(self, host: Any) -> Any:
+        """A copy of a host array on the device, in C order.
+
+        CuPy's `asarray` goes through pinned memory, which it rounds up to a power of two and keeps.
+        """
+        there = self.xp.empty(host.shape, dtype=host.dtype)
+        if host.size:
+            there.set(np.ascontiguousarray(host))
+        return there
+
+    def matmul(self, A: Any, B: Any) -> Any:
+        """A @ B, of matrices or stacks of them, in the precision of their dtype.
+
+        CuPy takes the compute type of a product from CUPY_TF32, and that of a stack of them from
+        cuBLAS's mode, which others may have set: either can round float32 factors to 10 bits.
+        """
+        core, cublas = self.xp._core, self.xp.cuda.cublas
+        handle = self.xp.cuda.get_cublas_handle()
+        mode, kind = cublas.getMathMode(handle), core.get_compute_type(A.dtype)
+        cublas.setMathMode(handle, PEDANTIC_MATH)
+        core.set_compute_type(A.dtype, PEDANTIC_TYPE)
+        try:
+            return self.xp.matmul(A, B)
+        finally:
+            cublas.setMathMode(handle, mode)
+            core.set_compute_type(A.dtype, kind)
 
     def stager(self) -> CudaStager:
         """Copies beside the computations."""
@@ -85,25 +128,54 @@ class CudaStager:
         self._copies.synchronize()
 
 
-@cache
 def cuda_device() -> CudaDevice:
-    """The current device, once a process.
+    """CuPy's current device, made once.
 
     Raises
     ------
     ImportError
-        When CuPy is not installed or does not load.
+        When CuPy is not installed, is installed twice, or does not load.
     RuntimeError
-        When there is no GPU, or its driver is missing or too old.
+        When there is no GPU, its driver is missing or too old, or a library that CuPy loads is.
     """
     cupy = import_cupy(Parameter("backend", "cuda"))
+    check_driver(cupy.cuda.runtime)
+    return usable_device(cupy, cupy.cuda.runtime.getDevice())
+
+
+@cache
+def usable_device(cupy: Any, number: int) -> CudaDevice:
+    """The device of that number, the current one, or a RuntimeError that says what is missing."""
+    device = CudaDevice(cupy)
     try:
-        count = cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
+        device.try_out()
+    except Exception as error:
+        what = "{backend=} finds a GPU but cannot use it: {why}; pip install '{extra}' brings the "
+        what += "libraries and headers that CuPy loads, or use {instead}"
+        extra = f"movieembed[cuda{cupy.cuda.runtime.runtimeGetVersion() // 1000}]"
         raise RuntimeError(
-            f"backend='cuda' needs an NVIDIA GPU and its driver, and CuPy finds none "
-            f"({first_line(error)}); use backend='cpu'"
+            Message(what, backend="cuda", why=first_line(error), extra=extra, instead=CPU)
         ) from error
-    if not count:
-        raise RuntimeError("backend='cuda' needs an NVIDIA GPU, and there is none; use 'cpu'")
-    return CudaDevice(cupy)
+    return device
+
+
+def check_driver(runtime: Any) -> None:
+    """Raise RuntimeError unless the driver is there, fits CuPy and finds a GPU."""
+    driver, needed = runtime.driverGetVersion(), runtime.runtimeGetVersion()
+    try:
+        if runtime.getDeviceCount():
+            return
+        why = "there is none"
+    except runtime.CUDARuntimeError as error:
+        why = f"CuPy finds none ({first_line(error)})"
+    if not driver:
+        why = "there is no driver"
+    elif driver // 1000 < needed // 1000:
+        why = f"the driver is of CUDA {version(driver)} and CuPy of {version(needed)}: update it"
+    what = "{backend=} needs an NVIDIA GPU and its driver, and {why}; or use {instead}"
+    raise RuntimeError(Message(what, backend="cuda", why=why, instead=CPU))
+
+
+def version(number: int) -> str:
+    """CUDA's, as people write it."""
+    return f"{number // 1000}.{number % 1000 // 10}"

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import index_dtype
+
 Ints = NDArray[np.int64]
 
 # Entries of a task. One thread adds them in order; a film that 100,000 people like is 200 tasks.
@@ -25,13 +27,21 @@ COLUMNS = 4
 # Rows of a chunk of `column_dots`, and entries of a row that a block of `count_rows` takes.
 DOT_ROWS = 128
 COUNT_PIECE = 256
-# Users of a chunk, whose LV is formed at a time, and its entries.
-CHUNK_USERS = 1 << 18
+# Parts of a row of X that are filled by blocks of their own where weights are added.
+WEIGHED_PARTS = 8
+# Blocks of a grid's second direction.
+GRID_ROWS = 65_535
+# Users of a chunk, whose LV is formed at a time, and its entries. LV of 64 columns in float32 has
+# 17 MB, so that what reads it finds it in a second-level cache of 40 or 50 MB.
+CHUNK_USERS = 1 << 16
 CHUNK_ENTRIES = 1 << 28
-# Bytes of LV and of the partial sums; more columns are done in slabs.
-WORKSPACE = 1 << 29
+# Bytes of LV for that; more columns are done in slabs.
+WORKSPACE = 20 << 20
 # Bytes of rows of X, and of float64 copies, at a time.
 BLOCK_BYTES = 1 << 28
+# Bytes an entry takes while columns are made of rows on the device: its place, what is sorted, and
+# the workspace of the sort.
+TRANSPOSE_BYTES = 40
 # Shares of the free memory that L may take to stay on the device, and the buffers it streams by.
 RESIDENT_SHARE = 0.5
 STREAM_SHARE = 0.2
@@ -101,9 +111,9 @@ def lanes(k: int) -> int:
 
 
 def columns_per_thread(k: int) -> int:
-    """Columns of a thread of `gather`: 1, 2 or 4."""
-    needed = -(-k // lanes(k))
-    return 1 if needed == 1 else 2 if needed == 2 else COLUMNS
+    """Columns of a thread of `gather`, the fewest with which it takes as few blocks of columns."""
+    blocks = -(-k // (WARP * COLUMNS))
+    return -(-k // (lanes(k) * blocks))
 
 
 def tiled(n_rows: int, k: int, per_thread: int = 1) -> Launch:
@@ -155,20 +165,29 @@ def plan(ptr: Any, n_items: int, entry_bytes: int, free: int) -> Plan:
     Returns
     -------
     Plan
-        Resident where both sides of L take at most half of `free`; else two chunks at a time take
-        a fifth of it, or a user and all items more than that where they must.
+        Resident where both sides of L take at most half of `free`, and fit in it while they are
+        made; else two chunks at a time
+        take a fifth of it, or a user and all items more than that where they must.
     """
     ptr = np.asarray(ptr, dtype=np.int64)
     n_users = len(ptr) - 1
     bounds = chunks(ptr, CHUNK_ENTRIES, CHUNK_USERS)
     items_rows = n_items * (len(bounds) - 1)
     total = 2 * entry_bytes * int(ptr[-1]) + ROW_BYTES * (n_users + items_rows)
-    if total <= RESIDENT_SHARE * free:
+    longest = int(np.diff(ptr[bounds]).max(initial=0))
+    if total <= RESIDENT_SHARE * free and total + TRANSPOSE_BYTES * longest <= free:
         return Plan(bounds, True)
     room = STREAM_SHARE * free / BUFFERS - ROW_BYTES * n_items
     # A user with two likes takes as much for the row as for its entries.
     entries = max(1, int(room / (2 * entry_bytes + ROW_BYTES / 2)))
     return Plan(chunks(ptr, min(entries, CHUNK_ENTRIES), CHUNK_USERS), False)
+
+
+def plan_of(ptr: Ints, shape: Any, ones: bool, widest: int, free: int) -> Plan:
+    """Cut likes whose entries have `widest` bytes of values in all precisions together."""
+    index = index_dtype(*shape).itemsize
+    # Streamed weights have buffers of indices for each precision.
+    return plan(ptr, shape[1], index if ones else 2 * index + widest, free)
 
 
 def chunks(ptr: Ints, most_entries: int, most_users: int) -> Ints:

@@ -10,38 +10,52 @@
 typedef long long int64;
 typedef unsigned long long uint64;
 
-// out[row] = sum over the entries of a task, w_e * source[index_e].
+constexpr int kWarp = 32;
+
+// An index times the bytes of a row: for 32 bits one instruction, with the sum that follows.
+__device__ __forceinline__ uint64 times(int index, unsigned bytes) { return (uint64)(unsigned)index * bytes; }
+__device__ __forceinline__ uint64 times(int64 index, unsigned bytes) { return (uint64)index * bytes; }
+
+// out[row] = sum over the entries of a task, w_e * source[index_e]; all w_e are 1 unless W.
 //
 // A task is a piece of a row of the likes, at most so many entries long (geometry.py): a row of one
 // piece (slot < 0) is written where it belongs, or added to it; pieces of a longer row go to
 // partial[slot], for `reduce`. threadIdx.y is a task of the block, threadIdx.x a column; a thread
-// has C columns, blockDim.x apart, so that neighbours read neighbours and an index is read once for
-// all of them.
-template <class T, class I, int C>
-__device__ void gather(const I* indices, const T* values, const int64* row, const int64* begin, const int64* end,
-                       const int64* slot, int64 n_tasks, const T* source, int64 lds, int64 k, T* out, int64 ldo,
-                       T* partial, int add) {
+// has C columns, a warp apart where there are several, so that neighbours read neighbours and an index
+// is read once for all of them.
+//
+// What limits it is instructions: an entry takes one for its index, one for its address and for each
+// column one to load and one to add; and registers, of which few let all warps in that there may be.
+template <class T, class I, int C, bool W>
+__device__ __forceinline__ void gather(const I* __restrict__ indices, const T* __restrict__ values, const int64* row,
+                                       const int64* begin, const int64* end, const int64* slot, int64 n_tasks,
+                                       const T* __restrict__ source, unsigned stride, int k, T* out, int64 ldo,
+                                       T* partial, int add) {
     const int64 task = (int64)blockIdx.x * blockDim.y + threadIdx.y;
-    const int64 first = (int64)blockIdx.y * C * blockDim.x + threadIdx.x;
-    if (task >= n_tasks) return;
+    const int first = blockIdx.y * (C == 1 ? blockDim.x : C * kWarp) + threadIdx.x;
+    if (task >= n_tasks || first >= k) return;
+    const int64 start = begin[task];
+    const int n = (int)(end[task] - start);
+    indices += start;
+    if (W) values += start;
+    const char* base = (const char*)(source + first);
     T sum[C];
-    for (int c = 0; c < C; ++c) sum[c] = 0;
-    const int64 last = end[task];
+    bool there[C];  // the first is
+    for (int c = 0; c < C; ++c) {
+        sum[c] = 0;
+        there[c] = c == 0 || first + c * kWarp < k;
+    }
 #pragma unroll 4
-    for (int64 e = begin[task]; e < last; ++e) {
-        const T* from = source + (int64)indices[e] * lds;
-        const T w = values ? values[e] : T(1);
-        for (int c = 0; c < C; ++c) {
-            const int64 column = first + (int64)c * blockDim.x;
-            if (column < k) sum[c] += w * from[column];
-        }
+    for (int e = 0; e < n; ++e) {
+        const T* from = (const T*)(base + times(indices[e], stride));
+        const T w = W ? values[e] : T(1);
+        for (int c = 0; c < C; ++c)
+            if (there[c]) sum[c] += W ? w * from[c * kWarp] : from[c * kWarp];
     }
     const int64 place = slot[task];
-    T* to = place < 0 ? out + row[task] * ldo : partial + place * k;
-    for (int c = 0; c < C; ++c) {
-        const int64 column = first + (int64)c * blockDim.x;
-        if (column < k) to[column] = add && place < 0 ? to[column] + sum[c] : sum[c];
-    }
+    T* to = (place < 0 ? out + row[task] * ldo : partial + place * k) + first;
+    for (int c = 0; c < C; ++c)
+        if (there[c]) to[c * kWarp] = add && place < 0 ? to[c * kWarp] + sum[c] : sum[c];
 }
 
 // out[rows[r]] = sum of partial[first[r]] .. partial[first[r + 1] - 1], in that order.
@@ -108,14 +122,14 @@ __device__ void residual(const T* q, int64 ldq, const T* xq, int64 ldx, const do
 
 // out[b] += row rows[b] of A'A, for a 0/1 matrix A by its columns (ptr, indices) and by its rows
 // (other_ptr, other_indices). A block has a piece of a row: `piece` of its entries from
-// blockIdx.y * piece on. Counts are integers, whose sums do not depend on the order.
+// blockIdx.x * piece on. Counts are integers, whose sums do not depend on the order.
 template <class I>
 __device__ void count_rows(const int64* ptr, const I* indices, const int64* other_ptr, const I* other_indices,
                            const int64* rows, int64 width, int64 piece, unsigned* out) {
-    const int64 row = rows[blockIdx.x];
-    const int64 begin = ptr[row] + (int64)blockIdx.y * piece;
+    const int64 row = rows[blockIdx.y];
+    const int64 begin = ptr[row] + (int64)blockIdx.x * piece;
     const int64 end = begin + piece < ptr[row + 1] ? begin + piece : ptr[row + 1];
-    unsigned* to = out + (int64)blockIdx.x * width;
+    unsigned* to = out + (int64)blockIdx.y * width;
     for (int64 e = begin + threadIdx.y; e < end; e += blockDim.y) {
         const int64 other = (int64)indices[e];
         for (int64 f = other_ptr[other] + threadIdx.x; f < other_ptr[other + 1]; f += blockDim.x)
@@ -123,18 +137,23 @@ __device__ void count_rows(const int64* ptr, const I* indices, const int64* othe
     }
 }
 
-// The same for a matrix of weights, in double: a block has a whole row, and takes its entries one
-// after another, so that each number has one sum in one order.
+// The same for a matrix of weights, in double: a block has the columns of one of gridDim.x parts of a
+// row, and takes all entries of the row one after another, so that each number has one sum in one order.
+// Products are rounded before they are added, for w * x and -w * x must cancel.
 template <class T, class I>
 __device__ void weigh_rows(const int64* ptr, const I* indices, const T* values, const int64* other_ptr,
                            const I* other_indices, const T* other_values, const int64* rows, int64 width, double* out) {
-    const int64 row = rows[blockIdx.x];
-    double* to = out + (int64)blockIdx.x * width;
+    const int64 row = rows[blockIdx.y];
+    const int64 low = width * blockIdx.x / gridDim.x, high = width * (blockIdx.x + 1) / gridDim.x;
+    double* to = out + (int64)blockIdx.y * width;
     for (int64 e = ptr[row]; e < ptr[row + 1]; ++e) {
         const int64 other = (int64)indices[e];
         const double w = (double)values[e];
-        for (int64 f = other_ptr[other] + threadIdx.x; f < other_ptr[other + 1]; f += blockDim.x)
-            to[(int64)other_indices[f]] += w * (double)other_values[f];
+        for (int64 f = other_ptr[other] + threadIdx.x; f < other_ptr[other + 1]; f += blockDim.x) {
+            const int64 column = (int64)other_indices[f];
+            if (column >= low && column < high)
+                to[column] = __dadd_rn(to[column], __dmul_rn(w, (double)other_values[f]));
+        }
         __syncthreads();
     }
 }
@@ -283,12 +302,31 @@ __device__ void top_k(const T* a, int64 width, const int64* diagonal, int64 k, i
         }
 }
 
-#define GATHER(NAME, T, I, C)                                                                                       \
-    extern "C" __global__ void NAME(const I* indices, const T* values, const int64* row, const int64* begin,        \
-                                    const int64* end, const int64* slot, int64 n_tasks, const T* source, int64 lds, \
-                                    int64 k, T* out, int64 ldo, T* partial, int add) {                              \
-        gather<T, I, C>(indices, values, row, begin, end, slot, n_tasks, source, lds, k, out, ldo, partial, add);   \
+// Blocks of 256 threads (geometry.THREADS) that fill a multiprocessor; doubles fill five eighths.
+#if __CUDA_ARCH__ == 800 || __CUDA_ARCH__ == 900 || __CUDA_ARCH__ == 1000 || __CUDA_ARCH__ == 1030
+#define BLOCKS_F32 8
+#define BLOCKS_F64 5
+#elif __CUDA_ARCH__ == 750
+#define BLOCKS_F32 4
+#define BLOCKS_F64 4
+#else
+#define BLOCKS_F32 6
+#define BLOCKS_F64 5
+#endif
+
+#define GATHER(NAME, T, I, C, W, BLOCKS)                                                                              \
+    extern "C" __global__ void __launch_bounds__(256, BLOCKS) NAME(                                                   \
+        const I* indices, const T* values, const int64* row, const int64* begin, const int64* end, const int64* slot, \
+        int64 n_tasks, const T* source, unsigned stride, int k, T* out, int64 ldo, T* partial, int add) {             \
+        gather<T, I, C, W>(indices, values, row, begin, end, slot, n_tasks, source, stride, k, out, ldo, partial,     \
+                           add);                                                                                      \
     }
+
+#define GATHERS(NAME, T, I, W, BLOCKS)   \
+    GATHER(NAME##_1, T, I, 1, W, BLOCKS) \
+    GATHER(NAME##_2, T, I, 2, W, BLOCKS) \
+    GATHER(NAME##_3, T, I, 3, W, BLOCKS) \
+    GATHER(NAME##_4, T, I, 4, W, BLOCKS)
 
 #define ROW_DOTS(NAME, T)                                                                                \
     extern "C" __global__ void NAME(const T* a, int64 lda, const T* b, int64 ldb, int64 n_rows, int64 k, \
@@ -324,15 +362,14 @@ __device__ void top_k(const T* a, int64 width, const int64* diagonal, int64 k, i
         top_k<T, K>(a, width, diagonal, k, bits, padded, columns, values);                                           \
     }
 
-#define FOR_INDEX(F, T, I)          \
-    GATHER(gather_##F##_1, T, I, 1) \
-    GATHER(gather_##F##_2, T, I, 2) \
-    GATHER(gather_##F##_4, T, I, 4) \
+#define FOR_INDEX(F, T, I, BLOCKS)                   \
+    GATHERS(gather_##F, T, I, false, BLOCKS)         \
+    GATHERS(gather_weighted_##F, T, I, true, BLOCKS) \
     WEIGH_ROWS(weigh_rows_##F, T, I)
 
-#define FOR_VALUE(F, T)                                                                                             \
-    FOR_INDEX(F##_i32, T, int)                                                                                      \
-    FOR_INDEX(F##_i64, T, int64)                                                                                    \
+#define FOR_VALUE(F, T, BLOCKS)                                                                                     \
+    FOR_INDEX(F##_i32, T, int, BLOCKS)                                                                              \
+    FOR_INDEX(F##_i64, T, int64, BLOCKS)                                                                            \
     ROW_DOTS(row_dots_##F, T)                                                                                       \
     extern "C" __global__ void reduce_##F(const int64* rows, const int64* first, int64 n_rows, const T* partial,    \
                                           int64 k, T* out, int64 ldo, int add) {                                    \
@@ -352,8 +389,8 @@ __device__ void top_k(const T* a, int64 width, const int64* diagonal, int64 k, i
         residual<T>(q, ldq, xq, ldx, delta, theta, scale, n_rows, k, out, ldo);                                     \
     }
 
-FOR_VALUE(f32, float)
-FOR_VALUE(f64, double)
+FOR_VALUE(f32, float, BLOCKS_F32)
+FOR_VALUE(f64, double, BLOCKS_F64)
 COUNT_ROWS(count_rows_i32, int)
 COUNT_ROWS(count_rows_i64, int64)
 ROW_SUMS(row_sums_u32, unsigned)

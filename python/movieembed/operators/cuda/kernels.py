@@ -15,7 +15,7 @@ import numpy as np
 
 from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.geometry import Launch
-from movieembed.operators.cuda.likes import Side
+from movieembed.operators.cuda.sides import Side
 
 VALUES = {"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)}
 INDICES = {"i32": np.dtype(np.int32), "i64": np.dtype(np.int64)}
@@ -37,8 +37,8 @@ def source() -> str:
 def names() -> Iterator[str]:
     """Every kernel of the source."""
     for value, index in product(VALUES, INDICES):
-        for columns in (1, 2, 4):
-            yield f"gather_{value}_{index}_{columns}"
+        for kind, columns in product(("", "weighted_"), range(1, geometry.COLUMNS + 1)):
+            yield f"gather_{kind}{value}_{index}_{columns}"
         yield f"weigh_rows_{value}_{index}"
     for value in VALUES:
         for kernel in ("reduce", "row_dots", "column_dots", "masked_gradient", "residual"):
@@ -79,13 +79,16 @@ class Kernels:
         n_split = len(tasks.split_rows)
         partial = self.xp.empty((side.n_slots, k), dtype=out.dtype) if n_split else None
         columns = geometry.columns_per_thread(k)
+        kind = "" if side.values is None else "weighted_"
+        source, apart = strided(source)
         self._launch(
-            f"gather_{value}_{SHORT[side.indices.dtype]}_{columns}",
+            f"gather_{kind}{value}_{SHORT[side.indices.dtype]}_{columns}",
             geometry.tiled(len(tasks.row), k, columns),
             (
                 *(side.indices, side.values),
                 *(tasks.row, tasks.begin, tasks.end, tasks.slot, len(tasks.row)),
-                *(*strided(source), k, *strided(out), partial, add),
+                *(source, np.uint32(apart * source.itemsize), np.int32(k)),
+                *(*strided(out), partial, add),
             ),
         )
         if n_split:
@@ -160,18 +163,22 @@ class Kernels:
             return
         index, width = SHORT[side.indices.dtype], out.shape[1]
         both = (side.ptr, side.indices, other.ptr, other.indices)
-        if side.values is None:
-            piece = max(geometry.COUNT_PIECE, -(-longest // 65535))
-            launch = Launch((len(rows), -(-longest // piece)), (geometry.WARP, 4))
-            self._launch(
-                f"count_rows_{index}", launch, (*both, rows, width, piece, contiguous(out))
-            )
-        else:
-            self._launch(
-                f"weigh_rows_{SHORT[side.values.dtype]}_{index}",
-                Launch((len(rows), 1), (64, 1)),
-                (*both[:2], side.values, *both[2:], other.values, rows, width, contiguous(out)),
-            )
+        for first in range(0, len(rows), geometry.GRID_ROWS):
+            some = slice(first, first + geometry.GRID_ROWS)
+            to, n = contiguous(out[some]), len(rows[some])
+            if side.values is None:
+                # The pieces of a row run side by side, so that the rows which are added to at a
+                # time stay in the second-level cache.
+                piece = geometry.COUNT_PIECE
+                pieces = Launch((-(-longest // piece), n), (geometry.WARP, 4))
+                arguments = (*both, rows[some], width, piece, to)
+                self._launch(f"count_rows_{index}", pieces, arguments)
+            else:
+                self._launch(
+                    f"weigh_rows_{SHORT[side.values.dtype]}_{index}",
+                    Launch((geometry.WEIGHED_PARTS, n), (2 * geometry.WARP, 1)),
+                    (*both[:2], side.values, *both[2:], other.values, rows[some], width, to),
+                )
 
     def row_sums(self, A: Any, diagonal: Any = None) -> tuple[Any, Any]:
         """Sums of squares and sums of the rows of A, float64 of shape (n,).
@@ -236,6 +243,14 @@ class Device(Protocol):
 
     def free_bytes(self) -> int:
         """Bytes that can still be allocated."""
+        ...
+
+    def matmul(self, A: Any, B: Any) -> Any:
+        """A @ B, of matrices or stacks of them, in the precision of their dtype."""
+        ...
+
+    def upload(self, host: Any) -> Any:
+        """A copy of a host array on the device, in C order."""
         ...
 
     def stager(self) -> Any:

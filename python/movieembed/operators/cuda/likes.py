@@ -4,90 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 
-from movieembed._base.arrays import holds_ones, index_dtype
+from movieembed._base.arrays import index_dtype
+from movieembed.operators.cpu import without_unembedded
 from movieembed.operators.cuda import geometry
-from movieembed.operators.cuda.geometry import Tasks
-
-
-class Side(NamedTuple):
-    """A sparse matrix by rows, cut into tasks; arrays of the host or of the device.
-
-    Attributes
-    ----------
-    ptr : int64, shape (n_rows + 1,)
-    indices : int32 or int64, shape (nnz,)
-    values : float, shape (nnz,), or None where all are one
-    tasks : Tasks
-    n_slots : int
-        Rows of the partial sums.
-    """
-
-    ptr: Any
-    indices: Any
-    values: Any
-    tasks: Tasks
-    n_slots: int
-
-    def arrays(self) -> list[Any]:
-        """All arrays that it has, in one order."""
-        return [x for x in (self.ptr, self.indices, self.values, *self.tasks) if x is not None]
-
-    def with_arrays(self, arrays: list[Any]) -> Side:
-        """Return a copy with other arrays, in the order of `arrays`."""
-        rest = iter(arrays)
-        ptr, indices = next(rest), next(rest)
-        values = None if self.values is None else next(rest)
-        return Side(ptr, indices, values, Tasks(*rest), self.n_slots)
-
-    def with_values(self, dtype: Any) -> Side:
-        """Return a copy with values of a dtype."""
-        if self.values is None:
-            return self
-        return self._replace(values=self.values.astype(dtype, copy=False))
-
-
-class Chunk(NamedTuple):
-    """Some users' rows of L, and the same by items.
-
-    Attributes
-    ----------
-    first, last : int
-        The users first..last - 1.
-    users, items : Side
-        `items` numbers the users from `first`.
-    """
-
-    first: int
-    last: int
-    users: Side
-    items: Side
-
-    def arrays(self) -> list[Any]:
-        """All arrays of both sides, in one order."""
-        return self.users.arrays() + self.items.arrays()
-
-    def with_arrays(self, arrays: list[Any]) -> Chunk:
-        """Return a copy with other arrays, in the order of `arrays`."""
-        n = len(self.users.arrays())
-        return self._replace(
-            users=self.users.with_arrays(arrays[:n]), items=self.items.with_arrays(arrays[n:])
-        )
-
-    def with_values(self, dtype: Any) -> Chunk:
-        """Return a copy with values of a dtype."""
-        return self._replace(
-            users=self.users.with_values(dtype), items=self.items.with_values(dtype)
-        )
-
-    def slab(self, itemsize: int) -> int:
-        """Columns for which LV and the partial sums fit in the workspace."""
-        slots = max(self.users.n_slots, self.items.n_slots)
-        return geometry.slab(self.last - self.first + slots, itemsize)
+from movieembed.operators.cuda.sides import Chunk, Side
+from movieembed.operators.cuda.upload import Upload
 
 
 class Stager(Protocol):
@@ -114,9 +40,8 @@ class Stager(Protocol):
         ...
 
 
-def host_chunks(matrix: sp.csr_array, bounds: Any, index: Any) -> Iterator[Chunk]:
+def host_chunks(matrix: sp.csr_array, bounds: Any, index: Any, ones: bool) -> Iterator[Chunk]:
     """The chunks of users of a canonical matrix, on the host."""
-    ones = holds_ones(matrix.data)
     for first, last in pairwise(bounds):
         rows = matrix[first:last]
         columns = rows.tocsc()
@@ -131,15 +56,6 @@ def _side(matrix: Any, index: Any, ones: bool) -> Side:
     return Side(ptr, matrix.indices.astype(index, copy=False), values, tasks, tasks.n_slots)
 
 
-def plan_of(matrix: sp.csr_array, free: int, widest: int) -> geometry.Plan:
-    """How a canonical matrix is cut; see :class:`DeviceLikes` for the arguments."""
-    index = index_dtype(*matrix.shape).itemsize
-    ones = holds_ones(matrix.data)
-    # Streamed weights have buffers of indices for each precision.
-    entry = index if ones else 2 * index + widest
-    return geometry.plan(matrix.indptr, matrix.shape[1], entry, free)
-
-
 class DeviceLikes:
     """The chunks of L, ready for the kernels.
 
@@ -147,29 +63,48 @@ class DeviceLikes:
     ----------
     matrix : csr_array, shape (n_users, n_items)
         Canonical.
-    xp : module
-        CuPy, or what stands for it.
-    stager : callable
-        Makes a :class:`Stager`; called where L does not stay on the device.
-    free : int
-        Bytes free on the device.
-    widest : int
-        Bytes of the values that an entry may take in all precisions together.
+    device : Device
+    plan : geometry.Plan
+        Of the users that are taken.
+    ones : bool
+        Whether the matrix holds nothing else.
+    reduce : bool, default=False
+        Take no users of fewer than two likes.
+    keep_all : bool, default=True
+        Take items that nobody of the users likes as well.
+
+    Attributes
+    ----------
+    active : ndarray of int64
+        The items that are taken.
+    resident : bool
+        Whether all is on the device; else chunks stream through.
     """
 
-    def __init__(self, matrix: sp.csr_array, xp: Any, stager: Any, free: int, widest: int) -> None:
-        self._xp = xp
+    def __init__(
+        self,
+        matrix: sp.csr_array,
+        device: Any,
+        plan: geometry.Plan,
+        ones: bool,
+        reduce: bool = False,
+        keep_all: bool = True,
+    ) -> None:
+        self._xp, self._ones = device.xp, ones
+        self.resident = plan.resident
         index = index_dtype(*matrix.shape)
-        bounds, self.resident = plan_of(matrix, free, widest)
-        self._ones = holds_ones(matrix.data)
-        placed = xp.asarray
-        if not self.resident:
-            self._stager: Stager = stager()
-            placed = self._stager.pin
-        self._chunks = [
-            chunk.with_arrays([placed(array) for array in chunk.arrays()])
-            for chunk in host_chunks(matrix, bounds, index)
-        ]
+        if self.resident:
+            up = Upload(matrix, device, index, ones, reduce)
+            self._chunks, self.active = up.chunks(plan.bounds, keep_all)
+        else:
+            self._stager: Stager = device.stager()
+            self.active = np.arange(matrix.shape[1])
+            if reduce:
+                matrix, self.active = without_unembedded(matrix, keep_all)
+            self._chunks = [
+                chunk.with_arrays([self._stager.pin(array) for array in chunk.arrays()])
+                for chunk in host_chunks(matrix, plan.bounds, index, ones)
+            ]
         self._typed: dict[Any, list[Chunk]] = {}
         self._buffers: dict[Any, list[list[Any]]] = {}
 

@@ -15,8 +15,10 @@ from movieembed._base.derived import derived
 from movieembed.operators.cpu import FEW_USERS, CpuOperator, spread, without_unembedded
 from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.kernels import Device, has_rows
-from movieembed.operators.cuda.likes import Chunk, DeviceLikes, Side
+from movieembed.operators.cuda.likes import DeviceLikes
+from movieembed.operators.cuda.sides import Chunk, Side
 from movieembed.operators.cuda.statistics import GramRows, gram_rows
+from movieembed.operators.cuda.upload import beginnings
 
 # Rows of a tall float32 product that are summed in float32, before their sums in float64.
 GRAM_ROWS = 2048
@@ -36,19 +38,19 @@ class CudaOperator:
         Of the host's kernels, which take what needs all of L where it does not fit on the device.
     keep_all : bool, default=False
         Keep the items that nobody shares.
+    ones : bool, optional
+        Whether the matrix holds nothing else, where that is known.
 
     Attributes
     ----------
     active : ndarray of int64, shape (n_items,)
-    matrix : csr_array, shape (n_users, n_items)
-        The reduced matrix, on the host.
     unit : float
         1 unless what makes the operator has divided the matrix.
 
     Notes
     -----
     L is on the device by users and by items, or streams through in chunks of users; LV of one chunk
-    is there at a time, in at most 512 MB.
+    is there at a time, in at most 20 MB or one column.
     """
 
     def __init__(
@@ -58,24 +60,45 @@ class CudaOperator:
         device: Device,
         n_threads: int = 0,
         keep_all: bool = False,
+        ones: bool | None = None,
     ) -> None:
         self.dtype = np.dtype(dtype)
         self.device = device
         self.xp = device.xp
         self.kernels = device.kernels
         self.n_threads = n_threads
-        self.matrix, self.active = without_unembedded(matrix, keep_all)
-        self.n_users, self.n_items = self.matrix.shape
-        self._ones = holds_ones(self.matrix.data)
+        self._given, self._keep_all = matrix, keep_all
+        self._ones = holds_ones(matrix.data) if ones is None else ones
+        lengths = np.diff(matrix.indptr)
+        self._users = np.flatnonzero(lengths >= 2)
+        self._lengths = lengths[self._users]
         both = np.dtype(np.float32).itemsize + np.dtype(np.float64).itemsize
-        self.likes = DeviceLikes(
-            self.matrix, self.xp, device.stager, device.free_bytes(), widest=both
-        )
-        weights = None if self._ones else self.matrix.data.astype(np.float64) ** 2
-        c = np.bincount(self.matrix.indices, weights=weights, minlength=self.n_items)
-        self._squares = self.xp.asarray(c.astype(np.float64))
+        ptr, free = beginnings(self._lengths), device.free_bytes()
+        plan = geometry.plan_of(ptr, matrix.shape, self._ones, both, free)
+        self.likes = DeviceLikes(matrix, device, plan, self._ones, True, keep_all)
+        self.active = self.likes.active
+        self.n_users, self.n_items = len(self._users), len(self.active)
+        self._squares = self._sums_of_squares()
         self.unit = 1.0
         self._other: CudaOperator | None = None
+
+    @derived
+    def matrix(self) -> sp.csr_array:
+        """The reduced matrix, on the host."""
+        return without_unembedded(self._given, self._keep_all)[0]
+
+    def _sums_of_squares(self) -> Any:
+        """Of the columns of L."""
+        total = self.xp.zeros((self.n_items, 1), dtype=np.float64)
+        for chunk in self.likes.chunks(np.float64):
+            items = chunk.items
+            if items.values is None:
+                total += (items.ptr[1:] - items.ptr[:-1]).astype(np.float64)[:, None]
+                continue
+            ones = self.xp.ones((chunk.last - chunk.first, 1), dtype=np.float64)
+            squares = items._replace(values=items.values * items.values)
+            self.kernels.gather(squares, ones, total, add=True)
+        return total[:, 0]
 
     def in_precision(self, dtype: Any) -> CudaOperator:
         if np.dtype(dtype) == self.dtype:
@@ -105,8 +128,7 @@ class CudaOperator:
                 total = total + self.kernels.row_sums(block, rows)[0].sum()
             return float(total)
         # |L'L|_F = |LL'|_F: the side with the smaller sum of squared row lengths does the work.
-        per_user = np.diff(self.matrix.indptr).astype(np.float64)
-        per_item = np.bincount(self.matrix.indices, minlength=self.n_items).astype(np.float64)
+        per_user, per_item = self._lengths.astype(np.float64), self.to_host(self._squares)
         sides = self._sides()
         over, width = sides, self.n_items
         if len(sides) == 1 and float(per_item @ per_item) < float(per_user @ per_user):
@@ -117,7 +139,7 @@ class CudaOperator:
 
     def asarray(self, host: Any) -> Any:
         if isinstance(host, np.ndarray):
-            return self.xp.asarray(np.ascontiguousarray(host, dtype=self.dtype))
+            return self.device.upload(host.astype(self.dtype, copy=False))
         return self.astype(host)
 
     def to_host(self, array: Any) -> NDArray[Any]:
@@ -144,11 +166,19 @@ class CudaOperator:
         V = self._rows(V)
         XV = self.empty(V.shape[1])
         norm_squared = self._pass(V, XV, norm=True)
-        return XV, float(norm_squared - self._squares @ self.row_dots(V, V))
+        return XV, self._form(V, norm_squared)
 
     def quadratic_form(self, V: Any) -> float:
+        # LV in float32 would bias |LV|^2, by more than the cost of a close fit can bear.
+        in_float64 = self.in_precision(np.float64)
+        if in_float64 is not self:
+            return in_float64.quadratic_form(in_float64.astype(V))
         V = self._rows(V)
         norm_squared = self._pass(V, None, norm=True)
+        return self._form(V, norm_squared)
+
+    def _form(self, V: Any, norm_squared: Any) -> float:
+        """<V, XV> from |LV|_F^2."""
         return float(norm_squared - self._squares @ self.row_dots(V, V))
 
     def _pass(self, V: Any, out: Any, norm: bool) -> Any:
@@ -184,13 +214,14 @@ class CudaOperator:
         if not A.size or not B.size:
             return np.zeros((A.shape[1], B.shape[1]))
         if self.dtype == np.float64:
-            G = self.to_host(A.T @ B)
+            G = self.to_host(self.device.matmul(A.T, B))
         else:
             whole = len(A) // GRAM_ROWS * GRAM_ROWS
-            G = self.to_host((A[whole:].T @ B[whole:]).astype(np.float64))
+            rest = self.device.matmul(A[whole:].T, B[whole:])
+            G = self.to_host(rest.astype(np.float64))
             if whole:
                 stack = (-1, GRAM_ROWS)
-                blocks = self.xp.matmul(
+                blocks = self.device.matmul(
                     A[:whole].reshape(*stack, A.shape[1]).transpose(0, 2, 1),
                     B[:whole].reshape(*stack, B.shape[1]),
                 )
@@ -207,7 +238,7 @@ class CudaOperator:
         height = max(1, geometry.BLOCK_BYTES // (8 * max(1, k)))
         for first in range(0, len(V), height):
             block = V[first : first + height].astype(np.float64)
-            G += block.T @ block
+            G += self.device.matmul(block.T, block)
         host = self.to_host(G)
         return (host + host.T) / 2, self.row_dots(V, V)
 
@@ -222,7 +253,8 @@ class CudaOperator:
 
     def matmul(self, A: Any, C: NDArray[np.float64], out: Any = None, add: bool = False) -> Any:
         if A.size and C.size:
-            product = A @ self.xp.asarray(np.ascontiguousarray(C, dtype=self.dtype))
+            small = self.xp.asarray(np.ascontiguousarray(C, dtype=self.dtype))
+            product = self.device.matmul(A, small)
         else:
             product = self.xp.zeros((len(A), C.shape[1]), dtype=self.dtype)
         if out is None:
@@ -264,17 +296,18 @@ class CudaOperator:
     def exact_cost(self, V: NDArray[Any]) -> float:
         if not self.likes.resident:
             return self._on_host.exact_cost(V)
-        V = self.xp.asarray(np.ascontiguousarray(V, dtype=np.float64))
+        V = self.device.upload(V.astype(np.float64, copy=False))
         total = self.xp.zeros((), dtype=np.float64)
         for _, rows, _, X in self._gram_rows(self._sides(), self.n_items):
-            block = self.xp.ascontiguousarray(V[rows] @ V.T)
+            block = self.xp.ascontiguousarray(self.device.matmul(V[rows], V.T))
             block -= X
             total = total + self.kernels.row_sums(block, rows)[0].sum()
         return float(total)
 
     def some_users(self, count: int) -> NDArray[Any]:
-        rows: NDArray[Any] = self.matrix[spread(np.diff(self.matrix.indptr), count)].toarray()
-        return rows.T
+        users = self._users[spread(self._lengths, count)]
+        rows: NDArray[Any] = self._given[users].toarray()
+        return rows[:, self.active].T
 
     def user_gram(self) -> NDArray[np.float64] | None:
         return self._on_host.user_gram() if self.n_users <= FEW_USERS else None

@@ -12,10 +12,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import holds_ones
 from movieembed._base.progress import progress_bar
 from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.kernels import Device, Kernels
-from movieembed.operators.cuda.likes import DeviceLikes, Side, plan_of
+from movieembed.operators.cuda.likes import DeviceLikes
+from movieembed.operators.cuda.sides import Side
 
 
 class RowStatistics(NamedTuple):
@@ -63,10 +65,12 @@ def row_statistics(
     """
     xp, kernels = device.xp, device.kernels
     float64 = np.dtype(np.float64)
-    free = device.free_bytes()
-    if not plan_of(matrix, free, float64.itemsize).resident:
+    ones = holds_ones(matrix.data)
+    ptr = matrix.indptr.astype(np.int64)
+    plan = geometry.plan_of(ptr, matrix.shape, ones, float64.itemsize, device.free_bytes())
+    if not plan.resident:
         return None
-    likes = DeviceLikes(matrix, xp, device.stager, free, float64.itemsize)
+    likes = DeviceLikes(matrix, device, plan, ones)
     sides = [(chunk.items, chunk.users) for chunk in likes.chunks(float64)]
     n_items = matrix.shape[1]
     inner = min(k, n_items)
@@ -130,9 +134,8 @@ def gram_rows(
     GramRows
         Rows come by falling length, so that those of a block take alike long.
     """
-    lengths = np.zeros(width, dtype=np.int64)
-    for side, _ in sides:
-        lengths += np.diff(xp.asnumpy(side.ptr))
+    lengths_of = [np.diff(xp.asnumpy(side.ptr)) for side, _ in sides]
+    lengths = np.zeros(width, dtype=np.int64) + sum(lengths_of)
     order = np.argsort(-lengths, kind="stable")
     ones = all(side.values is None for side, _ in sides)
     row_bytes = width * (4 if ones else 2 * 8) + more_bytes
@@ -143,7 +146,6 @@ def gram_rows(
         block = xp.zeros((len(numbers), width), dtype=np.uint32 if ones else np.float64)
         if not ones:
             block = -block  # filling with -0.0 fills with 0.0
-        longest = int(lengths[numbers].max())
-        for side, other in sides:
-            kernels.gram_rows(side, other, rows, longest, block)
-        yield GramRows(numbers, rows, longest, block)
+        for (side, other), of_side in zip(sides, lengths_of, strict=True):
+            kernels.gram_rows(side, other, rows, int(of_side[numbers].max()), block)
+        yield GramRows(numbers, rows, int(lengths[numbers].max()), block)
