@@ -79,6 +79,39 @@ void mirror(double* out, int64_t n) {
         for (int64_t j = 0; j < i; ++j) out[i * n + j] = out[j * n + i];
 }
 
+// total += a block of rows of A'B in float64, or of A'A's upper triangle where `symmetric`, whatever A's numbers are.
+template <class T>
+void add_gram_in_float64(const T* a, int64_t p, const T* b, int64_t q, int64_t ld, int64_t rows, bool symmetric,
+                         double* total, int64_t ld_total, Aligned<double>& scratch) {
+    if constexpr (sizeof(T) == sizeof(double)) {
+        add_gram(a, ld, p, b, ld, q, rows, symmetric, total, ld_total, scratch);
+    } else {
+        scratch.grow(kRows * (p + q));
+        double *left = scratch.data(), *right = symmetric ? left : left + kRows * p;
+        for (int64_t first = 0; first < rows; first += kRows) {
+            const int64_t n = std::min(kRows, rows - first);
+            for (int64_t i = 0; i < n; ++i) {
+                std::copy_n(a + (first + i) * ld, p, left + i * p);
+                if (!symmetric) std::copy_n(b + (first + i) * ld, q, right + i * q);
+            }
+            add_gram(left, p, p, right, q, q, n, symmetric, total, ld_total, scratch);
+        }
+    }
+}
+
+// Calls body(i, j, worker) for tiles of a p x q result, which begin at row i and column j; of a symmetric one
+// for those that touch its upper triangle.
+template <class Body>
+void for_tiles(int64_t p, int64_t q, bool symmetric, int threads, Body body) {
+    struct Corner {
+        int64_t i, j;
+    };
+    std::vector<Corner> tiles;
+    for (int64_t i = 0; i < p; i += kTile)
+        for (int64_t j = symmetric ? i : 0; j < q; j += kTile) tiles.push_back({i, j});
+    parallel_for(threads, tiles.size(), [&](int64_t t, int worker) { body(tiles[t].i, tiles[t].j, worker); });
+}
+
 // Partial sums over ranges of rows, each by body(first, last, partial, worker), added up in order.
 template <class Body>
 void summed(int64_t rows, int64_t size, int64_t widest, double work, int n_threads, double* out, Body body) {
@@ -110,18 +143,11 @@ void tall_gram(const Tall<const T>& a, const Tall<const T>& b, const double* w, 
     const double work = work_of(a.rows, p, q) * (symmetric ? 0.5 : 1.0);
     const int threads = threads_for(n_threads, work);
     if (!w && std::max(p, q) >= kTiled) {
-        struct Corner {
-            int64_t i, j;
-        };
-        std::vector<Corner> tiles;
-        for (int64_t i = 0; i < p; i += kTile)
-            for (int64_t j = symmetric ? i : 0; j < q; j += kTile) tiles.push_back({i, j});
         std::fill_n(out, p * q, 0.0);
         std::vector<Aligned<T>> scratch(threads);
-        parallel_for(threads, tiles.size(), [&](int64_t t, int worker) {
-            const auto [i, j] = tiles[t];
-            const T* right = symmetric ? a.data : b.data;
-            const int64_t ld_right = symmetric ? a.ld : b.ld;
+        const T* right = symmetric ? a.data : b.data;
+        const int64_t ld_right = symmetric ? a.ld : b.ld;
+        for_tiles(p, q, symmetric, threads, [&](int64_t i, int64_t j, int worker) {
             add_gram(a.data + i, a.ld, std::min(kTile, p - i), right + j, ld_right, std::min(kTile, q - j), a.rows,
                      symmetric && i == j, out + i * q + j, q, scratch[worker]);
         });
@@ -175,7 +201,18 @@ template <class T>
 void moments(const Tall<const T>& v, double* gram, double* norms, int n_threads) {
     const int64_t d = v.cols;
     const double work = work_of(v.rows, d, d) + static_cast<double>(v.rows * d);
-    std::vector<Aligned<double>> scratch(threads_for(n_threads, work));
+    const int threads = threads_for(n_threads, work);
+    std::vector<Aligned<double>> scratch(threads);
+    if (d >= kTiled) {
+        row_dots(v, v, norms, n_threads);
+        std::fill_n(gram, d * d, 0.0);
+        for_tiles(d, d, true, threads, [&](int64_t i, int64_t j, int worker) {
+            add_gram_in_float64(v.data + i, std::min(kTile, d - i), v.data + j, std::min(kTile, d - j), v.ld, v.rows,
+                                i == j, gram + i * d + j, d, scratch[worker]);
+        });
+        mirror(gram, d);
+        return;
+    }
     summed(v.rows, d * d, d, work, n_threads, gram, [&](int64_t first, int64_t last, double* total, int worker) {
         Aligned<double>& in_float64 = scratch[worker];
         in_float64.grow(kRows * d);

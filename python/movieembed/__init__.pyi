@@ -21,7 +21,7 @@ from .objective.cooccurrence import (
     cooccurrence_sums,
     cooccurrence_top_k,
 )
-from .objective.cost import cost, gradient
+from .objective.cost import cost, cost_and_gradient, gradient
 from .outputs.ann import AnnIndex
 from .outputs.export.arrays import export_cooccurrence, export_likes, export_numpy
 from .outputs.export.columns import export_arrow, export_parquet, export_safetensors
@@ -50,6 +50,7 @@ __all__ = [
     "cooccurrence_sums",
     "cooccurrence_top_k",
     "cost",
+    "cost_and_gradient",
     "export_arrow",
     "export_cooccurrence",
     "export_likes",

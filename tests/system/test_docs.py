@@ -36,6 +36,25 @@ def test_the_tutorial_runs(
     assert (tmp_path / "small.npz").exists()
 
 
+def blocks_under(page: str, heading: str) -> list[str]:
+    """The Python blocks of a page's section."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    section = re.split(r"^## ", text.split(f"\n## {heading}\n")[1], flags=re.MULTILINE)[0]
+    return re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+
+
+def test_an_optimisation_loop_of_ones_own_runs(demo_likes: movieembed.Likes) -> None:
+    names: dict[str, Any] = {"me": movieembed, "likes": demo_likes}
+    scipys, plain = blocks_under("howto.md", "Run your own optimisation loop")
+    exec(compile(scipys, "howto.md", "exec"), names)
+    optimum = movieembed.MovieEmbedding(10, random_state=0).fit(demo_likes).cost_
+    assert names["found"].fun == movieembed.cost(demo_likes, names["V"])
+    assert optimum <= names["found"].fun < 1.05 * optimum
+    exec(compile(plain, "howto.md", "exec"), names)
+    before = movieembed.cost(demo_likes, names["start"])
+    assert movieembed.cost(demo_likes, names["V"]) < before
+
+
 def test_the_page_on_clusters_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
     monkeypatch.chdir(tmp_path)
