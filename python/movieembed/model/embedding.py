@@ -7,7 +7,6 @@ than a fit of MovieLens small: the command line does without.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -85,6 +84,10 @@ class Embedding(Parameters):
     keep_likes : bool, default=True
         Keep the likes with the model, and in its file (of distributed likes a reference, and not in
         the file): without them lists are worse.
+    keep_unliked : bool, default=False
+        Let a descent move the vectors of items that nobody liked too, from the start's values
+        towards zero, as the exercise does. Otherwise they are zero, as at the optimum, from the
+        start on, which lowers the costs in `history_`.
     dtype : {"float64", "float32"}, default="float64"
         Of the embedding and of the work. float32 halves time and memory, to 1e-5 of the optimum.
     random_state : int, numpy Generator, RandomState or None, default=None
@@ -235,7 +238,9 @@ class Embedding(Parameters):
         if self.checkpoint is not None:
             checkpoint = Checkpoint(self.checkpoint, likes, self.n_components, weighting)
         with serial_blas():
-            prepared = prepare(backend, likes, weighting, self.dtype, threads)
+            prepared = prepare(
+                backend, likes, weighting, self.dtype, threads, keep_all=self.keep_unliked
+            )
             op = prepared.op
             start = fitting.start_of(op, init, checkpoint)
             with nullcontext() if checkpoint is None else checkpoint.guard():
@@ -251,21 +256,7 @@ class Embedding(Parameters):
         embedding = np.zeros((likes.n_items, self.n_components), dtype=self.dtype)
         embedding[op.active] = V * V.dtype.type(unit)
         check_finite(embedding, "the embedding")
-        self._fitted = FittedItems(
-            embedding=embedding,
-            index=likes.item_index(),
-            item_counts=likes.item_counts,
-            item_squares=prepared.item_squares,
-            item_scale=prepared.item_scale,
-            weighting=weighting,
-            recipe=self._recipe(),
-            **fitting.kept(likes, self.keep_likes),
-            threshold=likes.threshold,
-            n_jobs=self.n_jobs,
-        )
-        if self._fitted.likes is None and prepared.item_squares is not None:
-            ours = self._fitted.make_recommender(likes, backend)
-            self._fitted = replace(self._fitted, recommender=ours)
+        self._fitted = fitting.fitted_items(likes, self, prepared, embedding, backend)
         fitting.warn_of_the_end(solution, self.cost_, self.solver)
         return self
 

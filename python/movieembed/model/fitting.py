@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from movieembed.model.checkpoint import Checkpoint
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.parameters import Parameters
 from movieembed.objective.cost import CANCELLED, identity_cost, identity_size
+from movieembed.operators.build import Prepared
 from movieembed.operators.protocol import Operator
 from movieembed.solvers import HistoryEntry, Solution, solve
 from movieembed.solvers.size import FitSize, check_room
@@ -40,11 +42,30 @@ def check_init(init: Any, n_items: int, n_components: int) -> NDArray[Any] | Non
     return V
 
 
-def kept(likes: Likes | DistributedLikes, keep: bool) -> dict[str, Any]:
-    """Where a model has its likes, as fields of :class:`FittedItems`."""
-    if not keep:
-        return {}
-    return {"likes": likes.matrix} if isinstance(likes, Likes) else {"distributed": likes}
+def fitted_items(
+    likes: Likes | DistributedLikes,
+    parameters: Parameters,
+    prepared: Prepared,
+    embedding: NDArray[Any],
+    backend: str,
+) -> FittedItems:
+    """What a model keeps of its fit; what `recommend` goes by too, where the likes are not kept."""
+    there = {"likes": likes.matrix} if isinstance(likes, Likes) else {"distributed": likes}
+    fitted = FittedItems(
+        embedding=embedding,
+        index=likes.item_index(),
+        item_counts=likes.item_counts,
+        item_squares=prepared.item_squares,
+        item_scale=prepared.item_scale,
+        weighting=parameters._weighting(),
+        recipe=parameters._recipe(),
+        **(there if parameters.keep_likes else {}),
+        threshold=likes.threshold,
+        n_jobs=parameters.n_jobs,
+    )
+    if fitted.likes is None and prepared.item_squares is not None:
+        return replace(fitted, recommender=fitted.make_recommender(likes, backend))
+    return fitted
 
 
 def check_memory(likes: Likes | DistributedLikes, parameters: Parameters, backend: str) -> None:
@@ -53,7 +74,9 @@ def check_memory(likes: Likes | DistributedLikes, parameters: Parameters, backen
         return
     size = FitSize(
         n_items=likes.n_items,
-        n_liked=int((likes.item_counts > 0).sum()),
+        n_liked=int((likes.item_counts > 0).sum())
+        if not parameters.keep_unliked
+        else likes.n_items,
         n_likes=likes.n_likes,
         weighted=not likes.is_binary or any((parameters.item_scaling, parameters.user_weighting)),
         n_components=parameters.n_components,

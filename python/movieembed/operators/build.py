@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,7 +43,14 @@ class Prepared(NamedTuple):
     item_squares: NDArray[np.float64] | None
 
 
-def prepare(backend: str, likes: Any, weighting: Weighting, dtype: Any, n_threads: int) -> Prepared:
+def prepare(
+    backend: str,
+    likes: Any,
+    weighting: Weighting,
+    dtype: Any,
+    n_threads: int,
+    keep_all: bool = False,
+) -> Prepared:
     """The operator of a backend.
 
     Parameters
@@ -55,6 +63,8 @@ def prepare(backend: str, likes: Any, weighting: Weighting, dtype: Any, n_thread
         float32 or float64.
     n_threads : int
         Of this machine's kernels.
+    keep_all : bool
+        Keep the items that nobody shares.
 
     Returns
     -------
@@ -67,8 +77,13 @@ def prepare(backend: str, likes: Any, weighting: Weighting, dtype: Any, n_thread
     """
     if isinstance(likes, DistributedLikes) and backend != "dask":
         raise ValueError(f"backend={backend!r} takes Likes; DistributedLikes take backend='dask'")
+    if keep_all and backend != "cpu":
+        raise ValueError(
+            Message("{keep_unliked=} needs {backend=}", keep_unliked=True, backend="cpu")
+        )
+    make = partial(on_cpu, keep_all=True) if keep_all else BACKENDS[backend]
     with np.errstate(over="ignore"):
-        prepared = BACKENDS[backend](likes, weighting, dtype, n_threads)
+        prepared = make(likes, weighting, dtype, n_threads)
     check_reach(prepared, np.dtype(dtype))
     return prepared
 
@@ -95,17 +110,19 @@ def backend_of(X: Any) -> str:
     return "cuda" if is_on_gpu(X) else "cpu"
 
 
-def on_cpu(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> Prepared:
+def on_cpu(
+    likes: Likes, weighting: Weighting, dtype: Any, n_threads: int, keep_all: bool = False
+) -> Prepared:
     """On the cores of this machine."""
     if weighting.entries is not None:
         X = weighting.explicit(likes.matrix, n_threads)
         unit = unit_of(np.sqrt(np.abs(X.data)))
         X.data /= unit**2
-        op: CpuOperator = ExplicitOperator(X, dtype, n_threads)
+        op: CpuOperator = ExplicitOperator(X, dtype, n_threads, keep_all)
         op.unit = unit
         return Prepared(op, None, None)
     matrix, unit, scale, squares = scaled(likes, weighting)
-    op = CpuOperator(matrix, dtype, n_threads)
+    op = CpuOperator(matrix, dtype, n_threads, keep_all)
     op.unit = unit
     return Prepared(op, scale, squares)
 

@@ -21,12 +21,18 @@ class ExplicitOperator(CpuOperator):
     Parameters
     ----------
     X : csr_array, shape (n_items, n_items)
-    dtype, n_threads
+    dtype, n_threads, keep_all
         As :class:`CpuOperator`.
     """
 
-    def __init__(self, X: sp.csr_array, dtype: Any = np.float64, n_threads: int = 0) -> None:
-        active = np.flatnonzero(np.diff(X.indptr))
+    def __init__(
+        self,
+        X: sp.csr_array,
+        dtype: Any = np.float64,
+        n_threads: int = 0,
+        keep_all: bool = False,
+    ) -> None:
+        active = np.arange(X.shape[0]) if keep_all else np.flatnonzero(np.diff(X.indptr))
         kept = X if len(active) == X.shape[0] else X[active][:, active].tocsr()
         kept.sort_indices()
         self._hold(kept, active, dtype, n_threads)
