@@ -7,8 +7,8 @@ draws them with PyTorch, and prints the cost of every fifth epoch of Adam: 92458
 and 124892168192 at epoch 5. Those two are right, and come out here. Around them several cells went
 wrong. Each cell below says how, and does what was meant.
 
-An epoch takes some 20 seconds on two cores, and all of it 4 GB of memory. VS Code and Spyder run the
-file cell by cell.
+An epoch takes some 20 seconds on two cores, and all of it 4 GB of memory. VS Code and Spyder run
+the file cell by cell.
 """
 
 from __future__ import annotations

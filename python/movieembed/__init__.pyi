@@ -1,5 +1,6 @@
 from .data.delimited_text import read_table
 from .data.distributed.likes import DistributedLikes
+from .data.given_cooccurrence import Cooccurrence
 from .data.items import ItemIndex
 from .data.likes import Likes
 from .data.movielens import load_movielens
@@ -35,6 +36,7 @@ __all__ = [
     "AmbiguousTitleError",
     "AnnIndex",
     "ClusterError",
+    "Cooccurrence",
     "DistributedLikes",
     "DistributedSplit",
     "DivergenceError",

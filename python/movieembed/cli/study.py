@@ -8,8 +8,17 @@ from typing import Annotated
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import load_likes
-from movieembed.cli.options import Data, Jobs, Json, OwnTable, Seed, Threshold, as_components
+from movieembed.cli.data import load_data
+from movieembed.cli.options import (
+    Data,
+    Jobs,
+    Json,
+    OwnTable,
+    Pairs,
+    Seed,
+    Threshold,
+    as_components,
+)
 
 Out = Annotated[
     Path, typer.Option("-o", "--out", metavar="FOLDER", help="Where to write; made if need be.")
@@ -53,6 +62,7 @@ def study(
     threshold: Threshold = None,
     random_state: Seed = 0,
     n_jobs: Jobs = None,
+    pairs: Pairs = False,
     table: OwnTable,
     as_json: Json = False,
 ) -> None:
@@ -72,7 +82,7 @@ def study(
     widths = [d for d in as_components(components) if wide or d != "M"]
     rates = None if momentum_rates is None else as_rates(momentum_rates, "--momentum-rates")
     adam = as_rates(adam_rates, "--adam-rates")
-    _, likes = load_likes(data, threshold, table)
+    _, likes = load_data(data, threshold, table, pairs)
     result = run_study(
         likes,
         components=widths,

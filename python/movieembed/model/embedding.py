@@ -18,6 +18,7 @@ from movieembed._base.finite import check_finite
 from movieembed._base.gpu_arrays import on_host
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed.data.distributed.likes import DistributedLikes
+from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.likes import Likes
 from movieembed.model import explanation, file, fitting, fold_in, npz, scoring, similarity, users
 from movieembed.model.checkpoint import Checkpoint
@@ -134,9 +135,9 @@ class Embedding(Parameters):
         Item ids.
     titles_ : ndarray of str of shape (n_items,) or None
     item_counts_ : ndarray of int64 of shape (n_items,)
-        Likes of each item.
+        Likes of each item; of a Cooccurrence how many others each occurs with.
     item_squares_ : ndarray of float64 of shape (n_items,) or None
-        Diagonal of the (scaled) Gram matrix L'L; None with `entry_weighting`.
+        Diagonal of the (scaled) Gram matrix L'L; None with `entry_weighting` and of a Cooccurrence.
     item_scale_ : ndarray of float64 of shape (n_items,) or None
         The factors of `item_scaling`.
     regularization_ : float
@@ -195,7 +196,7 @@ class Embedding(Parameters):
 
         Parameters
         ----------
-        X : Likes, DistributedLikes, or matrix or data frame of shape (n_users, n_items)
+        X : Likes, DistributedLikes, Cooccurrence, or matrix or frame of shape (n_users, n_items)
             1 where the user (row) liked the item (column, in a frame its id), or real weights; on a
             GPU too (CuPy). A table with a row a rating goes to `Likes.from_ratings`.
         y : None
@@ -265,7 +266,7 @@ class Embedding(Parameters):
 
         Parameters
         ----------
-        X : Likes, or matrix or data frame of shape (n_users, n_items)
+        X : Likes, Cooccurrence, or matrix or data frame of shape (n_users, n_items)
             All likes, old and new, of any users. Items are found again by id, in a frame by
             column; a matrix has this model's columns first, and perhaps more behind them.
 
@@ -379,8 +380,8 @@ class Embedding(Parameters):
         self._fitted = self._fitted.with_settings(self.refine, self.n_jobs)
         return self._fitted
 
-    def _as_likes(self, X: Any) -> Likes | DistributedLikes:
-        if not isinstance(X, Likes | DistributedLikes):
+    def _as_likes(self, X: Any) -> Likes | Cooccurrence | DistributedLikes:
+        if not isinstance(X, Likes | Cooccurrence | DistributedLikes):
             raise TypeError(f"X must be Likes, not {type(X).__name__}")
         self._forget_columns(X.n_items)
         return X

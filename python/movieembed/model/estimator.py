@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from movieembed.data.distributed.likes import DistributedLikes
+from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.likes import Likes
 from movieembed.data.notebook import html_table, most_liked
 from movieembed.data.users_by_items import read_matrix
@@ -55,8 +56,8 @@ class MovieEmbedding(BaseEstimator, Embedding):  # noqa: D101
         }
         return html_table("Fit", facts | most_liked(self.items_, self.titles_, self.item_counts_))
 
-    def _as_likes(self, X: Any) -> Likes | DistributedLikes:
-        if isinstance(X, Likes | DistributedLikes):
+    def _as_likes(self, X: Any) -> Likes | Cooccurrence | DistributedLikes:
+        if isinstance(X, Likes | Cooccurrence | DistributedLikes):
             return super()._as_likes(X)
         given, kinds = read_matrix(X, "X"), [np.float64, np.float32]
         checked = validate_data(self, given.values, accept_sparse="csr", dtype=kinds)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.gpu_arrays import on_host
@@ -13,6 +14,7 @@ from movieembed._base.message import Message, Parameter
 from movieembed._base.validation import OneOf, as_generator, check_embedding, check_parameter
 from movieembed._base.warn import warn_caller
 from movieembed.data.distributed.likes import DistributedLikes, with_items_first
+from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.likes import Likes
 from movieembed.data.users_by_items import plain_labels, read_matrix, with_columns
 from movieembed.exceptions import ParameterError
@@ -43,14 +45,16 @@ def check_init(init: Any, n_items: int, n_components: int) -> NDArray[Any] | Non
 
 
 def fitted_items(
-    likes: Likes | DistributedLikes,
+    likes: Likes | Cooccurrence | DistributedLikes,
     parameters: Parameters,
     prepared: Prepared,
     embedding: NDArray[Any],
     backend: str,
 ) -> FittedItems:
     """What a model keeps of its fit; what `recommend` goes by too, where the likes are not kept."""
-    there = {"likes": likes.matrix} if isinstance(likes, Likes) else {"distributed": likes}
+    there: dict[str, Any] = {}
+    if parameters.keep_likes and not isinstance(likes, Cooccurrence):
+        there = {"likes": likes.matrix} if isinstance(likes, Likes) else {"distributed": likes}
     fitted = FittedItems(
         embedding=embedding,
         index=likes.item_index(),
@@ -59,16 +63,19 @@ def fitted_items(
         item_scale=prepared.item_scale,
         weighting=parameters._weighting(),
         recipe=parameters._recipe(),
-        **(there if parameters.keep_likes else {}),
+        **there,
         threshold=likes.threshold,
         n_jobs=parameters.n_jobs,
     )
     if fitted.likes is None and prepared.item_squares is not None:
+        assert not isinstance(likes, Cooccurrence)
         return replace(fitted, recommender=fitted.make_recommender(likes, backend))
     return fitted
 
 
-def check_memory(likes: Likes | DistributedLikes, parameters: Parameters, backend: str) -> None:
+def check_memory(
+    likes: Likes | Cooccurrence | DistributedLikes, parameters: Parameters, backend: str
+) -> None:
     """Raise MemoryError, before anything is done, for a fit that this machine cannot hold."""
     if backend != "cpu" or not isinstance(likes, Likes) or parameters.entry_weighting is not None:
         return
@@ -189,14 +196,15 @@ def warn_of_the_end(solution: Solution, cost: float, solver: str) -> None:
     warn_caller(Message(what, reached=reached, solver="eigen"), ConvergenceWarning)
 
 
-def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | DistributedLikes:
+def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | Cooccurrence | DistributedLikes:
     """Likes whose first items are those of a model, for a fit that starts from it."""
     if isinstance(X, DistributedLikes):
         with_items_first(X, fitted.items.tolist())
         return X
     old = fitted.items.tolist()
     titles = {} if fitted.titles is None else dict(zip(old, fitted.titles, strict=True))
-    if isinstance(X, Likes):
+    likes: Likes | Cooccurrence
+    if isinstance(X, Likes | Cooccurrence):
         likes, given = X, X.items.tolist()
         if X.titles is not None:
             titles.update(zip(given, X.titles, strict=True))
@@ -212,9 +220,12 @@ def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | DistributedLi
         place.setdefault(item, len(place))
     columns = np.array([place[item] for item in given], dtype=np.int64)
     moved = with_columns(likes.matrix, columns, len(place))
-    seen = None if likes.seen is None else with_columns(likes.seen, columns, len(place))
     names = [titles.get(item, "") for item in place] if titles else None
     ids: Any = list(place)
+    if isinstance(likes, Cooccurrence):
+        both = with_columns(sp.csr_array(moved.T), columns, len(place))
+        return Cooccurrence(both, ids, names)
+    seen = None if likes.seen is None else with_columns(likes.seen, columns, len(place))
     titled: Any = names
     return Likes(moved, likes.users, ids, titled, threshold=likes.threshold, seen=seen)
 

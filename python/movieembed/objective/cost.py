@@ -10,14 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.finite import check_finite
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_embedding
-from movieembed.data.likes import likes_matrix
+from movieembed.data.given_cooccurrence import Cooccurrence
+from movieembed.data.likes import as_likes
 from movieembed.exceptions import ParameterError, ParameterTypeError
+from movieembed.operators.build import operator_of
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.protocol import Operator, Small
 from movieembed.operators.units import unit_of
@@ -41,7 +42,7 @@ def cost(
 
     Parameters
     ----------
-    likes : Likes or users x items matrix or data frame
+    likes : Likes, Cooccurrence, or users x items matrix or data frame
         L; X = L'L off its diagonal.
     V : ndarray, shape (n_items, n_components)
         The embedding, float32 or float64, one row an item.
@@ -80,11 +81,11 @@ def cost(
     """
     if method not in ("auto", "identity", "exact"):
         raise ValueError(f"method must be 'auto', 'identity' or 'exact', not {method!r}")
-    matrix = likes_matrix(likes)
-    V = check_embedding(V, matrix.shape[1]).astype(np.float64, copy=False)
+    likes = _known(likes)
+    V = check_embedding(V, likes.n_items).astype(np.float64, copy=False)
     threads = resolve_n_jobs(n_jobs)
     with serial_blas(), np.errstate(over="ignore", invalid="ignore"):
-        op = CpuOperator(matrix, np.float64, threads, keep_all=True)
+        op = operator_of(likes, np.float64, threads, keep_all=True)
         if method != "exact":
             value, size = _identity(op, V)
             if method == "identity" or CANCELLED * size < value < np.inf:
@@ -97,7 +98,7 @@ def gradient(likes: Likes | Any, V: NDArray[Any], *, n_jobs: int | None = None) 
 
     Parameters
     ----------
-    likes : Likes or users x items matrix or data frame
+    likes : Likes, Cooccurrence, or users x items matrix or data frame
     V : ndarray, shape (n_items, n_components)
         float32 or float64, one row an item.
     n_jobs : int, optional
@@ -127,11 +128,11 @@ def gradient(likes: Likes | Any, V: NDArray[Any], *, n_jobs: int | None = None) 
     array([[8.],
            [4.]])
     """
-    matrix = likes_matrix(likes)
-    V = check_embedding(V, matrix.shape[1])
+    likes = _known(likes)
+    V = check_embedding(V, likes.n_items)
     threads = resolve_n_jobs(n_jobs)
     with serial_blas(), np.errstate(over="ignore", invalid="ignore"):
-        op = _operator(matrix, V, threads)
+        op = _operator(likes, V, threads)
         W = op.asarray(V)
         found = op.masked_gradient(W, op.apply(W), op.gram(W), op.row_dots(W, W))[0]
         return check_finite(found.astype(V.dtype, copy=False), "the gradient")
@@ -148,7 +149,7 @@ def cost_and_gradient(
 
     Parameters
     ----------
-    likes : Likes or users x items matrix or data frame
+    likes : Likes, Cooccurrence, or users x items matrix or data frame
     V : ndarray, shape (n_items, n_components)
         float32 or float64, one row an item.
     out : ndarray, shape (n_items, n_components), optional
@@ -182,13 +183,13 @@ def cost_and_gradient(
     (2.0, array([[8.],
            [4.]]))
     """
-    matrix = likes_matrix(likes)
-    V = check_embedding(V, matrix.shape[1])
+    likes = _known(likes)
+    V = check_embedding(V, likes.n_items)
     if out is not None:
         _check_out(out, V)
     threads = resolve_n_jobs(n_jobs)
     with serial_blas(), np.errstate(over="ignore", invalid="ignore"):
-        op = _operator(matrix, V, threads)
+        op = _operator(likes, V, threads)
         W = op.asarray(V)
         XV, vxv = op.evaluate(W)
         if op.dtype != np.float64:
@@ -205,10 +206,15 @@ def cost_and_gradient(
         return check_finite(value, "the cost"), found if out is None else out
 
 
-def _operator(matrix: sp.csr_array, V: NDArray[Any], threads: int) -> CpuOperator:
+def _known(likes: Likes | Cooccurrence | Any) -> Likes | Cooccurrence:
+    """Likes or X as they are, or the likes of a matrix."""
+    return likes if isinstance(likes, Cooccurrence) else as_likes(likes)
+
+
+def _operator(likes: Likes | Cooccurrence, V: NDArray[Any], threads: int) -> CpuOperator:
     """The operator of V's dtype; of float64 where float32 may overflow or vanish on the way."""
-    usual = unit_of(matrix.data, free=2.0**20) == unit_of(V, free=2.0**20) == 1
-    return CpuOperator(matrix, V.dtype if usual else np.float64, threads, keep_all=True)
+    usual = unit_of(likes.matrix.data, free=2.0**20) == unit_of(V, free=2.0**20) == 1
+    return operator_of(likes, V.dtype if usual else np.float64, threads, keep_all=True)
 
 
 def _check_out(out: Any, V: NDArray[Any]) -> None:

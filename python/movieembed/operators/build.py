@@ -15,7 +15,9 @@ from movieembed._base.arrays import holds_ones
 from movieembed._base.gpu_arrays import is_on_gpu
 from movieembed._base.message import Message
 from movieembed.data.distributed.likes import DistributedLikes
-from movieembed.data.likes import Likes
+from movieembed.data.given_cooccurrence import Cooccurrence
+from movieembed.data.likes import Likes, likes_matrix
+from movieembed.exceptions import ParameterError
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.explicit import ExplicitOperator
 from movieembed.operators.protocol import Operator
@@ -57,7 +59,7 @@ def prepare(
     ----------
     backend : str
         One of `BACKENDS`.
-    likes : Likes, or DistributedLikes for "dask"
+    likes : Likes; Cooccurrence for "cpu", DistributedLikes for "dask"
     weighting : Weighting
     dtype : dtype
         float32 or float64.
@@ -77,6 +79,8 @@ def prepare(
     """
     if isinstance(likes, DistributedLikes) and backend != "dask":
         raise ValueError(f"backend={backend!r} takes Likes; DistributedLikes take backend='dask'")
+    if isinstance(likes, Cooccurrence):
+        _check_ready_made(backend, weighting)
     if keep_all and backend != "cpu":
         raise ValueError(
             Message("{keep_unliked=} needs {backend=}", keep_unliked=True, backend="cpu")
@@ -103,6 +107,25 @@ def check_reach(prepared: Prepared, dtype: np.dtype[Any]) -> None:
         raise ValueError(Message(what, unit=unit, reach=reach, dtype="float64"))
 
 
+def operator_of(
+    likes: Likes | Cooccurrence | Any, dtype: Any, n_threads: int, keep_all: bool = False
+) -> CpuOperator:
+    """The operator on this machine's cores of likes or of a matrix of them, or of X, as it is."""
+    if isinstance(likes, Cooccurrence):
+        return ExplicitOperator(likes.matrix, dtype, n_threads, keep_all)
+    return CpuOperator(likes_matrix(likes), dtype, n_threads, keep_all)
+
+
+def _check_ready_made(backend: str, weighting: Weighting) -> None:
+    """Raise ValueError for what X alone does not allow."""
+    if backend != "cpu":
+        raise ValueError(Message("a Cooccurrence needs {backend=}", backend="cpu"))
+    for name in ("item_scaling", "user_weighting"):
+        if getattr(weighting, name):
+            what = "} needs likes: of a Cooccurrence it is not known who liked what"
+            raise ParameterError(Message("{" + name + what), name)
+
+
 def backend_of(X: Any) -> str:
     """Where likes are: "dask" for distributed ones, "cuda" for those on a GPU, else "cpu"."""
     if isinstance(X, DistributedLikes):
@@ -111,11 +134,18 @@ def backend_of(X: Any) -> str:
 
 
 def on_cpu(
-    likes: Likes, weighting: Weighting, dtype: Any, n_threads: int, keep_all: bool = False
+    likes: Likes | Cooccurrence,
+    weighting: Weighting,
+    dtype: Any,
+    n_threads: int,
+    keep_all: bool = False,
 ) -> Prepared:
     """On the cores of this machine."""
-    if weighting.entries is not None:
-        X = weighting.explicit(likes.matrix, n_threads)
+    if isinstance(likes, Cooccurrence) or weighting.entries is not None:
+        if isinstance(likes, Cooccurrence):
+            X = weighting.of_entries(likes.matrix.copy())
+        else:
+            X = weighting.explicit(likes.matrix, n_threads)
         unit = unit_of(np.sqrt(np.abs(X.data)))
         X.data /= unit**2
         op: CpuOperator = ExplicitOperator(X, dtype, n_threads, keep_all)

@@ -1,4 +1,4 @@
-"""The operator of an X that was formed, since its entries were weighted one by one."""
+"""The operator of X itself: as it was given, or formed to weight its entries one by one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BLOCK_ROWS = 512
 
 
 class ExplicitOperator(CpuOperator):
-    """A symmetric sparse X with an empty diagonal, as weightings of its entries give it.
+    """A symmetric sparse X with an empty diagonal, as it is given or its weighting gives it.
 
     Parameters
     ----------
@@ -56,6 +56,9 @@ class ExplicitOperator(CpuOperator):
         return XV, float(self.row_dots(V, XV).sum())
 
     def quadratic_form(self, V: NDArray[Any]) -> float:
+        in_float64 = self.in_precision(np.float64)
+        if in_float64 is not self:
+            return in_float64.quadratic_form(in_float64.astype(V))
         return self.evaluate(V)[1]
 
     def user_gram(self) -> None:
