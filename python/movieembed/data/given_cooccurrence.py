@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -188,12 +188,18 @@ class Cooccurrence:
     def _item_index(self) -> ItemIndex:
         return ItemIndex(self.items, self.titles)
 
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        # What reads a matrix of users x items asks for an array.
+        raise TypeError("likes, users x items, are needed; a Cooccurrence has no users")
+
     def __repr__(self) -> str:
         return f"Cooccurrence({self.n_items:,} items, {self.n_pairs:,} pairs)"
 
 
 def _read(X: Any) -> tuple[Any, Any]:
     """The numbers of X, and its ids where it is a data frame."""
+    if isinstance(X, Cooccurrence):
+        return X.matrix, X.items
     X = on_host(X)
     if sp.issparse(X) or isinstance(X, np.ndarray | list | tuple):
         return X, None

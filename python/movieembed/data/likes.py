@@ -18,7 +18,6 @@ from movieembed._base.validation import check_threshold
 from movieembed.data.canonical_csr import check_length, seen_beside
 from movieembed.data.download import MOVIELENS_URL
 from movieembed.data.from_ratings import read_movielens, read_ratings
-from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.ids import as_ids, as_titles
 from movieembed.data.items import ItemIndex
 from movieembed.data.notebook import likes_html
@@ -390,9 +389,7 @@ def movielens_likes(
 
 
 def as_likes(likes: Likes | Any) -> Likes:
-    """Return likes as they are, or those of a matrix."""
-    if isinstance(likes, Cooccurrence):
-        raise TypeError("likes, users x items, are needed; a Cooccurrence has no users")
+    """Return likes as they are, or those of a users x items matrix."""
     return likes if isinstance(likes, Likes) else Likes.from_matrix(likes)
 
 
