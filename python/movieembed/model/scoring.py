@@ -62,9 +62,9 @@ def recommend(
     n : int, default=10
     method : {"precision", "cosine", "dot"}, optional
         "precision" is the best linear recommender, read off a factor model of the likes as
-        `recommend_weighting` weighs them, and the default (but for `entry_weighting`). "cosine" is
-        the exercise's way: the highest mean cosine with the items given; "dot" the highest mean
-        inner product.
+        `recommend_weighting` weighs them, and the default, but for `entry_weighting` and models of
+        a Cooccurrence, which have no Gram matrix. "cosine", their default, is the exercise's way:
+        the highest mean cosine with the items given; "dot" the highest mean inner product.
     weights : list of float, optional
         One an item of a list, 1 by default; negative for a dislike. Repeats add up.
     dislikes : list of ids or titles, optional
