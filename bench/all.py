@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SMALL = ("product", "cooccurrence", "fit", "start", "recommend")
+SMALL = ("product", "cooccurrence", "fit", "start", "recommend", "notebook")
 LARGE = ("scale", "cluster")
 
 

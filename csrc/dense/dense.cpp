@@ -19,6 +19,9 @@ constexpr int64_t kParts = 32;
 // From this order on a Gram matrix is cut into tiles instead.
 constexpr int64_t kTiled = 640;
 constexpr int64_t kTile = 192;
+// From this order on tiles are larger, for gemm to pack less, and still enough for many threads.
+constexpr int64_t kLarge = 3072;
+constexpr int64_t kLargeTile = 768;
 
 int64_t blocks(int64_t rows) { return (rows + kRows - 1) / kRows; }
 
@@ -79,6 +82,49 @@ void mirror(double* out, int64_t n) {
         for (int64_t j = 0; j < i; ++j) out[i * n + j] = out[j * n + i];
 }
 
+// total += a block of rows of A'B in float64, or of A'A's upper triangle where `symmetric`, whatever A's numbers are.
+template <class T>
+void add_gram_in_float64(const T* a, int64_t p, const T* b, int64_t q, int64_t ld, int64_t rows, bool symmetric,
+                         double* total, int64_t ld_total, Aligned<double>& scratch) {
+    if constexpr (sizeof(T) == sizeof(double)) {
+        add_gram(a, ld, p, b, ld, q, rows, symmetric, total, ld_total, scratch);
+    } else {
+        scratch.grow(kPartRows * (p + q));
+        double *left = scratch.data(), *right = symmetric ? left : left + kPartRows * p;
+        for (int64_t first = 0; first < rows; first += kPartRows) {
+            const int64_t n = std::min(kPartRows, rows - first);
+            for (int64_t i = 0; i < n; ++i) {
+                std::copy_n(a + (first + i) * ld, p, left + i * p);
+                if (!symmetric) std::copy_n(b + (first + i) * ld, q, right + i * q);
+            }
+            add_gram(left, p, p, right, q, q, n, symmetric, total, ld_total, scratch);
+        }
+    }
+}
+
+struct Tile {
+    int64_t i, j, rows, cols;
+};
+
+// out = the p x q result of body(tile, its corner in out, worker) for all tiles; of a symmetric one for those that
+// touch the upper triangle, of which it fills the lower.
+template <class Body>
+void by_tiles(int64_t p, int64_t q, bool symmetric, double* out, int threads, Body body) {
+    const int64_t side = std::max(p, q) >= kLarge ? kLargeTile : kTile;
+    std::vector<Tile> tiles;
+    for (int64_t i = 0; i < p; i += side)
+        for (int64_t j = symmetric ? i : 0; j < q; j += side)
+            tiles.push_back({i, j, std::min(side, p - i), std::min(side, q - j)});
+    std::fill_n(out, p * q, 0.0);
+    parallel_for(threads, tiles.size(), [&](int64_t t, int worker) {
+        const Tile& tile = tiles[t];
+        body(tile, out + tile.i * q + tile.j, worker);
+        if (!symmetric) return;
+        for (int64_t j = tile.j; j < tile.j + tile.cols; ++j)
+            for (int64_t i = tile.i; i < std::min(tile.i + tile.rows, j); ++i) out[j * q + i] = out[i * q + j];
+    });
+}
+
 // Partial sums over ranges of rows, each by body(first, last, partial, worker), added up in order.
 template <class Body>
 void summed(int64_t rows, int64_t size, int64_t widest, double work, int n_threads, double* out, Body body) {
@@ -110,22 +156,13 @@ void tall_gram(const Tall<const T>& a, const Tall<const T>& b, const double* w, 
     const double work = work_of(a.rows, p, q) * (symmetric ? 0.5 : 1.0);
     const int threads = threads_for(n_threads, work);
     if (!w && std::max(p, q) >= kTiled) {
-        struct Corner {
-            int64_t i, j;
-        };
-        std::vector<Corner> tiles;
-        for (int64_t i = 0; i < p; i += kTile)
-            for (int64_t j = symmetric ? i : 0; j < q; j += kTile) tiles.push_back({i, j});
-        std::fill_n(out, p * q, 0.0);
         std::vector<Aligned<T>> scratch(threads);
-        parallel_for(threads, tiles.size(), [&](int64_t t, int worker) {
-            const auto [i, j] = tiles[t];
-            const T* right = symmetric ? a.data : b.data;
-            const int64_t ld_right = symmetric ? a.ld : b.ld;
-            add_gram(a.data + i, a.ld, std::min(kTile, p - i), right + j, ld_right, std::min(kTile, q - j), a.rows,
-                     symmetric && i == j, out + i * q + j, q, scratch[worker]);
+        const T* right = symmetric ? a.data : b.data;
+        const int64_t ld_right = symmetric ? a.ld : b.ld;
+        by_tiles(p, q, symmetric, out, threads, [&](const Tile& tile, double* to, int worker) {
+            add_gram(a.data + tile.i, a.ld, tile.rows, right + tile.j, ld_right, tile.cols, a.rows,
+                     symmetric && tile.i == tile.j, to, q, scratch[worker]);
         });
-        if (symmetric) mirror(out, p);
         return;
     }
     struct Scratch {
@@ -175,7 +212,16 @@ template <class T>
 void moments(const Tall<const T>& v, double* gram, double* norms, int n_threads) {
     const int64_t d = v.cols;
     const double work = work_of(v.rows, d, d) + static_cast<double>(v.rows * d);
-    std::vector<Aligned<double>> scratch(threads_for(n_threads, work));
+    const int threads = threads_for(n_threads, work);
+    std::vector<Aligned<double>> scratch(threads);
+    if (d >= kTiled) {
+        row_dots(v, v, norms, n_threads);
+        by_tiles(d, d, true, gram, threads, [&](const Tile& tile, double* to, int worker) {
+            add_gram_in_float64(v.data + tile.i, tile.rows, v.data + tile.j, tile.cols, v.ld, v.rows, tile.i == tile.j,
+                                to, d, scratch[worker]);
+        });
+        return;
+    }
     summed(v.rows, d * d, d, work, n_threads, gram, [&](int64_t first, int64_t last, double* total, int worker) {
         Aligned<double>& in_float64 = scratch[worker];
         in_float64.grow(kRows * d);

@@ -1,5 +1,6 @@
 from .data.delimited_text import read_table
 from .data.distributed.likes import DistributedLikes
+from .data.given_cooccurrence import Cooccurrence
 from .data.items import ItemIndex
 from .data.likes import Likes
 from .data.movielens import load_movielens
@@ -22,7 +23,7 @@ from .objective.cooccurrence import (
     cooccurrence_sums,
     cooccurrence_top_k,
 )
-from .objective.cost import cost, gradient
+from .objective.cost import cost, cost_and_gradient, gradient
 from .outputs.ann import AnnIndex
 from .outputs.export.arrays import export_cooccurrence, export_likes, export_numpy
 from .outputs.export.columns import export_arrow, export_parquet, export_safetensors
@@ -36,6 +37,7 @@ __all__ = [
     "AmbiguousTitleError",
     "AnnIndex",
     "ClusterError",
+    "Cooccurrence",
     "DistributedLikes",
     "DistributedSplit",
     "DivergenceError",
@@ -52,6 +54,7 @@ __all__ = [
     "cooccurrence_sums",
     "cooccurrence_top_k",
     "cost",
+    "cost_and_gradient",
     "export_arrow",
     "export_cooccurrence",
     "export_likes",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import movieembed as me
-from command_line import process, run
+from command_line import error, process, run
 from movieembed import solvers
 from movieembed.solvers.descent import gradient_descent
 
@@ -175,3 +175,70 @@ def test_another_scale_is_said_in_the_words_of_the_command_line(tmp_path):
     assert run("info", tmp_path / "m.npz").stdout.count("threshold 4\n") == 1
     run("fit", table, "--threshold", 8, "--components", 1, "--out", tmp_path / "m.npz")
     assert me.load(tmp_path / "m.npz").threshold_ == 8
+
+
+CIRCLE = [(3, "a", "b"), (5, "b", "c"), (2, "a", "c"), (4, "c", "d"), (1, "a", "d"), (9, "b", "d")]
+PAIRS = "one,other,times\n007,7,3\nab,7,12\n007,ab,5\n7,zz,1\n"
+
+
+def pairs_of(path, *options):
+    out = path.parent / "pairs.npz"
+    result = run("fit", path, "--pairs", "--components", 1, "--out", out, *options)
+    return result, me.load(out)
+
+
+def test_a_table_of_pairs(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text(PAIRS)
+    result, model = pairs_of(path)
+    assert result.stdout.startswith("data 4 pairs, 4 items (4 in pairs)\ncost ")
+    assert model.items_.tolist() == ["007", "7", "ab", "zz"]
+    X = np.array([[0, 3, 5, 0], [3, 0, 12, 1], [5, 12, 0, 0], [0, 1, 0, 0]])
+    assert model.cost_ == pytest.approx(me.cost(me.Cooccurrence(X), model.embedding_), rel=1e-9)
+    document = json.loads(pairs_of(path, "--json")[0].stdout)
+    assert document["data"] == {
+        "data": str(path),
+        "pairs": 4,
+        "items": 4,
+        "paired_items": 4,
+    }
+    answer = run("recommend", tmp_path / "pairs.npz", "id:7", "-n", 1, "--json")
+    assert json.loads(answer.stdout)["recommendations"][0]["item"] in ("007", "ab")
+
+
+def test_the_columns_of_pairs_by_name_or_number(tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text("n,x,y\n" + "".join(f"{n},{a},{b}\n" for n, a, b in CIRCLE))
+    _, model = pairs_of(path, "--user-col", "x", "--item-col", "y", "--rating-col", "n")
+    X = [[0, 3, 2, 1], [3, 0, 5, 9], [2, 5, 0, 4], [1, 9, 4, 0]]
+    expected = me.MovieEmbedding(1, random_state=0).fit(me.Cooccurrence(X)).embedding_
+    assert model.items_.tolist() == ["a", "b", "c", "d"]
+    np.testing.assert_array_equal(model.embedding_, expected)
+    path.write_text("".join(f"{a}\t{b}\t{n}\n" for n, a, b in CIRCLE))
+    np.testing.assert_array_equal(pairs_of(path)[1].embedding_, expected)
+    (tmp_path / "titles.csv").write_text("id,title\na,Anna\nb,Bert\nc,Cy\nd,Dora\n")
+    path.write_text("x,y\na,b\nb,c\nc,d\na,d\na,c\n")
+    titled = pairs_of(path, "--user-col", "x", "--items", tmp_path / "titles.csv")[1]
+    assert titled.titles_.tolist() == ["Anna", "Bert", "Cy", "Dora"]
+
+
+def test_what_does_not_go_with_pairs(tmp_path, folder):
+    path, out = tmp_path / "pairs.csv", tmp_path / "m.npz"
+    path.write_text(PAIRS)
+    told = error("fit", folder / "data", "--pairs", "--out", out)
+    assert told.startswith("--pairs reads a table (.csv, ")
+    told = error("fit", path, "--pairs", "--threshold", 3, "--out", out)
+    assert told == "--threshold is for ratings, not for pairs"
+    told = error("fit", path, "--pairs", "--item-scaling", 1, "--out", out)
+    assert told == "--item-scaling needs likes: of a Cooccurrence it is not known who liked what"
+    assert not out.exists()
+
+
+def test_descents_may_keep_items_that_nobody_liked(tmp_path, folder):
+    options = ("fit", folder / "data", "--components", 2, "--max-iter", 3, "--out", tmp_path / "m")
+    told = error(*options, "--keep-unliked")
+    assert told.startswith("--keep-unliked is for gd, momentum, adam and lbfgs: --solver eigen")
+    run(*options, "--solver", "adam", "--keep-unliked")
+    model = me.load(tmp_path / "m")
+    assert model.keep_unliked
+    assert model.embedding_.any(axis=1).all()

@@ -101,6 +101,21 @@ def test_all_of_them(shape: tuple[int, int], dtype: Any) -> None:
     assert len(seen) == 1  # the same bits at any number of threads, together or apart
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_large_tiles_of_a_wide_gram_matrix(dtype: Any) -> None:
+    A = np.random.default_rng(0).standard_normal((30, 3100)).astype(dtype)
+    exact = A.T.astype(float) @ A
+    size = np.abs(A.T).astype(float) @ np.abs(A)
+    for n_threads in (1, 3):
+        gram, norms = _core.moments(A, n_threads=n_threads)
+        close(gram, exact, size, np.float64)
+        np.testing.assert_allclose(norms, (A.astype(float) ** 2).sum(axis=1), rtol=1e-14)
+        own = _core.tall_gram(A, n_threads=n_threads)
+        close(own, exact, size, dtype)
+        for found in (gram, own):
+            np.testing.assert_array_equal(found, found.T)
+
+
 def test_long_float32_sums_do_not_drift() -> None:
     A = np.full((300_000, 1), 0.1, dtype=np.float32)
     exact = len(A) * float(np.float32(0.1)) ** 2

@@ -128,6 +128,7 @@ def test_clone_and_parameters():
             "recommend_weighting",
             "regularization_power",
             "keep_likes",
+            "keep_unliked",
             "checkpoint",
             "dtype",
             "random_state",

@@ -66,7 +66,7 @@ def test_integers_are_taken_as_they_are() -> None:
         np.testing.assert_array_equal(g, dense_gradient(dense_cooccurrence(L), V))
 
 
-@pytest.mark.parametrize("function", [me.cost, me.gradient])
+@pytest.mark.parametrize("function", [me.cost, me.gradient, me.cost_and_gradient])
 @pytest.mark.parametrize(
     ("V", "error", "match"),
     [
@@ -95,7 +95,7 @@ def test_malformed_embedding(
         function(np.ones((3, 4)), V)
 
 
-@pytest.mark.parametrize("function", [me.cost, me.gradient])
+@pytest.mark.parametrize("function", [me.cost, me.gradient, me.cost_and_gradient])
 def test_other_malformed_arguments(function: Callable[..., Any]) -> None:
     L, V = np.ones((3, 4)), np.ones((4, 2))
     for n_jobs, error in ((0, ValueError), ("2", TypeError), (True, TypeError), (1.5, TypeError)):

@@ -15,6 +15,7 @@ from movieembed.exceptions import ParameterError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from movieembed.data.given_cooccurrence import Cooccurrence
     from movieembed.data.likes import Likes
     from movieembed.model.embedding import Embedding
 
@@ -179,7 +180,7 @@ def conditions(fitted: Embedding, genres: list[str] | None, where: list[str] | N
     """Return what `recommend` takes as `where`, genres among it."""
     found = list(where or ())
     for genre in genres or ():
-        from movieembed.data.frames import find_column
+        from movieembed.data.column_names import find_column
 
         columns = [str(label) for label in fitted._fitted_items().catalogue.columns]
         label = find_column(
@@ -188,6 +189,47 @@ def conditions(fitted: Embedding, genres: list[str] | None, where: list[str] | N
         quote = "'" if '"' in genre else '"'
         found.append(f"`{label}` has {quote}{genre}{quote}")
     return found
+
+
+def load_data(
+    source: str, threshold: float | None, own: OwnTable, pairs: bool
+) -> tuple[dict[str, Any], Likes | Cooccurrence]:
+    """Read likes, or a table of pairs of items, and say what it holds."""
+    if pairs:
+        X = load_pairs(source, threshold, own)
+        paired = int((X.item_counts > 0).sum())
+        return {
+            "data": source,
+            "pairs": X.n_pairs,
+            "items": X.n_items,
+            "paired_items": paired,
+        }, X
+    loaded = load(source, threshold, own)
+    return data_facts(source, loaded), loaded.likes
+
+
+def load_pairs(source: str, threshold: float | None, own: OwnTable) -> Cooccurrence:
+    """Read a table with a row a pair of items."""
+    from movieembed.data.delimited_text import read_table
+    from movieembed.data.given_cooccurrence import Cooccurrence
+
+    path = Path(source).expanduser()
+    if not is_table(path):
+        raise ParameterError(
+            f"pairs reads a table ({', '.join(TABLES[:5])}), not {source}", "pairs"
+        )
+    if threshold is not None:
+        raise ParameterError("threshold is for ratings, not for pairs", "threshold")
+    items = None
+    if own.items is not None:
+        items = read_table(own.items, ids=typed(own.item_id or "0", own.title or "1"))
+    # Which columns hold ids is known once the header is.
+    header = read_table(path, ids=typed(own.user, own.item)).columns
+    rest = [str(name) for name in header if str(name) not in (own.user, own.item, own.rating)]
+    sides = [name or (rest.pop(0) if rest else None) for name in (own.user, own.item)]
+    table = read_table(path, ids=typed(*sides))
+    a, b, count = (as_column(name, table) for name in (*sides, own.rating))
+    return Cooccurrence.from_pairs(table, a, b, count, items=items)
 
 
 def load_genres(

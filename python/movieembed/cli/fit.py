@@ -5,14 +5,27 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import columns_in_words, data_facts, load, model_facts
+from movieembed.cli.data import columns_in_words, load_data, model_facts
 from movieembed.cli.group import FAILED, INTERRUPTED
-from movieembed.cli.options import Data, Jobs, Json, OwnTable, Seed, Threshold, choice, one_of
+from movieembed.cli.options import (
+    Data,
+    Jobs,
+    Json,
+    OwnTable,
+    Pairs,
+    Seed,
+    Threshold,
+    choice,
+    one_of,
+)
+
+if TYPE_CHECKING:
+    from movieembed.model.embedding import Embedding
 
 SOLVERS = ("eigen", "als", "lbfgs", "momentum", "adam", "gd")
 BACKENDS = ("cpu", "cuda")
@@ -69,6 +82,15 @@ KeepLikes = Annotated[
         **MEANING,
     ),
 ]
+KeepUnliked = Annotated[
+    bool,
+    typer.Option(
+        "--keep-unliked",
+        help="Of gd, momentum, adam or lbfgs: move the vectors of items that nobody liked too, as "
+        "the exercise does.",
+        **DESCENT,
+    ),
+]
 Tune = Annotated[
     bool,
     typer.Option(
@@ -116,12 +138,14 @@ def fit(
     backend: Backend = "cpu",
     checkpoint: Checkpoint = None,
     keep_likes: KeepLikes = True,
+    keep_unliked: KeepUnliked = False,
     tune: Tune = False,
     regularization: Regularization = None,
     item_scaling: ItemScaling = 0.0,
     user_weighting: UserWeighting = 0.0,
     entry_weighting: EntryWeighting = None,
     n_jobs: Jobs = None,
+    pairs: Pairs = False,
     table: OwnTable,
     as_json: Json = False,
 ) -> None:
@@ -131,23 +155,25 @@ def fit(
     $ movieembed fit ml-1m.zip -o m.npz --solver adam --learning-rate 0.1
     $ movieembed fit plays.csv -o p.npz --user-col listener --item-col song
     $ movieembed fit events.csv -o e.npz --where 'event == "buy"'
+    $ movieembed fit bought_together.csv -o b.npz --pairs
 
     Ctrl-C saves the best embedding so far.
     """
     from movieembed.model.embedding import Embedding
 
     console.check_out_file(out)
-    loaded = load(data, threshold, table)
+    of_data, likes = load_data(data, threshold, table, pairs)
     start = time.perf_counter()
     chosen = as_given(n_components, regularization)
     if tune:
-        chosen = tuned(loaded.likes, random_state=random_state, n_jobs=n_jobs)
+        chosen = tuned(likes, random_state=random_state, n_jobs=n_jobs)
     model = Embedding(
         solver=solver,
         learning_rate=as_rate(learning_rate),
         tol=tol,
         max_iter=max_iter,
         keep_likes=keep_likes,
+        keep_unliked=keep_unliked,
         item_scaling=item_scaling,
         user_weighting=user_weighting,
         entry_weighting=one_of(entry_weighting, ENTRY_WEIGHTINGS, "--entry-weighting"),
@@ -158,13 +184,19 @@ def fit(
         n_jobs=n_jobs,
         verbose=None,
         **chosen,
-    ).fit(loaded.likes)
-    seconds = time.perf_counter() - start
+    ).fit(likes)
+    finish(model, of_data, time.perf_counter() - start, out, as_json)
+
+
+def finish(
+    model: Embedding, of_data: dict[str, Any], seconds: float, out: Path, as_json: bool
+) -> None:
+    """Save a model and say what was found."""
     if model.stop_reason_ == "empty":
         console.complain("error", f"there is nothing to learn, so {out} is not written")
         raise typer.Exit(FAILED)
     model.save(out)
-    of_data, of_model = data_facts(data, loaded), model_facts(model)
+    of_model = model_facts(model)
     facts = {"data": of_data} | of_model | {"seconds": seconds, "out": str(out)}
     lines = [*in_words(of_data, of_model), f"seconds {seconds:.2f}", f"saved {out}"]
     console.print_answer(as_json, facts, lines)
@@ -200,9 +232,14 @@ def in_words(data: dict[str, Any], model: dict[str, Any]) -> list[str]:
     gap = model["gap"]
     known = gap == gap and gap != float("inf")
     columns = [f"columns {columns_in_words(data['columns'])}"] if "columns" in data else []
+    what = (
+        "data {pairs:,} pairs, {items:,} items ({paired_items:,} in pairs)"
+        if "pairs" in data
+        else "data {ratings:,} ratings, {likes:,} likes, {users:,} users, {items:,} items "
+        "({liked_items:,} liked)"
+    )
     return [
-        "data {ratings:,} ratings, {likes:,} likes, {users:,} users, {items:,} items "
-        "({liked_items:,} liked)".format_map(data),
+        what.format_map(data),
         *columns,
         f"cost {console.cost_words(model['cost'])}",
         f"gap {f'{gap:.1e} of the cost, estimated' if known else 'unknown'}",

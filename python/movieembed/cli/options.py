@@ -74,6 +74,15 @@ Threshold = Annotated[
         show_default=False,
     ),
 ]
+Pairs = Annotated[
+    bool,
+    typer.Option(
+        "--pairs",
+        rich_help_panel=OWN_TABLE,
+        help="A row is a pair of items and how often they occur together. The columns are the "
+        "first three, or those of --user-col, --item-col and --rating-col.",
+    ),
+]
 MinLikes = Annotated[int, typer.Option(min=0, help="Leave out items with fewer likes.")]
 Number = Annotated[int, typer.Option("-n", "--number", min=1, help="Rows to show.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the random start.")]

@@ -8,8 +8,17 @@ from typing import Annotated
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import columns_in_words, load
-from movieembed.cli.options import Data, Jobs, Json, OwnTable, Seed, Threshold, as_components
+from movieembed.cli.data import columns_in_words, load_data
+from movieembed.cli.options import (
+    Data,
+    Jobs,
+    Json,
+    OwnTable,
+    Pairs,
+    Seed,
+    Threshold,
+    as_components,
+)
 
 Out = Annotated[
     Path, typer.Option("-o", "--out", metavar="FOLDER", help="Where to write; made if need be.")
@@ -53,6 +62,7 @@ def study(
     threshold: Threshold = None,
     random_state: Seed = 0,
     n_jobs: Jobs = None,
+    pairs: Pairs = False,
     table: OwnTable,
     as_json: Json = False,
 ) -> None:
@@ -72,11 +82,11 @@ def study(
     widths = [d for d in as_components(components) if wide or d != "M"]
     rates = None if momentum_rates is None else as_rates(momentum_rates, "--momentum-rates")
     adam = as_rates(adam_rates, "--adam-rates")
-    loaded = load(data, threshold, table)
-    if loaded.columns:
-        console.complain("note", f"columns {columns_in_words(loaded.columns)}")
+    of_data, likes = load_data(data, threshold, table, pairs)
+    if "columns" in of_data:
+        console.complain("note", f"columns {columns_in_words(of_data['columns'])}")
     result = run_study(
-        loaded.likes,
+        likes,
         components=widths,
         momentum_rates=rates,
         adam_rates=adam,

@@ -10,15 +10,19 @@ from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones
 from movieembed.data.distributed.likes import DistributedLikes
+from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.likes import Likes
 
 # Likes at a time.
 BLOCK_LIKES = 1 << 20
 
 
-def likes_digest(likes: Likes | DistributedLikes) -> str:
-    """A digest of who likes what how much, in one pass; the order of users makes no difference."""
-    if isinstance(likes, Likes):
+def likes_digest(likes: Likes | Cooccurrence | DistributedLikes) -> str:
+    """A digest of who likes what how much, in one pass; the order of users makes no difference.
+
+    Of X it is one of its rows.
+    """
+    if not isinstance(likes, DistributedLikes):
         total = matrix_digest(likes)
     else:
         total = likes.cluster.result(likes.cluster.total("digest", matrix_digest, likes.parts))

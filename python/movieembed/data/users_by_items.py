@@ -150,7 +150,7 @@ def _read_frame(table: frames.Table, argument: str) -> GivenMatrix:
     if len(named) == 1:
         labels.remove(named[0])
         users = as_ids(table.column(named[0], argument), "users").tolist()
-    return GivenMatrix(_columns_together(table, labels, argument), labels, users)
+    return GivenMatrix(columns_together(table, labels, argument), labels, users)
 
 
 def _refuse_ratings(table: frames.Table, argument: str) -> None:
@@ -178,7 +178,7 @@ def _refuse_ratings(table: frames.Table, argument: str) -> None:
         )
 
 
-def _columns_together(table: frames.Table, labels: Sequence[Any], argument: str) -> sp.csc_array:
+def columns_together(table: frames.Table, labels: Sequence[Any], argument: str) -> sp.csc_array:
     """Return the columns of a frame as a sparse matrix, in time and memory of one at a time."""
     if table.in_sparse_columns():
         return sp.csc_array(table.to_pandas()[labels].sparse.to_coo())
@@ -229,7 +229,8 @@ def refuse_cooccurrence(matrix: Any) -> None:
         return
     raise ValueError(
         f"the matrix, {size} x {size}, is symmetric, as X (items x items) is, but X is made from "
-        "likes, users x items: pass those. If its rows are users, say so with "
+        "likes, users x items: pass those, or Cooccurrence(X) without them. If its rows are "
+        "users, say so with "
         "Likes.from_matrix(matrix, users=...)"
     )
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from movieembed.data.digest import likes_digest
 from movieembed.data.distributed.likes import DistributedLikes
+from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.likes import Likes
 from movieembed.model import npz
 from movieembed.operators.protocol import Operator
@@ -41,7 +42,7 @@ class Checkpoint:
     ----------
     path : path
         The file; its folder must exist.
-    likes : Likes or DistributedLikes
+    likes : Likes, Cooccurrence or DistributedLikes
     n_components : int
     weighting : Weighting
 
@@ -63,7 +64,7 @@ class Checkpoint:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        likes: Likes | DistributedLikes,
+        likes: Likes | Cooccurrence | DistributedLikes,
         n_components: int,
         weighting: Weighting,
     ) -> None:
@@ -71,9 +72,9 @@ class Checkpoint:
         if not self.path.parent.is_dir():
             raise FileNotFoundError(f"checkpoint: the folder {self.path.parent} does not exist")
         self.of = {
-            "users": likes.n_users,
+            "users": None if isinstance(likes, Cooccurrence) else likes.n_users,
             "items": likes.n_items,
-            "likes": likes.n_likes,
+            "likes": likes.n_pairs if isinstance(likes, Cooccurrence) else likes.n_likes,
             "item ids": digest(likes.items),
             "likes of each item": digest(likes.item_counts),
             "who likes what": likes_digest(likes),

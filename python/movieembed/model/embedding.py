@@ -7,7 +7,6 @@ than a fit of MovieLens small: the command line does without.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +18,7 @@ from movieembed._base.finite import check_finite
 from movieembed._base.gpu_arrays import on_gpu_of, on_host
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed.data.distributed.likes import DistributedLikes
+from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.likes import Likes
 from movieembed.model import file, fitting, npz
 from movieembed.model.checkpoint import Checkpoint
@@ -86,6 +86,10 @@ class Embedding(Questions, Parameters):
     keep_likes : bool, default=True
         Keep the likes with the model, and in its file (of distributed likes a reference, and not in
         the file): without them lists are worse.
+    keep_unliked : bool, default=False
+        Let a descent move the vectors of items that nobody liked too, from the start's values
+        towards zero, as the exercise does. Otherwise they are zero, as at the optimum, from the
+        start on, which lowers the costs in `history_`.
     dtype : {"float64", "float32"}, default="float64"
         Of the embedding and of the work. float32 halves time and memory, to 1e-5 of the optimum.
     random_state : int, numpy Generator, RandomState or None, default=None
@@ -132,9 +136,9 @@ class Embedding(Questions, Parameters):
         Item ids.
     titles_ : ndarray of str of shape (n_items,) or None
     item_counts_ : ndarray of int64 of shape (n_items,)
-        Likes of each item.
+        Likes of each item; of a Cooccurrence how many others each occurs with.
     item_squares_ : ndarray of float64 of shape (n_items,) or None
-        Diagonal of the (scaled) Gram matrix L'L; None with `entry_weighting`.
+        Diagonal of the (scaled) Gram matrix L'L; None with `entry_weighting` and of a Cooccurrence.
     item_scale_ : ndarray of float64 of shape (n_items,) or None
         The factors of `item_scaling`.
     regularization_ : float
@@ -199,7 +203,7 @@ class Embedding(Questions, Parameters):
 
         Parameters
         ----------
-        X : Likes, DistributedLikes, or matrix or data frame of shape (n_users, n_items)
+        X : Likes, DistributedLikes, Cooccurrence, or matrix or frame of shape (n_users, n_items)
             1 where the user (row) liked the item (column, in a frame its id), or real weights; on a
             GPU too (CuPy). A table with a row a rating goes to `Likes.from_ratings`.
         y : None
@@ -242,7 +246,9 @@ class Embedding(Questions, Parameters):
         if self.checkpoint is not None:
             checkpoint = Checkpoint(self.checkpoint, likes, self.n_components, weighting)
         with serial_blas(), on_gpu_of(X):
-            prepared = prepare(backend, likes, weighting, self.dtype, threads)
+            prepared = prepare(
+                backend, likes, weighting, self.dtype, threads, keep_all=self.keep_unliked
+            )
             op = prepared.op
             start = fitting.start_of(op, init, checkpoint)
             with nullcontext() if checkpoint is None else checkpoint.guard():
@@ -258,21 +264,7 @@ class Embedding(Questions, Parameters):
         embedding = np.zeros((likes.n_items, self.n_components), dtype=self.dtype)
         embedding[op.active] = V * V.dtype.type(unit)
         check_finite(embedding, "the embedding")
-        self._fitted = FittedItems(
-            embedding=embedding,
-            index=likes.item_index(),
-            item_counts=likes.item_counts,
-            item_squares=prepared.item_squares,
-            item_scale=prepared.item_scale,
-            weighting=weighting,
-            recipe=self._recipe(),
-            **fitting.kept(likes, self.keep_likes),
-            threshold=likes.threshold,
-            n_jobs=self.n_jobs,
-        )
-        if self._fitted.likes is None and prepared.item_squares is not None:
-            ours = self._fitted.make_recommender(likes, backend)
-            self._fitted = replace(self._fitted, recommender=ours)
+        self._fitted = fitting.fitted_items(likes, self, prepared, embedding, backend)
         fitting.warn_of_the_end(solution, self.cost_, self.solver)
         return self
 
@@ -281,7 +273,7 @@ class Embedding(Questions, Parameters):
 
         Parameters
         ----------
-        X : Likes, or matrix or data frame of shape (n_users, n_items)
+        X : Likes, Cooccurrence, or matrix or data frame of shape (n_users, n_items)
             All likes, old and new, of any users. Items are found again by id, in a frame by
             column; a matrix has this model's columns first, and perhaps more behind them.
 
@@ -385,8 +377,8 @@ class Embedding(Questions, Parameters):
         self._fitted = self._fitted.with_settings(self.refine, self.n_jobs)
         return self._fitted
 
-    def _as_likes(self, X: Any) -> Likes | DistributedLikes:
-        if not isinstance(X, Likes | DistributedLikes):
+    def _as_likes(self, X: Any) -> Likes | Cooccurrence | DistributedLikes:
+        if not isinstance(X, Likes | Cooccurrence | DistributedLikes):
             raise TypeError(f"X must be Likes, not {type(X).__name__}")
         self._forget_columns(X.n_items)
         return X

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_array, validate_data
 from movieembed._base.gpu_arrays import on_host
 from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.distributed.likes import DistributedLikes
+from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.likes import Likes
 from movieembed.data.notebook import html_table, most_liked
 from movieembed.data.users_by_items import read_matrix
@@ -124,8 +125,8 @@ class MovieEmbedding(  # noqa: D101
         }
         return html_table("Fit", facts | most_liked(self.items_, self.titles_, self.item_counts_))
 
-    def _as_likes(self, X: Any) -> Likes | DistributedLikes:
-        if isinstance(X, Likes | DistributedLikes):
+    def _as_likes(self, X: Any) -> Likes | Cooccurrence | DistributedLikes:
+        if isinstance(X, Likes | Cooccurrence | DistributedLikes):
             return super()._as_likes(X)
         given, kinds = read_matrix(X, "X"), [np.float64, np.float32]
         checked = validate_data(self, given.values, accept_sparse="csr", dtype=kinds)

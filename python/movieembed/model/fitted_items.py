@@ -259,10 +259,11 @@ class FittedItems:
             message = f"method must be one of {METHODS}, not {method!r}"
             raise ParameterError(message, "method")
         if method in ("precision", "weighted") and self.item_squares is None:
-            what = (
-                "{method=} needs a Gram matrix, which {entry_weighting=} does not leave; use {use}"
-            )
             cosine, entries = Parameter("method", "cosine"), self.weighting.entries
+            what = "{method=} needs a Gram matrix, which {entry_weighting=} does not leave; "
+            if entries is None:
+                what = "{method=} needs likes, and this model is of a Cooccurrence; "
+            what += "use {use}"
             raise ValueError(Message(what, method=method, entry_weighting=entries, use=cosine))
         return cast(Method, method)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.gpu_arrays import on_host
@@ -12,6 +14,7 @@ from movieembed._base.message import Message, Parameter
 from movieembed._base.validation import OneOf, as_generator, check_embedding, check_parameter
 from movieembed._base.warn import warn_caller
 from movieembed.data.distributed.likes import DistributedLikes, with_items_first
+from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.likes import Likes
 from movieembed.data.users_by_items import plain_labels, read_matrix, with_columns
 from movieembed.exceptions import ParameterError
@@ -19,6 +22,7 @@ from movieembed.model.checkpoint import Checkpoint
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.parameters import Parameters
 from movieembed.objective.cost import CANCELLED, identity_cost, identity_size
+from movieembed.operators.build import Prepared
 from movieembed.operators.protocol import Operator
 from movieembed.solvers import HistoryEntry, Solution, solve
 from movieembed.solvers.size import FitSize, check_room
@@ -40,23 +44,50 @@ def check_init(init: Any, n_items: int, n_components: int) -> NDArray[Any] | Non
     return V
 
 
-def kept(likes: Likes | DistributedLikes, keep: bool) -> dict[str, Any]:
-    """What a model has of its likes, as fields of :class:`FittedItems`."""
-    table = {"item_table": likes.item_table}
-    if not keep:
-        return table
-    if isinstance(likes, DistributedLikes):
-        return {**table, "distributed": likes}
-    return {**table, "likes": likes.matrix, "users": likes.users, "seen": likes.seen}
+def fitted_items(
+    likes: Likes | Cooccurrence | DistributedLikes,
+    parameters: Parameters,
+    prepared: Prepared,
+    embedding: NDArray[Any],
+    backend: str,
+) -> FittedItems:
+    """What a model keeps of its fit; what `recommend` goes by too, where the likes are not kept."""
+    there: dict[str, Any] = {}
+    if not isinstance(likes, Cooccurrence):
+        there = {"item_table": likes.item_table}
+        if parameters.keep_likes and isinstance(likes, Likes):
+            there |= {"likes": likes.matrix, "users": likes.users, "seen": likes.seen}
+        elif parameters.keep_likes:
+            there |= {"distributed": likes}
+    fitted = FittedItems(
+        embedding=embedding,
+        index=likes.item_index(),
+        item_counts=likes.item_counts,
+        item_squares=prepared.item_squares,
+        item_scale=prepared.item_scale,
+        weighting=parameters._weighting(),
+        recipe=parameters._recipe(),
+        **there,
+        threshold=likes.threshold,
+        n_jobs=parameters.n_jobs,
+    )
+    if fitted.likes is None and prepared.item_squares is not None:
+        assert not isinstance(likes, Cooccurrence)
+        return replace(fitted, recommender=fitted.make_recommender(likes, backend))
+    return fitted
 
 
-def check_memory(likes: Likes | DistributedLikes, parameters: Parameters, backend: str) -> None:
+def check_memory(
+    likes: Likes | Cooccurrence | DistributedLikes, parameters: Parameters, backend: str
+) -> None:
     """Raise MemoryError, before anything is done, for a fit that this machine cannot hold."""
     if backend != "cpu" or not isinstance(likes, Likes) or parameters.entry_weighting is not None:
         return
     size = FitSize(
         n_items=likes.n_items,
-        n_liked=int((likes.item_counts > 0).sum()),
+        n_liked=int((likes.item_counts > 0).sum())
+        if not parameters.keep_unliked
+        else likes.n_items,
         n_likes=likes.n_likes,
         weighted=not likes.is_binary or any((parameters.item_scaling, parameters.user_weighting)),
         n_components=parameters.n_components,
@@ -169,14 +200,15 @@ def warn_of_the_end(solution: Solution, cost: float, solver: str) -> None:
     warn_caller(Message(what, reached=reached, solver="eigen"), ConvergenceWarning)
 
 
-def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | DistributedLikes:
+def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | Cooccurrence | DistributedLikes:
     """Likes whose first items are those of a model, for a fit that starts from it."""
     if isinstance(X, DistributedLikes):
         with_items_first(X, fitted.items.tolist())
         return X
     old = fitted.items.tolist()
     titles = {} if fitted.titles is None else dict(zip(old, fitted.titles, strict=True))
-    if isinstance(X, Likes):
+    likes: Likes | Cooccurrence
+    if isinstance(X, Likes | Cooccurrence):
         likes, given = X, X.items.tolist()
         if X.titles is not None:
             titles.update(zip(given, X.titles, strict=True))
@@ -192,9 +224,12 @@ def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | DistributedLi
         place.setdefault(item, len(place))
     columns = np.array([place[item] for item in given], dtype=np.int64)
     moved = with_columns(likes.matrix, columns, len(place))
-    seen = None if likes.seen is None else with_columns(likes.seen, columns, len(place))
     names = [titles.get(item, "") for item in place] if titles else None
     ids: Any = list(place)
+    if isinstance(likes, Cooccurrence):
+        both = with_columns(sp.csr_array(moved.T), columns, len(place))
+        return Cooccurrence(both, ids, names)
+    seen = None if likes.seen is None else with_columns(likes.seen, columns, len(place))
     titled: Any = names
     source, of = (fitted.item_table, old) if likes.item_table is None else (likes.item_table, given)
     table = None

@@ -47,6 +47,7 @@ CONSTRAINTS: dict[str, Sequence[Constraint]] = {
     "recommend_weighting": [Interval(Real, 0, 2), OneOf("auto", "inverse")],
     "regularization_power": [Interval(Real, 0, 1), OneOf("auto")],
     "keep_likes": [bool],
+    "keep_unliked": [bool],
     "checkpoint": [InstanceOf(str, os.PathLike, name="a path"), None],
     "callback": [callable, None],
 }
@@ -73,6 +74,7 @@ class Parameters:
         recommend_weighting: float | Literal["inverse", "auto"] = "auto",
         regularization_power: float | Literal["auto"] = "auto",
         keep_likes: bool = True,
+        keep_unliked: bool = False,
         dtype: Any = "float64",
         random_state: Any = None,
         backend: str = "auto",
@@ -96,6 +98,7 @@ class Parameters:
         self.recommend_weighting = recommend_weighting
         self.regularization_power = regularization_power
         self.keep_likes = keep_likes
+        self.keep_unliked = keep_unliked
         self.dtype = dtype
         self.random_state = random_state
         self.backend = backend
@@ -111,6 +114,11 @@ class Parameters:
             what = "{solver=} takes no learning rate; leave {learning_rate=}"
             message = Message(what, solver=self.solver, learning_rate="exact")
             raise ParameterError(message, "learning_rate")
+        if self.keep_unliked and not SOLVERS[self.solver].uses_learning_rate:
+            what = "{keep_unliked=} is for gd, momentum, adam and lbfgs: {solver=} goes to the "
+            what += "optimum, where the vectors of items that nobody liked are zero"
+            message = Message(what, keep_unliked=True, solver=self.solver)
+            raise ParameterError(message, "keep_unliked")
         if self.refine not in ("auto", 0) and not self.keep_likes:
             message = Message("{refine=} needs {keep_likes=}", refine=self.refine, keep_likes=True)
             raise ParameterError(message, "refine")

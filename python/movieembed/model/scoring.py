@@ -59,9 +59,10 @@ def recommend(
     n : int, default=10
     method : {"precision", "weighted", "cosine", "dot"}, optional
         "precision" is the best linear recommender, read off a factor model of the likes as
-        `recommend_weighting` weighs them, and the default (but for `entry_weighting`). "cosine" is
-        the exercise's way: the highest mean cosine with the items given; "dot" the highest mean
-        inner product; "weighted" the highest mean cosine of the vectors that `similar` goes by.
+        `recommend_weighting` weighs them, and the default, but for `entry_weighting` and models of
+        a Cooccurrence, which have no Gram matrix. "cosine", their default, is the exercise's way:
+        the highest mean cosine with the items given; "dot" the highest mean inner product;
+        "weighted" the highest mean cosine of the vectors that `similar` goes by.
     weights : list of float, optional
         One an item of a list, 1 by default; negative for a dislike. Repeats add up.
     dislikes : list of ids or titles, optional

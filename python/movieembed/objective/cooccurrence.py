@@ -16,6 +16,7 @@ from movieembed._base.gpu_arrays import is_on_gpu, on_gpu_of
 from movieembed._base.threads import resolve_n_jobs
 from movieembed._base.validation import check_count
 from movieembed.data.distributed.likes import DistributedLikes
+from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.likes import Likes, as_likes, likes_matrix
 from movieembed.operators.cooccurrence_matrix import blocks_of_work, cooccurrence_within, row_blocks
 from movieembed.operators.core_csr import core_csr, core_pair
@@ -32,7 +33,7 @@ def cooccurrence(
 
     Parameters
     ----------
-    likes : Likes or users x items matrix or data frame
+    likes : Likes, Cooccurrence, or users x items matrix or data frame
         L, 0/1 or real weights.
     n_jobs : int, optional
         Threads; None and -1 use all cores.
@@ -66,6 +67,8 @@ def cooccurrence(
            [2, 0, 1],
            [1, 1, 0]])
     """
+    if isinstance(likes, Cooccurrence):
+        return likes.matrix.copy()
     return cooccurrence_within(likes_matrix(likes), resolve_n_jobs(n_jobs), progress)
 
 
@@ -107,6 +110,8 @@ def cooccurrence_sums(
     """
     if isinstance(likes, DistributedLikes):
         return statistics.row_sums(likes.cluster, likes.parts)
+    if isinstance(likes, Cooccurrence):
+        return _sums_of_rows(likes.matrix)
     matrix = likes_matrix(likes)
     threads = resolve_n_jobs(n_jobs)
     if (there := _on_device(likes, matrix, 0, progress)) is not None:
@@ -158,7 +163,7 @@ def cooccurrence_top_k(
 
     Parameters
     ----------
-    likes : Likes, DistributedLikes or users x items matrix or data frame
+    likes : Likes, DistributedLikes, Cooccurrence or users x items matrix or data frame
     k : int
         At least 1. Where a row has fewer entries, or k exceeds the number of items, the rest is
         padding.
@@ -205,10 +210,14 @@ def cooccurrence_top_k(
         found = statistics.top_k(likes.cluster, likes.parts, rows, k, likes.is_binary)
         return (*found, *cooccurrence_sums(likes)) if return_sums else found
     if items is not None:
-        rows = as_likes(likes).item_index().resolve_many(items)
+        given = likes if isinstance(likes, Cooccurrence) else as_likes(likes)
+        rows = given.item_index().resolve_many(items)
         every = cooccurrence_top_k(likes, k, return_sums=True, n_jobs=n_jobs, progress=progress)
         chosen = (every[0][rows], every[1][rows])
         return (*chosen, *every[2:]) if return_sums else chosen
+    if isinstance(likes, Cooccurrence):
+        best = _top_of_rows(likes.matrix, k)
+        return (*best, *_sums_of_rows(likes.matrix)) if return_sums else best
     matrix = likes_matrix(likes)
     n_items = matrix.shape[1]
     inner = min(k, n_items)
@@ -241,7 +250,7 @@ def cooccurrence_frame(
 
     Parameters
     ----------
-    likes : Likes or users x items matrix or data frame
+    likes : Likes, Cooccurrence, or users x items matrix or data frame
     items : iterable of ids or titles
         Rows.
     columns : iterable of ids or titles, optional
@@ -266,16 +275,36 @@ def cooccurrence_frame(
     x  0  2  1
     y  2  0  1
     """
-    likes = as_likes(likes)
+    likes = likes if isinstance(likes, Cooccurrence) else as_likes(likes)
     index = likes.item_index()
     rows = index.resolve_many(items)
     cols = rows if columns is None else index.resolve_many(columns)
+    if isinstance(likes, Cooccurrence):
+        corner = likes.matrix[rows][:, cols].toarray()
+        return pd.DataFrame(corner, index=likes.items[rows], columns=likes.items[cols])
     L = likes.matrix.astype(np.float64).tocsc()
     corner = (L[:, rows].T @ L[:, cols]).toarray()
     corner[rows[:, None] == cols[None, :]] = 0
     if likes.is_binary:
         corner = corner.astype(np.int64)
     return pd.DataFrame(corner, index=likes.items[rows], columns=likes.items[cols])
+
+
+def _sums_of_rows(X: sp.csr_array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Row sums of squares and row sums of X as it was given."""
+    X = X.astype(np.float64)
+    return (X**2).sum(axis=1), X.sum(axis=1)
+
+
+def _top_of_rows(X: sp.csr_array, k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The k largest entries of each row of X as it was given."""
+    columns, values = np.full((X.shape[0], k), -1, dtype=np.int64), np.zeros((X.shape[0], k))
+    for row in range(X.shape[0]):
+        there = slice(X.indptr[row], X.indptr[row + 1])
+        best = np.argsort(-X.data[there], kind="stable")[:k]
+        columns[row, : len(best)] = X.indices[there][best]
+        values[row, : len(best)] = X.data[there][best]
+    return columns, values
 
 
 def _on_device(

@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from movieembed._base.finite import check_finite
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_embedding
-from movieembed.data.likes import likes_matrix
+from movieembed.data.given_cooccurrence import Cooccurrence
+from movieembed.data.likes import as_likes
+from movieembed.exceptions import ParameterError, ParameterTypeError
+from movieembed.operators.build import operator_of
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.protocol import Operator, Small
 from movieembed.operators.units import unit_of
@@ -39,7 +42,7 @@ def cost(
 
     Parameters
     ----------
-    likes : Likes or users x items matrix or data frame
+    likes : Likes, Cooccurrence, or users x items matrix or data frame
         L; X = L'L off its diagonal.
     V : ndarray, shape (n_items, n_components)
         The embedding, float32 or float64, one row an item.
@@ -78,11 +81,11 @@ def cost(
     """
     if method not in ("auto", "identity", "exact"):
         raise ValueError(f"method must be 'auto', 'identity' or 'exact', not {method!r}")
-    matrix = likes_matrix(likes)
-    V = check_embedding(V, matrix.shape[1]).astype(np.float64, copy=False)
+    likes = _known(likes)
+    V = check_embedding(V, likes.n_items).astype(np.float64, copy=False)
     threads = resolve_n_jobs(n_jobs)
     with serial_blas(), np.errstate(over="ignore", invalid="ignore"):
-        op = CpuOperator(matrix, np.float64, threads, keep_all=True)
+        op = operator_of(likes, np.float64, threads, keep_all=True)
         if method != "exact":
             value, size = _identity(op, V)
             if method == "identity" or CANCELLED * size < value < np.inf:
@@ -95,7 +98,7 @@ def gradient(likes: Likes | Any, V: NDArray[Any], *, n_jobs: int | None = None) 
 
     Parameters
     ----------
-    likes : Likes or users x items matrix or data frame
+    likes : Likes, Cooccurrence, or users x items matrix or data frame
     V : ndarray, shape (n_items, n_components)
         float32 or float64, one row an item.
     n_jobs : int, optional
@@ -125,16 +128,109 @@ def gradient(likes: Likes | Any, V: NDArray[Any], *, n_jobs: int | None = None) 
     array([[8.],
            [4.]])
     """
-    matrix = likes_matrix(likes)
-    V = check_embedding(V, matrix.shape[1])
+    likes = _known(likes)
+    V = check_embedding(V, likes.n_items)
     threads = resolve_n_jobs(n_jobs)
-    # What float32 holds may still overflow or vanish on the way.
-    usual = unit_of(matrix.data, free=2.0**20) == unit_of(V, free=2.0**20) == 1
     with serial_blas(), np.errstate(over="ignore", invalid="ignore"):
-        op = CpuOperator(matrix, V.dtype if usual else np.float64, threads, keep_all=True)
+        op = _operator(likes, V, threads)
         W = op.asarray(V)
         found = op.masked_gradient(W, op.apply(W), op.gram(W), op.row_dots(W, W))[0]
         return check_finite(found.astype(V.dtype, copy=False), "the gradient")
+
+
+def cost_and_gradient(
+    likes: Likes | Any,
+    V: NDArray[Any],
+    out: NDArray[Any] | None = None,
+    *,
+    n_jobs: int | None = None,
+) -> tuple[float, NDArray[Any]]:
+    """The cost and its gradient together, for an optimisation loop of one's own.
+
+    Parameters
+    ----------
+    likes : Likes, Cooccurrence, or users x items matrix or data frame
+    V : ndarray, shape (n_items, n_components)
+        float32 or float64, one row an item.
+    out : ndarray, shape (n_items, n_components), optional
+        Where to write the gradient, to spare its allocation; of V's dtype.
+    n_jobs : int, optional
+        Threads; None and -1 use all cores.
+
+    Returns
+    -------
+    cost : float
+        What :func:`cost` gives, evaluated in float64 for either dtype.
+    gradient : ndarray, shape (n_items, n_components)
+        What :func:`gradient` gives, in V's dtype; `out` itself where that was given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`cost`, and when `out` is no array of V's shape and dtype that can be written to.
+
+    Notes
+    -----
+    Both share the Gram matrix V'V, which :func:`cost` and :func:`gradient` one after the other
+    form twice. Where the cost is close to 0, it takes the exact way and the time of that.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import movieembed as me
+    >>> L = np.array([[1, 1]])                      # one user who likes both items: X_01 = 1
+    >>> me.cost_and_gradient(L, np.array([[1.0], [2.0]]))
+    (2.0, array([[8.],
+           [4.]]))
+    """
+    likes = _known(likes)
+    V = check_embedding(V, likes.n_items)
+    if out is not None:
+        _check_out(out, V)
+    threads = resolve_n_jobs(n_jobs)
+    with serial_blas(), np.errstate(over="ignore", invalid="ignore"):
+        op = _operator(likes, V, threads)
+        W = op.asarray(V)
+        XV, vxv = op.evaluate(W)
+        if op.dtype != np.float64:
+            vxv = op.quadratic_form(W)
+        G, n = op.moments(W)
+        value = identity_cost(op, G, n, vxv)
+        if not CANCELLED * identity_size(op, G, n) < value < np.inf:
+            value = op.exact_cost(V)
+        direct = out is not None and out.dtype == op.dtype and _is_plain(out, V)
+        found = op.masked_gradient(W, XV, G, n, out if direct else None)[0]
+        found = check_finite(found.astype(V.dtype, copy=False), "the gradient")
+        if out is not None and found is not out:
+            out[...] = found
+        return check_finite(value, "the cost"), found if out is None else out
+
+
+def _known(likes: Likes | Cooccurrence | Any) -> Likes | Cooccurrence:
+    """Likes or X as they are, or the likes of a matrix."""
+    return likes if isinstance(likes, Cooccurrence) else as_likes(likes)
+
+
+def _operator(likes: Likes | Cooccurrence, V: NDArray[Any], threads: int) -> CpuOperator:
+    """The operator of V's dtype; of float64 where float32 may overflow or vanish on the way."""
+    usual = unit_of(likes.matrix.data, free=2.0**20) == unit_of(V, free=2.0**20) == 1
+    return operator_of(likes, V.dtype if usual else np.float64, threads, keep_all=True)
+
+
+def _check_out(out: Any, V: NDArray[Any]) -> None:
+    """Raise unless a gradient at V can be written to `out`."""
+    if not isinstance(out, np.ndarray) or out.dtype != V.dtype:
+        what = out.dtype if isinstance(out, np.ndarray) else type(out).__name__
+        raise ParameterTypeError(f"out must be an array of {V.dtype}, as V is, not {what}", "out")
+    if out.shape != V.shape:
+        raise ParameterError(f"out has shape {out.shape} for V of {V.shape}", "out")
+    if not out.flags.writeable:
+        raise ParameterError("out is read-only", "out")
+
+
+def _is_plain(out: NDArray[Any], V: NDArray[Any]) -> bool:
+    """Whether a kernel that reads V can write to `out` itself."""
+    return out.flags.c_contiguous and out.flags.aligned and not np.may_share_memory(out, V)
 
 
 def _identity(op: Operator, V: NDArray[Any]) -> tuple[float, float]:

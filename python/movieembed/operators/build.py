@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,9 @@ from movieembed._base.arrays import holds_ones
 from movieembed._base.gpu_arrays import is_on_gpu
 from movieembed._base.message import Message
 from movieembed.data.distributed.likes import DistributedLikes
-from movieembed.data.likes import Likes
+from movieembed.data.given_cooccurrence import Cooccurrence
+from movieembed.data.likes import Likes, likes_matrix
+from movieembed.exceptions import ParameterError
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.explicit import ExplicitOperator
 from movieembed.operators.protocol import Operator
@@ -42,19 +45,28 @@ class Prepared(NamedTuple):
     item_squares: NDArray[np.float64] | None
 
 
-def prepare(backend: str, likes: Any, weighting: Weighting, dtype: Any, n_threads: int) -> Prepared:
+def prepare(
+    backend: str,
+    likes: Any,
+    weighting: Weighting,
+    dtype: Any,
+    n_threads: int,
+    keep_all: bool = False,
+) -> Prepared:
     """The operator of a backend.
 
     Parameters
     ----------
     backend : str
         One of `BACKENDS`.
-    likes : Likes, or DistributedLikes for "dask"
+    likes : Likes; Cooccurrence for "cpu", DistributedLikes for "dask"
     weighting : Weighting
     dtype : dtype
         float32 or float64.
     n_threads : int
         Of this machine's kernels.
+    keep_all : bool
+        Keep the items that nobody shares.
 
     Returns
     -------
@@ -67,8 +79,15 @@ def prepare(backend: str, likes: Any, weighting: Weighting, dtype: Any, n_thread
     """
     if isinstance(likes, DistributedLikes) and backend != "dask":
         raise ValueError(f"backend={backend!r} takes Likes; DistributedLikes take backend='dask'")
+    if isinstance(likes, Cooccurrence):
+        _check_ready_made(backend, weighting)
+    if keep_all and backend != "cpu":
+        raise ValueError(
+            Message("{keep_unliked=} needs {backend=}", keep_unliked=True, backend="cpu")
+        )
+    make = partial(on_cpu, keep_all=True) if keep_all else BACKENDS[backend]
     with np.errstate(over="ignore"):
-        prepared = BACKENDS[backend](likes, weighting, dtype, n_threads)
+        prepared = make(likes, weighting, dtype, n_threads)
     check_reach(prepared, np.dtype(dtype))
     return prepared
 
@@ -88,6 +107,25 @@ def check_reach(prepared: Prepared, dtype: np.dtype[Any]) -> None:
         raise ValueError(Message(what, unit=unit, reach=reach, dtype="float64"))
 
 
+def operator_of(
+    likes: Likes | Cooccurrence | Any, dtype: Any, n_threads: int, keep_all: bool = False
+) -> CpuOperator:
+    """The operator on this machine's cores of likes or of a matrix of them, or of X, as it is."""
+    if isinstance(likes, Cooccurrence):
+        return ExplicitOperator(likes.matrix, dtype, n_threads, keep_all)
+    return CpuOperator(likes_matrix(likes), dtype, n_threads, keep_all)
+
+
+def _check_ready_made(backend: str, weighting: Weighting) -> None:
+    """Raise ValueError for what X alone does not allow."""
+    if backend != "cpu":
+        raise ValueError(Message("a Cooccurrence needs {backend=}", backend="cpu"))
+    for name in ("item_scaling", "user_weighting"):
+        if getattr(weighting, name):
+            what = "} needs likes: of a Cooccurrence it is not known who liked what"
+            raise ParameterError(Message("{" + name + what), name)
+
+
 def backend_of(X: Any) -> str:
     """Where likes are: "dask" for distributed ones, "cuda" for those on a GPU, else "cpu"."""
     if isinstance(X, DistributedLikes):
@@ -95,17 +133,26 @@ def backend_of(X: Any) -> str:
     return "cuda" if is_on_gpu(X) else "cpu"
 
 
-def on_cpu(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> Prepared:
+def on_cpu(
+    likes: Likes | Cooccurrence,
+    weighting: Weighting,
+    dtype: Any,
+    n_threads: int,
+    keep_all: bool = False,
+) -> Prepared:
     """On the cores of this machine."""
-    if weighting.entries is not None:
-        X = weighting.explicit(likes.matrix, n_threads)
+    if isinstance(likes, Cooccurrence) or weighting.entries is not None:
+        if isinstance(likes, Cooccurrence):
+            X = weighting.of_entries(likes.matrix.copy())
+        else:
+            X = weighting.explicit(likes.matrix, n_threads)
         unit = unit_of(np.sqrt(np.abs(X.data)))
         X.data /= unit**2
-        op: CpuOperator = ExplicitOperator(X, dtype, n_threads)
+        op: CpuOperator = ExplicitOperator(X, dtype, n_threads, keep_all)
         op.unit = unit
         return Prepared(op, None, None)
     matrix, unit, scale, squares = scaled(likes, weighting)
-    op = CpuOperator(matrix, dtype, n_threads)
+    op = CpuOperator(matrix, dtype, n_threads, keep_all)
     op.unit = unit
     return Prepared(op, scale, squares)
 

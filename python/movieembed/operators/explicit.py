@@ -1,4 +1,4 @@
-"""The operator of an X that was formed, since its entries were weighted one by one."""
+"""The operator of X itself: as it was given, or formed to weight its entries one by one."""
 
 from __future__ import annotations
 
@@ -16,17 +16,23 @@ BLOCK_ROWS = 512
 
 
 class ExplicitOperator(CpuOperator):
-    """A symmetric sparse X with an empty diagonal, as weightings of its entries give it.
+    """A symmetric sparse X with an empty diagonal, as it is given or its weighting gives it.
 
     Parameters
     ----------
     X : csr_array, shape (n_items, n_items)
-    dtype, n_threads
+    dtype, n_threads, keep_all
         As :class:`CpuOperator`.
     """
 
-    def __init__(self, X: sp.csr_array, dtype: Any = np.float64, n_threads: int = 0) -> None:
-        active = np.flatnonzero(np.diff(X.indptr))
+    def __init__(
+        self,
+        X: sp.csr_array,
+        dtype: Any = np.float64,
+        n_threads: int = 0,
+        keep_all: bool = False,
+    ) -> None:
+        active = np.arange(X.shape[0]) if keep_all else np.flatnonzero(np.diff(X.indptr))
         kept = X if len(active) == X.shape[0] else X[active][:, active].tocsr()
         kept.sort_indices()
         self._hold(kept, active, dtype, n_threads)
@@ -50,6 +56,9 @@ class ExplicitOperator(CpuOperator):
         return XV, float(self.row_dots(V, XV).sum())
 
     def quadratic_form(self, V: NDArray[Any]) -> float:
+        in_float64 = self.in_precision(np.float64)
+        if in_float64 is not self:
+            return in_float64.quadratic_form(in_float64.astype(V))
         return self.evaluate(V)[1]
 
     def user_gram(self) -> None:

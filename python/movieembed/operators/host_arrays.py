@@ -114,9 +114,14 @@ class HostArrays:
         return total
 
     def masked_gradient(
-        self, V: NDArray[Any], XV: NDArray[Any], G: NDArray[np.float64], n: NDArray[np.float64]
+        self,
+        V: NDArray[Any],
+        XV: NDArray[Any],
+        G: NDArray[np.float64],
+        n: NDArray[np.float64],
+        out: NDArray[Any] | None = None,
     ) -> tuple[NDArray[Any], float]:
-        gradient = self.empty(V.shape[1])
+        gradient = self.empty(V.shape[1]) if out is None else out
         squares = _core.masked_gradient(
             rows_contiguous(V),
             rows_contiguous(XV),

@@ -140,11 +140,18 @@ class Weighting:
         """
         if self.entries == "ppmi":  # the same for kL
             matrix = divided(matrix, unit_of_shared(matrix))
-        X = cooccurrence_within(
-            matrix, threads, most_bytes=(memory() or 8 << 30) // 2, why=f"{self.entries}"
+        return self.of_entries(
+            cooccurrence_within(
+                matrix, threads, most_bytes=(memory() or 8 << 30) // 2, why=f"{self.entries}"
+            )
         )
+
+    def of_entries(self, X: sp.csr_array) -> sp.csr_array:
+        """X with each entry weighted, float64; its indices may be written to."""
         data = X.data.astype(np.float64)
-        if self.entries == "log1p":
+        if self.entries is None:
+            pass
+        elif self.entries == "log1p":
             np.log1p(data, out=data)
         else:
             sums = np.asarray(X.sum(axis=1), dtype=np.float64)

@@ -126,7 +126,7 @@ def _page(title: str, sections: list[str]) -> str:
 def _data(model: Embedding, likes: Likes | None) -> str:
     """How many users, items and likes there are, and how the likes spread over them."""
     counts = model.item_counts_
-    matrix = likes.matrix if likes is not None else model.likes_
+    matrix = likes.matrix if isinstance(likes, Likes) else model.likes_
     facts: dict[str, str] = {
         "items": f"{len(counts):,}",
         "items with a vector": f"{int(embedded(model.embedding_).sum()):,}",

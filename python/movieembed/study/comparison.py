@@ -14,8 +14,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.likes import Likes
 from movieembed.exceptions import DivergenceError
+from movieembed.operators.build import operator_of
 from movieembed.operators.cpu import CpuOperator
 from movieembed.solvers import DESCENT, SOLVERS, HistoryEntry, Solution, solve
 from movieembed.solvers.als import als
@@ -87,7 +89,7 @@ class Comparison:
 
     def __init__(
         self,
-        likes: Likes,
+        likes: Likes | Cooccurrence,
         op: CpuOperator,
         films: Columns,
         d: int,
@@ -105,7 +107,7 @@ class Comparison:
         self.seconds = time.perf_counter() - began
         self.found, self.cosines = nearest(self.optimum.V, op.active, films, op.active, LIST + 1)
         if wide:
-            self.run_op = CpuOperator(likes.matrix, np.float32, op.n_threads, keep_all=True)
+            self.run_op = operator_of(likes, np.float32, op.n_threads, keep_all=True)
             self.V0 = rng.standard_normal((likes.n_items, d), dtype=np.float32)
             self.V0 *= np.float32(START)
         else:

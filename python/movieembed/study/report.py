@@ -69,6 +69,17 @@ def save_study(study: Study, folder: str | os.PathLike[str]) -> list[Path]:
     return files
 
 
+def data_in_words(facts: dict[str, Any]) -> str:
+    """Say how much data there was, likes or pairs of items."""
+    if "pairs" in facts:
+        data = f"{facts['items']:,} items, {facts['pairs']:,} pairs; {facts['items_in_common']:,} "
+        data += "items occur with another"
+    else:
+        data = f"{facts['users']:,} users, {facts['items']:,} items, {facts['likes']:,} likes; "
+        data += f"{facts['items_in_common']:,} items share a user with another"
+    return f"{data}. The cost of V = 0 is {number(facts['zero_cost'])}."
+
+
 def readme(study: Study) -> str:
     """The text of README.md: the answer, the picture, the tables."""
     facts = study.facts
@@ -79,9 +90,7 @@ def readme(study: Study) -> str:
         study_answer(study),
         "![The cost against the iteration, for each optimiser and learning rate](loss.png)",
         "## The data and the runs",
-        f"{facts['users']:,} users, {facts['items']:,} items, {facts['likes']:,} likes; "
-        f"{facts['items_in_common']:,} items share a user with another. The cost of V = 0 is "
-        f"{number(facts['zero_cost'])}.",
+        data_in_words(facts),
         f"Every run of a d starts at the same V, with N(0, 0.5^2) in each entry{seed}, and does at "
         f"most {facts['iterations']:,} iterations (at d = M, {facts['wide_iterations']:,}, in "
         "float32). The optimum is computed from another start. The eigenvalue solver begins with "

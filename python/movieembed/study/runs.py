@@ -12,9 +12,11 @@ from movieembed._base.memory import memory
 from movieembed._base.progress import progress_bar
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import as_generator, check_count
+from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.likes import Likes
 from movieembed.exceptions import AmbiguousTitleError, ItemNotFoundError, ParameterError
 from movieembed.model.taste import why_unembedded
+from movieembed.operators.build import operator_of
 from movieembed.operators.cpu import CpuOperator
 from movieembed.solvers import SOLVERS, HistoryEntry
 from movieembed.study.comparison import Columns, Comparison, Setting, stable_rates
@@ -40,7 +42,7 @@ class Plan(NamedTuple):
 
 
 def run_study(
-    likes: Likes,
+    likes: Likes | Cooccurrence,
     *,
     components: Sequence[int | str] = (10, 50, "M"),
     momentum_rates: Sequence[float] | None = None,
@@ -57,7 +59,7 @@ def run_study(
 
     Parameters
     ----------
-    likes : Likes
+    likes : Likes or Cooccurrence
     components : sequence of int or "M", default=(10, 50, "M")
         Numbers of components. "M", the number of items, is the published notebook's choice: there
         an iteration costs 3 M^3 flops, so only momentum at 1e-5 and Adam at 0.1 run, in float32,
@@ -120,7 +122,7 @@ def run_study(
     threads = resolve_n_jobs(n_jobs)
     started = time.perf_counter()
     with serial_blas():
-        op = CpuOperator(likes.matrix, np.float64, threads)
+        op = operator_of(likes, np.float64, threads)
         if op.n_items < 2:
             raise ValueError("no two items are liked by the same user: there is nothing to study")
         columns, notes = choose_films(likes, op.active, films)
@@ -138,9 +140,7 @@ def run_study(
             likes, op, columns, list(zip(plan, generators, strict=True)), progress
         )
     facts = {
-        "users": likes.n_users,
-        "items": likes.n_items,
-        "likes": likes.n_likes,
+        **counts_of(likes),
         "items_in_common": op.n_items,
         "zero_cost": op.frobenius_squared,
         "iterations": iterations,
@@ -151,8 +151,15 @@ def run_study(
     return as_study(likes, columns, comparisons, notes, facts)
 
 
+def counts_of(likes: Likes | Cooccurrence) -> dict[str, int]:
+    """How much data there is."""
+    if isinstance(likes, Cooccurrence):
+        return {"items": likes.n_items, "pairs": likes.n_pairs}
+    return {"users": likes.n_users, "items": likes.n_items, "likes": likes.n_likes}
+
+
 def run_all(
-    likes: Likes,
+    likes: Likes | Cooccurrence,
     op: CpuOperator,
     films: Columns,
     plan: Sequence[tuple[Plan, np.random.Generator]],
@@ -173,7 +180,7 @@ def run_all(
 
 
 def choose_films(
-    likes: Likes, active: Columns, films: Sequence[Hashable] | None
+    likes: Likes | Cooccurrence, active: Columns, films: Sequence[Hashable] | None
 ) -> tuple[Columns, list[str]]:
     """Columns of the films, and a note for each of the default films that had to be replaced."""
     index = likes.item_index()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.likes import Likes
 from movieembed.solvers import HistoryEntry
 from movieembed.study.comparison import LIST, Columns, Comparison, Run
@@ -75,7 +76,7 @@ def of_run(table: pd.DataFrame, run: Any) -> pd.DataFrame:
 
 
 def as_study(
-    likes: Likes,
+    likes: Likes | Cooccurrence,
     films: Columns,
     comparisons: Sequence[Comparison],
     notes: Sequence[str],
@@ -116,7 +117,7 @@ def as_study(
     )
 
 
-def film_name(likes: Likes, column: int) -> str:
+def film_name(likes: Likes | Cooccurrence, column: int) -> str:
     """The title of a column, or its id where it has none."""
     title = "" if likes.titles is None else str(likes.titles[column])
     return title or str(likes.items.tolist()[column])
@@ -171,7 +172,7 @@ def _ending(run: Run, distance: float) -> dict[str, Any]:
     }
 
 
-def _lists(likes: Likes, names: Sequence[str], run: Run) -> Iterator[dict[str, Any]]:
+def _lists(likes: Likes | Cooccurrence, names: Sequence[str], run: Run) -> Iterator[dict[str, Any]]:
     """Rows of a run in the table of neighbours, a film after the other."""
     if run.found is None or run.cosines is None:
         return

@@ -12,7 +12,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.message import Message
-from movieembed.data.likes import Likes
+from movieembed.data.given_cooccurrence import Cooccurrence
+from movieembed.data.likes import Likes, as_likes
 from movieembed.model.embedding import Embedding
 from movieembed.objective.cooccurrence import cooccurrence
 from movieembed.outputs.export.chosen import check_path, choose, encodable, new_file, uniform
@@ -135,7 +136,7 @@ def export_cooccurrence(
 
     Parameters
     ----------
-    likes : Likes, matrix of shape (n_users, n_items), or MovieEmbedding
+    likes : Likes, matrix of shape (n_users, n_items), Cooccurrence, or MovieEmbedding
         As :func:`export_likes`.
     path : path
         Usually ending in ".npz".
@@ -170,7 +171,7 @@ def export_cooccurrence(
            [2, 0, 1],
            [1, 1, 0]])
     """
-    checked = _as_likes(likes)
+    checked = likes if isinstance(likes, Cooccurrence) else _as_likes(likes)
     labels = _labels(items=uniform(checked.items, "items"), titles=encodable(checked.titles))
     check_path(path)  # before the work
     _write_sparse(cooccurrence(checked, n_jobs=n_jobs), labels, path)
@@ -199,12 +200,12 @@ def _append_arrays(path: Path, arrays: dict[str, NDArray[Any]], mode: Literal["w
 
 def _as_likes(likes: Any) -> Likes:
     """Likes as they are, of a matrix, or those that a fitted model kept."""
-    if isinstance(likes, Likes):
-        return likes
     if not isinstance(likes, Embedding):
-        return Likes.from_matrix(likes)
+        return as_likes(likes)
     likes._fitted_items()
     if likes.likes_ is None:
+        if likes.item_squares_ is None and likes.entry_weighting is None:
+            raise ValueError("this model is of a Cooccurrence, and has no likes")
         what = "this model did not keep its likes: fit it with {keep_likes=}"
         raise ValueError(Message(what, keep_likes=True))
     kept, ids = likes.likes_, (likes.items_, likes.titles_)
