@@ -101,7 +101,7 @@ def test_a_series_of_items_is_a_list() -> None:
         pd.Series(["Film B", "Film D", "Film E"], index=[7, 9, 11]),
     ):
         same(MODEL.recommend(items), wanted)
-    unclear = table.rename(columns={"movieId": "sku"}).loc[table["mine"] == 1, "sku"]
+    unclear = table.rename(columns={"movieId": "thing"}).loc[table["mine"] == 1, "thing"]
     with pytest.raises(ValueError, match=r"the Series may hold ratings .*series.tolist"):
         MODEL.recommend(unclear)
     same(MODEL.recommend(unclear.tolist()), wanted)

@@ -32,7 +32,7 @@ def test_the_lists_are_the_models(likes, study):
     rows = study.neighbors
     rows = rows[(rows["components"] == 5) & (rows["optimizer"] == "eigen")]
     for film in FILMS:
-        expected = model.similar(film)
+        expected = model.similar(film, method="cosine")
         mine = rows[rows["film"] == film]
         assert mine["item"].tolist() == expected["item"].tolist()
         assert mine["title"].tolist() == expected["title"].tolist()
