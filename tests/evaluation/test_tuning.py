@@ -61,13 +61,32 @@ def test_what_is_tried_unless_told(likes: Likes) -> None:
     assert set(table["regularization_power"]) == {0.25, 0, 0.5}
 
 
-def test_fewer_components_within_a_tenth_of_a_standard_error(likes: Likes) -> None:
+def test_the_usual_within_a_standard_error(likes: Likes) -> None:
     search = Search(ev.split_random(likes, random_state=0), [0.25], [1.0], [1], 5, {})
-    spread = np.repeat([-2.0, 2.0], 50)  # a standard error of 0.2
-    for steps, width, mean in ((2, 16, 1.0), (1, 8, 0.985), (0, 8, 0.982), (0, 4, 0.97)):
-        search.rows.append({"refine": steps, "n_components": width})
-        search.scores.append(mean + spread)
-    assert search.best() == {"refine": 1, "n_components": 8}
+    rng = np.random.default_rng(0)
+    people = rng.normal(0, 3, 100)  # as much in all settings: what counts are the differences
+    odd = rng.permutation(np.repeat([-1.0, 1.0], 50))  # a standard error of 0.1
+    usual = {
+        "n_components": 16,
+        "recommend_weighting": 0.5,
+        "regularization_power": 0.25,
+        "factor": 2.0,
+        "refine": 1,
+    }
+    tried = (
+        ({}, people + odd, 0.0),
+        ({"n_components": 32}, people + odd, 0.02),
+        ({"n_components": 32, "refine": 0}, people, 0.09),
+        ({"n_components": 32, "factor": 8.0}, people, 0.08),
+    )
+    for change, scores, mean in tried:
+        search.rows.append({**usual, **change})
+        search.scores.append(scores + mean)
+    assert search.best() == usual  # 0.09 below the best, and the standard error is 0.1
+    search.scores[0] = search.scores[0] - 0.02
+    assert search.best() == {**usual, "n_components": 32}
+    search.scores[1] = search.scores[1] - 0.04
+    assert search.best() == {**usual, "n_components": 32, "refine": 0}  # of two alike the better
 
 
 def test_of_many_people_some_are_asked(demo_likes: Likes, monkeypatch: pytest.MonkeyPatch) -> None:

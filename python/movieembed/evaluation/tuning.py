@@ -15,13 +15,12 @@ from movieembed.data.likes import Likes
 from movieembed.evaluation.metrics import ranking_metrics
 from movieembed.evaluation.splits import Split, split_random
 from movieembed.model.embedding import Embedding
+from movieembed.model.holdout import USUAL
 from movieembed.model.scoring import recommend
 from movieembed.model.taste import Taste
 
 # People whose lists are made for a setting.
 MOST_PEOPLE = 2000
-# Settings within so many standard errors of the best are as good.
-SLACK = 0.1
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,13 @@ class Tuned:
         return {name: getattr(self, name) for name in CHOSEN}
 
 
+COORDINATES = (
+    "n_components",
+    "recommend_weighting",
+    "regularization_power",
+    "factor",
+    "refine",
+)
 CHOSEN = (
     "n_components",
     "recommend_weighting",
@@ -116,8 +122,9 @@ def tune(
     Returns
     -------
     Tuned
-        The highest sum of mean recall and NDCG decides. Of settings that come within a tenth of a
-        standard error of it those with the fewest components are taken, and the best of them.
+        Measured by recall plus NDCG, person by person. Of settings within a standard error of the
+        best, the one that differs least from the usual: the first of each list, a factor of 2 and
+        one step. On few people the best is luck.
 
     Notes
     -----
@@ -222,14 +229,16 @@ class Search:
 
     def best(self) -> dict[str, Any]:
         """The setting to take of those tried so far."""
-        means = np.array([score.mean() for score in self.scores])
-        highest = self.scores[int(means.argmax())]
-        near = means >= means.max() - SLACK * highest.std() / np.sqrt(len(highest))
-        order = [
-            (row["n_components"], -mean) if good else (np.inf, np.inf)
-            for row, good, mean in zip(self.rows, near, means, strict=True)
-        ]
-        return self.rows[min(range(len(order)), key=order.__getitem__)]
+        scores = np.array(self.scores)
+        means = scores.mean(axis=1)
+        lost = scores[means.argmax()] - scores
+        near = lost.mean(axis=1) <= lost.std(axis=1) / np.sqrt(scores.shape[1])
+        usual = {**self.rows[0], "factor": USUAL.multiple, "refine": USUAL.refine}
+
+        def order(i: int) -> tuple[int, float]:
+            return sum(self.rows[i][name] != usual[name] for name in COORDINATES), -means[i]
+
+        return self.rows[min(np.flatnonzero(near).tolist(), key=order)]
 
     def table(self) -> pd.DataFrame:
         """Everything that was tried."""
