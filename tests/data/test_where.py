@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from movieembed.data.where import rows_where
+from movieembed.data.where import rows_left, rows_where
 
 TABLE = pd.DataFrame(
     {
@@ -88,3 +88,23 @@ def test_labels_in_another_case() -> None:
     assert rows_where(table, "7 == 3").all()
     with pytest.raises(ValueError, match="several columns called 'a'"):
         rows_where(pd.DataFrame([[1, 2]], columns=["a", "a"]), "a == 1")
+
+
+@pytest.mark.parametrize(
+    ("texts", "kept"),
+    [
+        (["event == view"], [1, 3]),
+        (["event == view", "year > 1990"], [3]),
+        (["year > 1990 and event == view"], [3]),
+        ([], [0, 1, 2, 3]),
+    ],
+)
+def test_rows_that_are_left_are_numbered_anew(texts: list[str], kept: list[int]) -> None:
+    expected = TABLE.loc[kept].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows_left(TABLE, texts), expected)
+
+
+def test_where_no_row_is_left_it_says_what_there_is() -> None:
+    with pytest.raises(ValueError, match="no row has event == sale; column 'event' holds 'view', "):
+        rows_left(TABLE, ["event == sale"])
+    assert rows_left(TABLE[:0], ["event == sale"]).empty

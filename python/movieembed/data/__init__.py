@@ -5,7 +5,7 @@ Ratings go one way, each module knowing only those before it:
 =====================================  =============================================================
 ``column_names``, ``times``            what columns are called; times of any form as numbers
 ``delimited_text``, ``number_file``    text to tables and columns
-``other_layouts``, ``row_filter``      lists, blocks and JSON to columns; rows by a comparison
+``other_layouts``, ``where``           lists, blocks and JSON to columns; rows by conditions
 ``download``, ``movielens``, ``demo``  data sets: theirs, and one that is drawn
 ``ids``, ``frames``                    ids in one form; columns out of data frames of any kind
 ``rating_columns``                     which columns are user, item, rating and time

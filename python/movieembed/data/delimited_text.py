@@ -19,7 +19,7 @@ import pandas as pd
 from movieembed._base.message import Message, Parameter
 from movieembed._base.regular_file import check_regular
 from movieembed._base.validation import OneOf, check_parameter
-from movieembed.data import other_layouts, row_filter, text_columns
+from movieembed.data import other_layouts, text_columns
 from movieembed.data.bounded_text import bounded
 from movieembed.data.column_names import (
     ITEM_ALIASES,
@@ -32,6 +32,7 @@ from movieembed.data.column_names import (
 from movieembed.data.number_file import Kind, read_regular
 from movieembed.data.other_layouts import LAYOUTS, Keep, Layout
 from movieembed.data.text_fields import QUOTING, Sample, Source, read_texts, sample_of, split
+from movieembed.data.where import conditions, rows_left
 from movieembed.exceptions import ParameterError
 
 if TYPE_CHECKING:
@@ -153,12 +154,13 @@ def read_kept(
     """Read a table as `read_table` does, with the columns that are to be kept by what they hold."""
     if layout is not None:
         check_parameter(layout, "layout", OneOf(*LAYOUTS))
-    comparisons = row_filter.comparisons(where)
-    compared = {comparison.column for comparison in comparisons}
+    texts = [where] if isinstance(where, str) else list(where)
+    compared = {name.casefold() for text in texts for name, _, _ in conditions(text)}
     given = {str(label) for label in ids}
 
     def needed(label: Hashable, values: Sequence[Any]) -> bool:
-        return str(label) in given | compared or keep(label, values)
+        name = str(label)
+        return name in given or name.casefold() in compared or keep(label, values)
 
     path = Path(path).expanduser()
     if path.is_dir():
@@ -176,7 +178,7 @@ def read_kept(
         raise ValueError(Message(what, path=str(path)))
     else:
         table = _read_text(path, needed, separator, header, given, layout)
-    return row_filter.rows_where(table, comparisons)
+    return rows_left(table, texts)
 
 
 def _read_text(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
 }
 HAS = "has"
+# Values of a column that no row is left of.
+SHOWN = 5
 TRUTH = {"true": True, "false": False, "1": True, "0": False}
 _QUOTED = r"\"[^\"]*\"|'[^']*'|`[^`]*`"
 _CONDITION = re.compile(
@@ -72,6 +74,27 @@ def rows_where(table: pd.DataFrame, text: str, what: str = "the table") -> NDArr
             raise _wrong(f"{what} has several columns called {label!r}")
         kept &= _met(values, sign, value)
     return kept
+
+
+def rows_left(table: pd.DataFrame, texts: Sequence[str]) -> pd.DataFrame:
+    """Return the rows that meet all of some conditions, numbered anew.
+
+    Raises
+    ------
+    ParameterError
+        As `rows_where`, and when no row is left.
+    """
+    for text in texts:
+        left = table[rows_where(table, text)]
+        if len(table) and not len(left):
+            label = _label(table, conditions(text)[-1][0], "the table")
+            common = ", ".join(map(repr, table[label].value_counts().index[:SHOWN].tolist()))
+            where = Parameter("where", text, text)
+            what = "no row has {where}; column {label!r} holds {common}"
+            message = Message(what, where=where, label=label, common=common)
+            raise ParameterError(message, "where")
+        table = left
+    return table.reset_index(drop=True) if texts else table
 
 
 def conditions(text: str) -> list[tuple[str, str, str]]:
