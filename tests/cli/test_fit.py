@@ -242,3 +242,18 @@ def test_descents_may_keep_items_that_nobody_liked(tmp_path, folder):
     model = me.load(tmp_path / "m")
     assert model.keep_unliked
     assert model.embedding_.any(axis=1).all()
+
+
+def test_from_yesterdays_model(folder, tmp_path):
+    old, new = tmp_path / "old.npz", tmp_path / "new.npz"
+    run("fit", folder / "data", "--out", old, "--components", 2)
+    run("fit", folder / "data", "--out", new, "--from", old)
+    there, here = me.load(new), me.load(old)
+    assert there.n_components == 2
+    assert there.items_.tolist() == here.items_.tolist()
+    assert there.cost_ == pytest.approx(here.cost_, rel=1e-6)
+    assert there.n_iter_ <= here.n_iter_
+    refused = run("fit", folder / "data", "--out", new, "--from", old, "--tol", 1e-3, status=2)
+    assert refused.stderr == (
+        "movieembed: error: --from takes the parameters of its model: leave out --tol\n"
+    )

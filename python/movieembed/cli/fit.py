@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from pathlib import Path
@@ -123,10 +124,24 @@ EntryWeighting = Annotated[
 ]
 
 
+From = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="MODEL",
+        help="Start from a saved model, with its parameters: fewer passes over more likes.",
+    ),
+]
+# What goes with --from: all else is a parameter of the model.
+WITH_FROM = ("data", "out", "threshold", "n_jobs", "pairs", "as_json", "yesterday")
+
+
 def fit(
+    ctx: typer.Context,
     *,
     data: Data,
     out: Out,
+    yesterday: From = None,
     n_components: Components = 50,
     threshold: Threshold = None,
     random_state: Seed = 0,
@@ -156,14 +171,21 @@ def fit(
     $ movieembed fit plays.csv -o p.npz --user-col listener --item-col song
     $ movieembed fit events.csv -o e.npz --where 'event == "buy"'
     $ movieembed fit bought_together.csv -o b.npz --pairs
+    $ movieembed fit ratings.csv -o today.npz --from yesterday.npz
 
     Ctrl-C saves the best embedding so far.
     """
     from movieembed.model.embedding import Embedding
 
     console.check_out_file(out)
+    if yesterday is not None:
+        check_alone(ctx)
     of_data, likes = load_data(data, threshold, table, pairs)
     start = time.perf_counter()
+    if yesterday is not None:
+        model = Embedding.load(yesterday).refit(likes)
+        finish(model, of_data, time.perf_counter() - start, out, as_json)
+        return
     chosen = as_given(n_components, regularization)
     if tune:
         chosen = tuned(likes, random_state=random_state, n_jobs=n_jobs)
@@ -186,6 +208,18 @@ def fit(
         **chosen,
     ).fit(likes)
     finish(model, of_data, time.perf_counter() - start, out, as_json)
+
+
+def check_alone(ctx: typer.Context) -> None:
+    """Raise if an option was typed that a saved model has its own value of."""
+    of_table = {field.name for field in dataclasses.fields(OwnTable)}
+    for option in ctx.command.params:
+        source = ctx.get_parameter_source(str(option.name))
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and option.name not in {*WITH_FROM, *of_table}:
+            raise ValueError(
+                f"--from takes the parameters of its model: leave out {max(option.opts, key=len)}"
+            )
 
 
 def finish(
