@@ -180,6 +180,8 @@ def test_items_by_the_table_of_items(tmp_path: Any) -> None:
         assert set(likes.items[expected[0][expected[0] >= 0]]) == set(allowed)
     with pytest.raises(ValueError, match="where: 'genre' is not a column of the table of items"):
         model.recommend(likes, where="genre has Comedy")
+    with pytest.raises(ValueError, match="no item meets where='genres has Comdy'"):
+        fitted.recommend(likes, where="genres has Comdy")
     bare = me.MovieEmbedding(2, random_state=0).fit(likes.matrix)
     with pytest.raises(ValueError, match="is not a column of the table of items; it has: none"):
         bare.recommend([1], where="year > 1990")

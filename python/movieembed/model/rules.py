@@ -10,10 +10,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.message import Message, Parameter
 from movieembed._base.validation import OneOf, check_parameter, check_real
 from movieembed.data.ids import each_id
 from movieembed.data.items import ItemIndex
 from movieembed.data.where import rows_where
+from movieembed.exceptions import ParameterError
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.neighbors import Found, none_found, unit_rows
 
@@ -64,7 +66,11 @@ class Rules:
         if self.where is not None:
             listed = isinstance(self.where, list | tuple)
             for condition in self.where if listed else [self.where]:
-                candidates &= rows_where(fitted.catalogue, condition, "the table of items")
+                met = rows_where(fitted.catalogue, condition, "the table of items")
+                if not met.any():
+                    where = Parameter("where", condition)
+                    raise ParameterError(Message("no item meets {where}", where=where), "where")
+                candidates &= met
         if self.filter_items is not None:
             candidates[columns_of(fitted.index, self.filter_items, drop)] = False
         return candidates
