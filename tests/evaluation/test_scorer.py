@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 
 import movieembed as me
-from helpers import random_likes
+from helpers import random_likes, unpickled
 from movieembed import evaluation
 from movieembed.evaluation.holdout import held_at_random
 
@@ -38,7 +36,7 @@ def test_cross_validation(likes: sp.csr_array, metric: str) -> None:
 
 
 def test_grid_search(likes: sp.csr_array) -> None:
-    scorer = pickle.loads(pickle.dumps(evaluation.make_scorer("recall@5")))
+    scorer = unpickled(evaluation.make_scorer("recall@5"))
     search = GridSearchCV(
         me.MovieEmbedding(random_state=0, tol=1e-4), {"n_components": [1, 8]}, scoring=scorer, cv=2
     ).fit(likes)
