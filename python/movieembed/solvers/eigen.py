@@ -99,10 +99,10 @@ def eigen(
     costs: list[float] = []
 
     while True:
-        theta, C = np.linalg.eigh(H + fast.weighted_gram(W[:, :width], delta))
+        theta, C = op.eigh(H + fast.weighted_gram(W[:, :width], delta))
         theta, C = theta[::-1], C[:, ::-1]
         ritz = C[:, :k]
-        kept = np.hstack([ritz, directions(ritz, n_ritz)]) if n_ritz else ritz
+        kept = np.hstack([ritz, directions(op, ritz, n_ritz)]) if n_ritz else ritz
         fast.matmul(W[:, :width], kept, out=next_W[:, : kept.shape[1]])
         fast.matmul(XW[:, :width], kept, out=next_XW[:, : kept.shape[1]])
         W, XW, next_W, next_XW = next_W, next_XW, W, XW
@@ -198,7 +198,7 @@ def exact_embedding(op: Operator, d: int, rng: np.random.Generator) -> Step | No
     basis = twice_orthonormalised(
         op, op.from_user_vectors(rng.standard_normal((op.n_users, min(d + 1, op.n_users))))
     )
-    theta, C = np.linalg.eigh(
+    theta, C = op.eigh(
         symmetric(op.gram(basis, op.apply(basis))) + op.weighted_gram(basis, op.diagonal)
     )
     theta, C = theta[::-1][:d], C[:, ::-1][:, :d]
@@ -223,7 +223,7 @@ def is_slow(costs: list[float]) -> bool:
     return bool(last > SLOW * before and last > 0)
 
 
-def directions(ritz: Small, n_ritz: int) -> Small:
+def directions(op: Operator, ritz: Small, n_ritz: int) -> Small:
     """The directions that the Ritz vectors gained over the last ones, orthonormal to them.
 
     These are LOBPCG's P; taken in coefficients of an orthonormal basis they stay orthonormal to
@@ -233,7 +233,7 @@ def directions(ritz: Small, n_ritz: int) -> Small:
     P[:n_ritz] = 0
     for drop in (1e-14, 1e-2):  # the second pass mends what the first left to rounding
         P = P - ritz @ (ritz.T @ P)
-        w, U = np.linalg.eigh(symmetric(P.T @ P))
+        w, U = op.eigh(symmetric(P.T @ P))
         keep = w > drop
         P = P @ (U[:, keep] / np.sqrt(w[keep]))
     return P
@@ -256,7 +256,7 @@ def orthonormalise(op: Operator, A: Tall, drop: float | None = None, floor: floa
     G = G[np.ix_(long, long)] * np.outer(scale, scale)
     if not len(G):
         return A[:, :0]
-    w, U = np.linalg.eigh(symmetric(G))
+    w, U = op.eigh(symmetric(G))
     w, U = w[::-1], U[:, ::-1]
     keep = w > drop * w[0]
     coefficients = np.zeros((len(long), int(keep.sum())))

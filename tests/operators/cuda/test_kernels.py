@@ -155,11 +155,13 @@ def test_dense_kernels(dtype: Any, pair: tuple[Kernels, Emulator]) -> None:
 
 
 @pytest.mark.parametrize("weights", [False, True])
+@pytest.mark.parametrize("upper", [False, True])
 @pytest.mark.parametrize("index", INDICES)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_gram_rows(
     dtype: Any,
     index: Any,
+    upper: bool,
     weights: bool,
     pair: tuple[Kernels, Emulator],
     monkeypatch: pytest.MonkeyPatch,
@@ -174,8 +176,8 @@ def test_gram_rows(
         longest = int(np.diff(side.ptr._host).max())
         out, expected = (xp.zeros((20, width), dtype=kind) for _ in range(2))
         out[:], expected[:] = 3, 3
-        pair[0].gram_rows(side, other, rows, longest, out)
-        ReferenceKernels().gram_rows(side, other, rows, longest, expected)
+        pair[0].gram_rows(side, other, rows, longest, out, upper)
+        ReferenceKernels().gram_rows(side, other, rows, longest, expected, upper)
         if weights:
             close(out, expected, np.float64)
         else:

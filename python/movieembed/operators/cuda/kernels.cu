@@ -122,18 +122,22 @@ __device__ void residual(const T* q, int64 ldq, const T* xq, int64 ldx, const do
 
 // out[b] += row rows[b] of A'A, for a 0/1 matrix A by its columns (ptr, indices) and by its rows
 // (other_ptr, other_indices). A block has a piece of a row: `piece` of its entries from
-// blockIdx.x * piece on. Counts are integers, whose sums do not depend on the order.
+// blockIdx.x * piece on. Counts are integers, whose sums do not depend on the order. If `upper`, only
+// columns from the diagonal on are counted.
 template <class I>
 __device__ void count_rows(const int64* ptr, const I* indices, const int64* other_ptr, const I* other_indices,
-                           const int64* rows, int64 width, int64 piece, unsigned* out) {
+                           const int64* rows, int64 width, int64 piece, int upper, unsigned* out) {
     const int64 row = rows[blockIdx.y];
     const int64 begin = ptr[row] + (int64)blockIdx.x * piece;
     const int64 end = begin + piece < ptr[row + 1] ? begin + piece : ptr[row + 1];
+    const int64 from = upper ? row : 0;
     unsigned* to = out + (int64)blockIdx.y * width;
     for (int64 e = begin + threadIdx.y; e < end; e += blockDim.y) {
         const int64 other = (int64)indices[e];
-        for (int64 f = other_ptr[other] + threadIdx.x; f < other_ptr[other + 1]; f += blockDim.x)
-            atomicAdd(to + (int64)other_indices[f], 1u);
+        for (int64 f = other_ptr[other] + threadIdx.x; f < other_ptr[other + 1]; f += blockDim.x) {
+            const int64 column = (int64)other_indices[f];
+            if (column >= from) atomicAdd(to + column, 1u);
+        }
     }
 }
 
@@ -334,11 +338,11 @@ __device__ void top_k(const T* a, int64 width, const int64* diagonal, int64 k, i
         row_dots<T>(a, lda, b, ldb, n_rows, k, out);                                                     \
     }
 
-#define COUNT_ROWS(NAME, I)                                                                              \
-    extern "C" __global__ void NAME(const int64* ptr, const I* indices, const int64* other_ptr,          \
-                                    const I* other_indices, const int64* rows, int64 width, int64 piece, \
-                                    unsigned* out) {                                                     \
-        count_rows<I>(ptr, indices, other_ptr, other_indices, rows, width, piece, out);                  \
+#define COUNT_ROWS(NAME, I)                                                                                         \
+    extern "C" __global__ void NAME(const int64* ptr, const I* indices, const int64* other_ptr,                     \
+                                    const I* other_indices, const int64* rows, int64 width, int64 piece, int upper, \
+                                    unsigned* out) {                                                                \
+        count_rows<I>(ptr, indices, other_ptr, other_indices, rows, width, piece, upper, out);                      \
     }
 
 #define WEIGH_ROWS(NAME, T, I)                                                                                     \

@@ -146,7 +146,9 @@ class Kernels:
                 (*strided(Q), *strided(XQ), delta, theta, float(scale), n_rows, k, *strided(out)),
             )
 
-    def gram_rows(self, side: Side, other: Side, rows: Any, longest: int, out: Any) -> None:
+    def gram_rows(
+        self, side: Side, other: Side, rows: Any, longest: int, out: Any, upper: bool = False
+    ) -> None:
         """Add rows of A'A to `out`, for the matrix A whose columns are `side`, rows `other`.
 
         Parameters
@@ -158,6 +160,8 @@ class Kernels:
             Entries of the longest of them.
         out : array, shape (b, width)
             uint32 for a matrix of ones, float64 for weights.
+        upper : bool, default=False
+            Of a matrix of ones, only the entries from the diagonal on.
         """
         if not len(rows) or not longest:
             return
@@ -171,7 +175,7 @@ class Kernels:
                 # time stay in the second-level cache.
                 piece = geometry.COUNT_PIECE
                 pieces = Launch((-(-longest // piece), n), (geometry.WARP, 4))
-                arguments = (*both, rows[some], width, piece, to)
+                arguments = (*both, rows[some], width, piece, upper, to)
                 self._launch(f"count_rows_{index}", pieces, arguments)
             else:
                 self._launch(
@@ -247,6 +251,10 @@ class Device(Protocol):
 
     def matmul(self, A: Any, B: Any) -> Any:
         """A @ B, of matrices or stacks of them, in the precision of their dtype."""
+        ...
+
+    def eigh(self, H: Any) -> tuple[Any, Any]:
+        """Eigenvalues, rising, and eigenvectors of a symmetric float64 matrix."""
         ...
 
     def upload(self, host: Any) -> Any:
