@@ -38,7 +38,9 @@ def on_gpu_of(x: Any) -> AbstractContextManager[Any]:
         return nullcontext()
     there = of_cupy(x)
     # Sparse matrices have the attribute and raise NotImplementedError.
-    return (there if hasattr(there, "__cuda_array_interface__") else there.data).device
+    array = there if hasattr(there, "__cuda_array_interface__") else there.data
+    device: AbstractContextManager[Any] = array.device
+    return device
 
 
 # They share one folder, so that of two in one environment each has lost files to the other.
