@@ -6,11 +6,6 @@ import sys
 import warnings
 from typing import Any
 
-with warnings.catch_warnings():
-    # In a notebook without ipywidgets, tqdm asks for them as soon as it is imported.
-    warnings.filterwarnings("ignore", message="IProgress not found")
-    from tqdm.auto import tqdm
-
 
 class HiddenBar:
     """A bar that is not shown. One of tqdm's own takes a lock that a forked child may never get."""
@@ -36,4 +31,8 @@ def progress_bar(
         progress = sys.stderr is not None and sys.stderr.isatty()
     if not progress:
         return HiddenBar()
+    with warnings.catch_warnings():
+        # In a notebook without ipywidgets, tqdm asks for them as soon as it is imported.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        from tqdm.auto import tqdm
     return tqdm(total=total, desc=name, unit=unit, **{"leave": False, **options})

@@ -19,7 +19,6 @@ from movieembed.data.likes import Likes
 from movieembed.data.notebook import html_table, most_liked
 from movieembed.data.users_by_items import read_matrix
 from movieembed.model.embedding import Embedding
-from movieembed.model.npz import Place
 from movieembed.model.taste import as_taste
 from movieembed.model.vectors import user_vectors
 
@@ -135,37 +134,3 @@ class MovieEmbedding(  # noqa: D101
             self.feature_names_in_ = np.array(given.items, dtype=object)
         given.values = sp.csr_array(checked)
         return Likes.from_matrix(given)
-
-
-def load(path: Place) -> MovieEmbedding:
-    """Read a model that :meth:`MovieEmbedding.save` wrote.
-
-    Parameters
-    ----------
-    path : path or binary file object
-        A file object must be one that can seek.
-
-    Returns
-    -------
-    MovieEmbedding
-        Fitted.
-
-    Raises
-    ------
-    ValueError
-        When the file is not such a model, is damaged, or was written by a newer format.
-    OSError
-        When it cannot be read.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> import movieembed as me
-    >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     model.save(os.path.join(folder, "model.npz"))
-    ...     again = me.load(os.path.join(folder, "model.npz"))
-    >>> bool((again.embedding_ == model.embedding_).all())
-    True
-    """
-    return MovieEmbedding.load(path)
