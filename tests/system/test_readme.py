@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 from helpers import REPOSITORY
+from movieembed.cli import app
 
 README = REPOSITORY / "README.md"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -48,40 +50,49 @@ def transcripts():
                 yield command, output
 
 
-def check(commands, workplace):
+def check(commands, run):
     """In order, for later commands use the files of earlier ones.
 
     Durations may differ, and the estimated gap by a tenth: it is of the size of rounding, which
     differs between processors.
     """
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
     for command, expected in commands:
         words = shlex.split(command)
         assert words[0] == "movieembed"
-        done = subprocess.run(
-            [sys.executable, "-m", "movieembed.cli", *words[1:]],
-            cwd=workplace,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        printed = done.stdout + done.stderr
+        printed = run(words[1:])
         assert lines(printed) == lines(expected), command
         assert gaps(printed) == pytest.approx(gaps(expected), rel=0.1), command
 
 
 def test_the_first_commands_need_no_data(tmp_path):
+    """As a stranger runs them: in processes of their own, in an empty folder."""
     commands = [(command, output) for command, output in transcripts() if "demo" in command]
     assert commands == list(transcripts())[: len(commands)]
     assert len(commands) == 2
-    check(commands, tmp_path)
+    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+
+    def run(words):
+        done = subprocess.run(
+            [sys.executable, "-m", "movieembed.cli", *words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        return done.stdout + done.stderr
+
+    check(commands, run)
 
 
-def test_console_blocks(workplace):
+def test_console_blocks(workplace, monkeypatch):
+    """In one process: most of the time of a short command is its imports'."""
+    monkeypatch.chdir(workplace)
+    for name, value in (("COLUMNS", "100"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
     commands = list(transcripts())
     assert len(commands) >= 5
-    check(commands, workplace)
+    check(commands, lambda words: CliRunner().invoke(app, words).output)
 
 
 def lines(text):
