@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class HiddenBar:
@@ -36,3 +39,10 @@ def progress_bar(
         warnings.filterwarnings("ignore", message="IProgress not found")
         from tqdm.auto import tqdm
     return tqdm(total=total, desc=name, unit=unit, **{"leave": False, **options})
+
+
+def followed(things: Iterator[T], bar: Any) -> Iterator[T]:
+    """The same things, counted by a bar."""
+    for thing in things:
+        yield thing
+        bar.update()
