@@ -137,7 +137,9 @@ def eigen(
                 yield step._replace(missed=0.0)
 
         # Up to the change of delta this residual is orthogonal to the basis already.
-        delta = next_delta(fast, W[:, :leading], delta, point.n)
+        # The diagonal of a given start comes from elsewhere: where it leads says nothing yet.
+        foreseen = V0 is None or len(costs) > 2
+        delta = next_delta(fast, W[:, :leading], delta, point.n) if foreseen else point.n
         del point  # three tall arrays, and the next ones take a pass to come
         largest = max(float(np.abs(theta).max()), 1e-300)
         R = fast.residual(W[:, :n_ritz], XW[:, :n_ritz], delta, theta[:n_ritz], 1 / largest)
