@@ -50,7 +50,9 @@ def map_figure(
 
     Raises
     ------
-    ImportError, ValueError, TypeError, NotFittedError
+    ImportError
+        Without matplotlib, which the extra ``plot`` brings; else as `map_html`.
+    ValueError, TypeError, NotFittedError
         As `map_html`.
 
     Examples
