@@ -62,10 +62,11 @@ def map_(
     genres: GenresColumn = None,
     as_json: Json = False,
 ) -> None:
-    """Draw the items as a map, with alike ones near each other.
+    r"""Draw the items as a map, with alike ones near each other.
 
     The page finds items by title, shows the nearest ones of each, and colours by genre, decade or
-    likes. It is one file and opens without a network.
+    likes. It is one file and opens without a network. Pictures need one more package:
+    pip install 'movieembed\[plot]'.
 
     $ movieembed map small.npz --out map.html --items ml-latest-small
     $ movieembed map small.npz --out map.png --method pca --min-likes 20

@@ -43,7 +43,9 @@ def report(
     items: Shown = None,
     threshold: Threshold = None,
 ) -> None:
-    """Write a page about a model: data, fit, neighbours and quality.
+    r"""Write a page about a model: data, fit, neighbours and quality.
+
+    It needs one more package: pip install 'movieembed\[plot]'.
 
     $ movieembed report small.npz --out report.html
     $ movieembed evaluate ml-latest-small --json > quality.json

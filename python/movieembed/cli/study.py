@@ -66,9 +66,10 @@ def study(
     table: OwnTable,
     as_json: Json = False,
 ) -> None:
-    """Compare optimisers, and the nearest films that they find.
+    r"""Compare optimisers, and the nearest films that they find.
 
-    Writes README.md with the answer, loss.png and three tables (.csv).
+    Writes README.md with the answer, loss.png and three tables (.csv). It needs one more package:
+    pip install 'movieembed\[plot]'.
 
     For MovieLens small: some three minutes on two cores, most of it at d = M.
 

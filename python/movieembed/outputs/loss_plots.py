@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
+from movieembed.outputs.drawing import (
+    Axes,
+    Figure,
+    Line2D,
+    ScaledTranslation,
+    rc_context,
+    to_hex,
+    to_rgb,
+)
 from movieembed.outputs.style import BLUE, FONTS, new_axes, optimizer_name
 
 __all__ = ["loss_figure", "plot_loss", "run_styles"]
@@ -231,7 +234,7 @@ def loss_figure(
     frame = history[["optimizer", "learning_rate"]].drop_duplicates()
     runs = list(frame.itertuples(index=False, name=None))
     styles = run_styles(runs)
-    with mpl.rc_context(FONTS):
+    with rc_context(FONTS):
         columns = len(narrow) + max(1, len(widest))
         figure = Figure(figsize=(1.5 + 4.6 * columns, 8.6), layout="constrained")
         grid = figure.add_gridspec(2, columns)

@@ -12,11 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from movieembed._base.atomic_file import replacing
@@ -26,6 +23,7 @@ from movieembed.data.likes import Likes
 from movieembed.exceptions import shortened
 from movieembed.model.embedding import Embedding
 from movieembed.model.neighbors import embedded
+from movieembed.outputs.drawing import Axes, Figure, rc_context
 from movieembed.outputs.loss_plots import plot_loss
 from movieembed.outputs.plots import plot_neighbors, plot_spectrum
 from movieembed.outputs.style import BLUE, FONTS, optimizer_name
@@ -321,7 +319,7 @@ def _pair(figures: list[str]) -> str:
 
 def _figure(caption: str, draw: Callable[..., object], *what: Any) -> str:
     """What ``draw(*what, ax=...)`` draws, as SVG within the page."""
-    with mpl.rc_context({**FONTS, "svg.fonttype": "path"}):
+    with rc_context({**FONTS, "svg.fonttype": "path"}):
         figure = Figure(figsize=(6, 3.8), layout="constrained")
         draw(*what, ax=figure.add_subplot())
         out = io.StringIO()

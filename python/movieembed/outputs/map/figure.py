@@ -50,7 +50,9 @@ def map_figure(
 
     Raises
     ------
-    ImportError, ValueError, TypeError, NotFittedError
+    ImportError
+        Without matplotlib, which the extra ``plot`` brings; else as `map_html`.
+    ValueError, TypeError, NotFittedError
         As `map_html`.
 
     Examples
@@ -60,7 +62,7 @@ def map_figure(
     >>> len(me.map_figure(model, method="pca").axes[0].collections)
     1
     """
-    from matplotlib.figure import Figure
+    from movieembed.outputs.drawing import Figure
 
     content = content_of(
         model,
@@ -111,7 +113,7 @@ def save_figure(model: Embedding, path: str | os.PathLike[str], **options: Any) 
 
 def _draw_points(ax: Axes, content: Content, order: NDArray[np.intp]) -> None:
     """Items as points, the larger the better known, coloured by genre or else by likes."""
-    from matplotlib.lines import Line2D
+    from movieembed.outputs.drawing import Line2D
 
     x, y = content.xy[order].T
     weight = _weights(content.likes)[order]
