@@ -35,6 +35,7 @@ def map_html(
     method: Method = "auto",
     positions: Any = None,
     genres: Iterable[Any] | None = None,
+    tags: Iterable[Any] | None = None,
     n_neighbors: int = 10,
     min_likes: int = 0,
     title: str | None = None,
@@ -58,6 +59,9 @@ def map_html(
         A layout of one's own, NaN for what is to be left out; then `method` is not used.
     genres : sequence of str or of lists of str, optional
         Of each item, aligned with ``model.items_``: "Comedy|Crime" or ["Comedy", "Crime"].
+    tags : sequence of str or of lists of str, optional
+        The same for words that name the clusters; without them they are named by genres, or else by
+        words of titles, and by decades.
     n_neighbors : int, default=10
         How many nearest items, as `similar` finds them, an item shows.
     title : str, optional
@@ -100,6 +104,7 @@ def map_html(
         method=method,
         positions=positions,
         genres=genres,
+        tags=tags,
         n_neighbors=check_count(n_neighbors, "n_neighbors"),
         min_likes=min_likes,
         random_state=random_state,
