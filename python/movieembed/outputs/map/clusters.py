@@ -99,7 +99,9 @@ def hills(
     number = np.full(GRID * GRID, -1)
     number[kept] = np.arange(len(kept))
     tops = np.stack([kept // GRID, kept % GRID], axis=1)
-    return number[top[flat]], (tops + 0.5) * (2 / GRID) - 1
+    centres: NDArray[np.float64] = (tops + 0.5) * (2 / GRID) - 1
+    of: NDArray[np.int64] = number[top[flat]]
+    return of, centres
 
 
 def _tops(density: NDArray[np.float64]) -> NDArray[np.int64]:

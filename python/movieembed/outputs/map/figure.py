@@ -74,6 +74,7 @@ def map_figure(
     1
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     content = content_of(
         model,
@@ -88,8 +89,7 @@ def map_figure(
     )
     # The best known are drawn last, over the others.
     order = np.argsort(content.likes, kind="stable")
-    figure = Figure(figsize=A4, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06)
+    figure = Figure(figsize=A4, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.06))
     ax = figure.add_subplot()
     _draw_points(ax, content, order)
     # Stretched to fill the paper: directions in the plane mean nothing.

@@ -25,7 +25,9 @@ from movieembed.outputs.map.content import COLOURS, OTHER, Content, content_of
 from movieembed.outputs.map.layout import Method
 
 # Parts of the page's script, in their order; page.html puts one function around them.
-SCRIPTS = ("data", "drawing", "moving", "choosing", "search", "colours", "start")
+SCRIPTS = (
+    *("data", "shape", "drawing", "labels", "moving", "choosing", "search", "colours", "start"),
+)
 
 
 def map_html(
@@ -123,6 +125,7 @@ def packed(content: Content, heading: str) -> str:
 
     Base64 has neither quotes nor angle brackets, so that no title can end the script around it.
     """
+    clusters = content.clusters
     combinations: dict[tuple[int, ...], int] = {}
     combined = [combinations.setdefault(of, len(combinations)) for of in content.genres_of]
     index = "<u2" if len(content.titles) < 0xFFFF else "<u4"
@@ -133,11 +136,15 @@ def packed(content: Content, heading: str) -> str:
         "years": content.years.astype("<u2"),
         "likes": content.likes.astype("<u4"),
         "combined": np.array(combined, dtype="<u4"),
+        "cluster": np.where(clusters.of < 0, len(clusters.names), clusters.of).astype("<u2"),
         "neighbours": np.where(content.neighbours < 0, missing, content.neighbours).astype(index),
     }
     header = {
         "heading": heading,
         "titles": content.titles,
+        "ids": content.ids,
+        "clusters": clusters.names,
+        "centres": clusters.centres.round(4).tolist(),
         "genres": content.genres,
         "combinations": list(combinations),
         "colours": COLOURS,
