@@ -99,7 +99,7 @@ def hills(
     number = np.full(GRID * GRID, -1)
     number[kept] = np.arange(len(kept))
     tops = np.stack([kept // GRID, kept % GRID], axis=1)
-    centres: NDArray[np.float64] = (tops + 0.5) * (2 / GRID) - 1
+    centres = np.asarray((tops + 0.5) * (2 / GRID) - 1, dtype=np.float64)
     of: NDArray[np.int64] = number[top[flat]]
     return of, centres
 
