@@ -26,6 +26,7 @@ Study = Annotated[Path | None, typer.Option(metavar="FOLDER", help="What study w
 Shown = Annotated[
     list[str] | None,
     typer.Option(
+        "--film",
         "--item",
         metavar="ITEM",
         help="Whose neighbours to show; may be repeated. By default the most liked.",

@@ -7,6 +7,7 @@ try:
     from matplotlib.axes import Axes
     from matplotlib.colors import to_hex, to_rgb
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
     from matplotlib.transforms import ScaledTranslation
@@ -17,6 +18,7 @@ except ModuleNotFoundError as error:
 
 __all__ = [
     "Axes",
+    "ConstrainedLayoutEngine",
     "Figure",
     "Line2D",
     "MaxNLocator",
