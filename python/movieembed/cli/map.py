@@ -26,7 +26,7 @@ GenreTable = Annotated[
     typer.Option(
         "--items",
         metavar="FILE_OR_DATA",
-        help="Whence genres come: a table of items, or a MovieLens folder, .zip or name.",
+        help="Where the genres are: a table of items, or a MovieLens folder, .zip or name.",
     ),
 ]
 Method = Annotated[

@@ -10,7 +10,6 @@ try:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
-    from matplotlib.transforms import ScaledTranslation
 except ModuleNotFoundError as error:
     raise ImportError(
         "plots and reports need matplotlib: pip install 'movieembed[plot]'"
@@ -22,7 +21,6 @@ __all__ = [
     "Figure",
     "Line2D",
     "MaxNLocator",
-    "ScaledTranslation",
     "rc_context",
     "to_hex",
     "to_rgb",
