@@ -135,6 +135,21 @@ def test_rules(folder, tmp_path):
         assert found == expected.drop(columns=["user", "rank"]).to_dict("records")
 
 
+def test_chosen_items(folder):
+    model, given = me.load(folder / "model.npz"), ["recommend", folder / "model.npz", "--json"]
+    among = ["--among", "id:104", "--among", "Heat", "--among", "106"]
+    document = json.loads(run(*given, "101", *among).stdout)
+    assert document["recommendations"] == model.rank([101], [104, 100, 106]).to_dict("records")
+    document = json.loads(run(*given, "101", "100", *among, "--include-given").stdout)
+    assert document["recommendations"] == model.rank([101, 100], [104, 100, 106]).to_dict("records")
+    (user,) = json.loads(run(*given, "--user", 7, *among, "--include-given").stdout)["users"]
+    rules = {"allowed_items": [104, 100, 106], "exclude_given": False}
+    expected = model.recommend_users(users=7, **rules)["item"].tolist()
+    assert [row["item"] for row in user["recommendations"]] == expected
+    assert len(expected) >= 2
+    assert "no item is called 'nothing'" in error(*given[:2], "--user", 7, "--among", "nothing")
+
+
 def test_one_list_to_a_file(folder, tmp_path):
     run("recommend", folder / "model.npz", "Heat", "--out", tmp_path / "list.csv")
     expected = me.load(folder / "model.npz").recommend(["Heat"])

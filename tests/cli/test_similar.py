@@ -56,6 +56,29 @@ def test_the_neighbours_of_all(folder, tmp_path):
     pd.testing.assert_frame_equal(pd.read_csv(out), expected, check_dtype=False, rtol=1e-6)
 
 
+def test_users_who_are_alike(folder, tmp_path):
+    model = me.load(folder / "model.npz")
+    given = ["similar", folder / "model.npz", "--user", "7", "-n", 3]
+    heading, *rows = run(*given).stdout.splitlines()
+    assert heading.split() == ["score", "user"]
+    expected = model.similar_users(7, 3)
+    assert [int(row.split()[1]) for row in rows] == expected["user"].tolist()
+    assert [float(row.split()[0]) for row in rows] == expected["score"].round(4).tolist()
+    given += ["--user", "3"]
+    blocks = run(*given).stdout.split("\n\n")
+    assert [block.splitlines()[0] for block in blocks] == ["user 7", "user 3"]
+    document = json.loads(run(*given, "--json").stdout)
+    assert [user["user"] for user in document["users"]] == [7, 3]
+    assert document["users"][0]["alike"] == expected.to_dict("records")
+    out = tmp_path / "alike.csv"
+    run(*given, "--out", out)
+    found = pd.read_csv(out)
+    pd.testing.assert_frame_equal(found, model.similar_users([7, 3], 3), rtol=1e-6)
+    assert "no user has the id" in error(*given, "--user", "99")
+    assert "--user goes without ITEM" in error(*given, "Heat")
+    assert "about items: leave out --user" in error(*given, "--method", "dot")
+
+
 def test_what_all_refuses(folder, tmp_path):
     given = ["similar", folder / "model.npz", "--all"]
     assert "--all needs --out" in error(*given)

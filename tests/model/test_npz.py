@@ -29,9 +29,10 @@ def good(tmp_path_factory):
 
 def refused(path, match=None):
     """Loading raises ValueError or OSError with the path in the message, and nothing else."""
-    with pytest.raises((ValueError, OSError), match=match) as caught:
-        me.load(path)
-    assert str(path) in str(caught.value)
+    for mapped in (True, False):
+        with pytest.raises((ValueError, OSError), match=match) as caught:
+            me.load(path, mmap=mapped)
+        assert str(path) in str(caught.value)
     return caught.value
 
 
@@ -100,7 +101,7 @@ def test_a_flipped_byte_is_seen_or_harmless(tmp_path, good):
         damaged[at] ^= int(rng.integers(1, 256))
         path.write_bytes(damaged)
         try:
-            me.load(path)
+            me.load(path, mmap=bool(at % 2))
         except (ValueError, OSError) as error:
             messages.append(str(error))
     assert len(messages) > len(positions) / 2
@@ -277,6 +278,7 @@ def test_other_layouts_work_or_are_refused(tmp_path, good, name):
             continue
         assert len(model.similar(0)) > 0
         assert len(model.recommend([0, 1])) > 0
+        assert me.load(path, mmap=True).recommend([0, 1]).equals(model.recommend([0, 1]))
 
 
 def peak_of_loading(path):

@@ -36,43 +36,6 @@ def test_the_tutorial_runs(
     assert (tmp_path / "small.npz").exists()
 
 
-def blocks_under(page: str, heading: str) -> list[str]:
-    """The Python blocks of a page's section."""
-    text = (DOCS / page).read_text(encoding="utf-8")
-    section = re.split(r"^## ", text.split(f"\n## {heading}\n")[1], flags=re.MULTILINE)[0]
-    return re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-
-
-def test_an_optimisation_loop_of_ones_own_runs(demo_likes: movieembed.Likes) -> None:
-    names: dict[str, Any] = {"me": movieembed, "likes": demo_likes}
-    scipys, plain = blocks_under("howto.md", "Run your own optimisation loop")
-    exec(compile(scipys, "howto.md", "exec"), names)
-    optimum = movieembed.MovieEmbedding(10, random_state=0).fit(demo_likes).cost_
-    assert names["found"].fun == movieembed.cost(demo_likes, names["V"])
-    assert optimum <= names["found"].fun < 1.05 * optimum
-    exec(compile(plain, "howto.md", "exec"), names)
-    before = movieembed.cost(demo_likes, names["start"])
-    assert movieembed.cost(demo_likes, names["V"]) < before
-
-
-def test_x_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    (block,) = blocks_under("howto.md", "Start from X itself")
-    names: dict[str, Any] = {"me": movieembed, "pd": pd}
-    exec(compile(block, "howto.md", "exec"), names)
-    assert repr(names["X"]) == "Cooccurrence(4 items, 4 pairs)"
-    assert names["model"].similar("bread", n=1)["item"].tolist() == ["butter"]
-
-
-def test_the_exercises_descent(demo_likes: movieembed.Likes) -> None:
-    (block,) = blocks_under("howto.md", "Follow the exercise's descents to the letter")
-    names: dict[str, Any] = {"me": movieembed, "np": np, "likes": demo_likes}
-    with pytest.warns(Warning, match="max_iter"):
-        exec(compile(block, "howto.md", "exec"), names)
-    first = movieembed.cost(demo_likes, names["start"])
-    assert names["costs"][0] == pytest.approx(first, rel=1e-12)
-    assert len(names["costs"]) == 21
-
-
 def test_the_page_on_clusters_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
     monkeypatch.chdir(tmp_path)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 with warnings.catch_warnings():
     # In a notebook without ipywidgets, tqdm asks for them as soon as it is imported.
     warnings.filterwarnings("ignore", message="IProgress not found")
     from tqdm.auto import tqdm
+
+T = TypeVar("T")
 
 
 class HiddenBar:
@@ -37,3 +40,10 @@ def progress_bar(
     if not progress:
         return HiddenBar()
     return tqdm(total=total, desc=name, unit=unit, **{"leave": False, **options})
+
+
+def followed(things: Iterator[T], bar: Any) -> Iterator[T]:
+    """The same things, counted by a bar."""
+    for thing in things:
+        yield thing
+        bar.update()

@@ -62,6 +62,16 @@ def table_file(
         yield write
 
 
+def write_tables(tables: Iterator[pd.DataFrame], path: str | os.PathLike[str]) -> str:
+    """Write tables, at least one, below each other to one file and return its path."""
+    first = next(tables)
+    with table_file(path, first) as more:
+        more(first)
+        for table in tables:
+            more(table)
+    return str(path)
+
+
 def _type(dtype: Any) -> Any:
     """The type in a file of a column of a table."""
     import pyarrow as pa

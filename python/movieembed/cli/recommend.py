@@ -69,6 +69,15 @@ Given = Annotated[
         "--exclude-given/--include-given", help="Leave out the items given, or rank them.", **RULES
     ),
 ]
+Among = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ITEM",
+        help="Only this item; may be repeated. With --include-given the items given may be among "
+        "them.",
+        **RULES,
+    ),
+]
 Diversify = Annotated[
     float,
     typer.Option(
@@ -124,6 +133,7 @@ def recommend(
     popularity_discount: Discount = None,
     genre: Genre = None,
     where: Where = None,
+    among: Among = None,
     exclude: Exclude = None,
     exclude_given: Given = True,
     diversify: Diversify = 0.0,
@@ -138,9 +148,11 @@ def recommend(
     $ movieembed recommend small.npz "Toy Story" --dislike Heat --explain
     $ movieembed recommend small.npz 150 586 -n 20 --method cosine --json
     $ movieembed recommend small.npz Heat --genre Comedy --where "year >= 1990"
+    $ movieembed recommend small.npz Heat --among 1 --among "Toy Story 2"
     $ movieembed recommend small.npz --user 42
     $ movieembed recommend small.npz --users ratings.csv --out lists.parquet
     """
+    from movieembed.data.items import ById, Typed
     from movieembed.model.embedding import Embedding
 
     if bool(given) == bool(likes or users):
@@ -150,6 +162,9 @@ def recommend(
         console.check_out_table(out)
     fitted = Embedding.load(model)
     rules: dict[str, Any] = {"exclude_given": exclude_given, "diversify": diversify}
+    if among:
+        named = fitted._fitted_items().index.resolve_many([Typed(item) for item in among])
+        rules["allowed_items"] = [ById(item) for item in fitted.items_[named].tolist()]
     rules["where"] = conditions(fitted, genre, where) or None
     how: dict[str, Any] = {"regularization": regularization, "refine": refine}
     how["popularity_discount"] = popularity_discount

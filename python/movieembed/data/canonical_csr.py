@@ -80,6 +80,23 @@ def canonical_csr(matrix: Any) -> sp.csr_array:
     return csr
 
 
+def of_canonical_parts(
+    data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], shape: tuple[int, int]
+) -> sp.csr_array:
+    """Return a canonical matrix of the very arrays if they are of one, else of copies.
+
+    The indices must lie in the shape, the pointers rise, and the data be finite.
+    """
+    rising = np.ones(len(indices) + 1, dtype=bool)
+    np.greater(indices[1:], indices[:-1], out=rising[1:-1])
+    rising[indptr] = True  # a row may begin anywhere
+    matrix = sp.csr_array((data, indices, indptr), shape=shape)
+    if not rising.all() or not data.all():
+        return canonical_csr(matrix)
+    matrix.has_canonical_format = True
+    return matrix
+
+
 def seen_beside(seen: Any, matrix: sp.csr_array) -> sp.csr_array | None:
     """Return what was rated and not liked as a canonical matrix of booleans, beside the likes.
 

@@ -348,7 +348,7 @@ class Embedding(Questions, Parameters):
         file.write(path, self._fitted_items(), self._parameters(), vars(self))
 
     @classmethod
-    def load(cls, path: npz.Place) -> Self:
+    def load(cls, path: npz.Place, *, mmap: bool = False) -> Self:
         """Read what `save` wrote; see :func:`movieembed.load`.
 
         Examples
@@ -361,7 +361,7 @@ class Embedding(Questions, Parameters):
         ...     me.MovieEmbedding.load(os.path.join(folder, "model.npz"))
         MovieEmbedding(n_components=1, random_state=0)
         """
-        with npz.reading(path, file.MODEL) as contents:
+        with npz.reading(path, file.MODEL, mmap) as contents:
             model = cls._of(contents.field("params", dict))
             fitted = file.fitted_items(contents, model._weighting(), model._recipe())
             model._fitted = fitted

@@ -137,13 +137,17 @@ class MovieEmbedding(  # noqa: D101
         return Likes.from_matrix(given)
 
 
-def load(path: Place) -> MovieEmbedding:
+def load(path: Place, *, mmap: bool = False) -> MovieEmbedding:
     """Read a model that :meth:`MovieEmbedding.save` wrote.
 
     Parameters
     ----------
     path : path or binary file object
         A file object must be one that can seek.
+    mmap : bool, default=False
+        Leave the arrays in the file, mapped into memory, so that several processes that load the
+        same file share them. They are read-only. The file may be replaced, as `save` does, but not
+        written into. Arrays of a file that an older version wrote are read as usual.
 
     Returns
     -------
@@ -153,7 +157,8 @@ def load(path: Place) -> MovieEmbedding:
     Raises
     ------
     ValueError
-        When the file is not such a model, is damaged, or was written by a newer format.
+        When the file is not such a model, is damaged, or was written by a newer format, or `mmap`
+        is asked of a file object.
     OSError
         When it cannot be read.
 
@@ -168,4 +173,4 @@ def load(path: Place) -> MovieEmbedding:
     >>> bool((again.embedding_ == model.embedding_).all())
     True
     """
-    return MovieEmbedding.load(path)
+    return MovieEmbedding.load(path, mmap=mmap)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones, index_dtype
 from movieembed._base.validation import check_threshold
-from movieembed.data.canonical_csr import canonical_csr
+from movieembed.data.canonical_csr import of_canonical_parts
 from movieembed.data.ids import as_ids
 from movieembed.data.items import ItemIndex
 from movieembed.model import npz
@@ -234,7 +234,8 @@ def _matrix(contents: npz.Contents, name: str, n_items: int) -> sp.csr_array | N
         return None
     indptr = contents.array(f"{name}_indptr", ("int64",), (n_users + 1,))
     indices = contents.array(f"{name}_indices", ("int32", "int64"), (None,))
-    data = np.ones(len(indices), dtype=np.float32)
+    kind = np.bool_ if name == "seen" else np.float32
+    data: NDArray[Any] = np.ones(len(indices), dtype=kind)
     if f"{name}_data" in contents:
         data = contents.array(f"{name}_data", ("float32", "float64"), (len(indices),))
     if indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
@@ -242,10 +243,10 @@ def _matrix(contents: npz.Contents, name: str, n_items: int) -> sp.csr_array | N
     if len(indices) and not 0 <= indices.min() <= indices.max() < n_items:
         raise ValueError(f"its {name} name items that are not there")
     indptr = indptr.astype(index_dtype(len(indices)))
-    matrix = canonical_csr(sp.csr_array((data, indices, indptr), shape=(n_users, n_items)))
+    matrix = of_canonical_parts(data, indices, indptr, (n_users, n_items))
     if matrix.nnz != len(indices):
         raise ValueError(f"its {name} repeat")
-    return matrix.astype(np.bool_) if name == "seen" else matrix
+    return matrix.astype(kind, copy=False) if name == "seen" else matrix
 
 
 def _ids(contents: npz.Contents, name: str) -> Any:

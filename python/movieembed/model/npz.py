@@ -1,4 +1,7 @@
-"""Files of arrays and one JSON header, .npz without pickles: written whole, checked when read."""
+"""Files of arrays and one JSON header, .npz without pickles: written whole, checked when read.
+
+Arrays are not compressed and begin at multiples of 64 bytes: they can be mapped into memory.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import dataclasses
 import io
 import json
 import math
+import mmap
 import os
+import struct
 import tokenize
 import zipfile
 import zlib
@@ -19,9 +24,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movieembed._base.atomic_file import replacing
+from movieembed._base.message import Message
 from movieembed._base.regular_file import check_regular
 from movieembed._version import __version__
-from movieembed.exceptions import LONGEST_MESSAGE, shortened
+from movieembed.exceptions import LONGEST_MESSAGE, ParameterError, shortened
+
+# A member of a zip file begins with a header of this length, its name, and extra fields: the first
+# of 20 bytes, for large files, and ours of 4 and what fills up to the next multiple.
+LOCAL_HEADER, LARGE_FILE, FILLER = 30, 20, 4
+ALIGNMENT, FILLER_ID = 64, 0xD935
 
 # A path, or a binary file object that can seek.
 Place = str | os.PathLike[str] | IO[bytes]
@@ -70,11 +81,14 @@ class Contents:
     size : int
         Of the file, in bytes.
     header : dict
+    memory : mmap or None
+        The file in memory, where arrays are to stay in it.
     """
 
     archive: zipfile.ZipFile
     size: int
     header: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    memory: mmap.mmap | None = None
 
     def field(self, name: str, *kinds: type) -> Any:
         """Return a field of the header, of one of some types."""
@@ -102,7 +116,7 @@ class Contents:
         if member.compress_type != zipfile.ZIP_STORED:
             raise ValueError(f"its {name} is compressed")
         with self.archive.open(member) as file:
-            there, dtype = _npy_header(file)
+            there, by_column, dtype = _npy_header(file)
             n_bytes = file.tell() + dtype.itemsize * math.prod(there)
         fits = len(there) == len(shape) and all(
             want is None or have == want for have, want in zip(there, shape, strict=True)
@@ -111,23 +125,38 @@ class Contents:
             raise ValueError(f"its {name} has dtype {dtype} and shape {there}")
         if not n_bytes == member.file_size <= self.size:
             raise ValueError(f"its {name} is cut off: shape {there} needs {n_bytes:,} bytes")
-        with self.archive.open(member) as file:
-            array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        array = None if by_column else self._mapped(member, there, dtype)
+        if array is None:
+            with self.archive.open(member) as file:
+                array = np.lib.format.read_array(file, allow_pickle=False)
         if not np.isfinite(array).all():
             raise ValueError(f"its {name} is not finite: it holds NaN or infinity")
         return np.ascontiguousarray(array)
 
+    def _mapped(
+        self, member: zipfile.ZipInfo, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> NDArray[Any] | None:
+        """An array that stays in the file; None where it cannot, as in files of older versions."""
+        if self.memory is None or not math.prod(shape):
+            return None
+        start = member.header_offset + LOCAL_HEADER
+        start += sum(struct.unpack_from("<HH", self.memory, start - 4))
+        stop = start + member.file_size
+        at = stop - dtype.itemsize * math.prod(shape)
+        with memoryview(self.memory) as view, view[start:stop] as part:
+            if zlib.crc32(part) != member.CRC:
+                raise ValueError(f"its {member.filename[:-4]} does not match its checksum")
+        return None if at % dtype.alignment else np.ndarray(shape, dtype, self.memory, at)
 
-def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype that an array in NumPy's format begins with."""
+
+def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether column by column, and dtype that an array in NumPy's format begins with."""
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"it has an array of NumPy's format {version}")
     if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    else:
-        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
-    return shape, dtype
+        return np.lib.format.read_array_header_1_0(file)
+    return np.lib.format.read_array_header_2_0(file)
 
 
 def write(
@@ -141,7 +170,9 @@ def write(
     text = json.dumps({**about, **header}).encode()
 
     def write_to(file: IO[bytes]) -> None:
-        np.savez(file, header=np.frombuffer(text, dtype=np.uint8), **arrays)  # type: ignore[arg-type]
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name, array in {"header": np.frombuffer(text, dtype=np.uint8), **arrays}.items():
+                _add(archive, f"{name}.npy", np.ascontiguousarray(array))
 
     if not isinstance(place, str | os.PathLike):
         write_to(_binary(place, "write"))
@@ -150,9 +181,23 @@ def write(
         write_to(file)
 
 
+def _add(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
+    """Add an array, with a filler in front so that it begins at a multiple of `ALIGNMENT`.
+
+    NumPy pads its own header to a multiple already.
+    """
+    member = zipfile.ZipInfo(name)
+    assert archive.fp is not None
+    begins = archive.fp.tell() + LOCAL_HEADER + len(name) + LARGE_FILE + FILLER
+    filler = bytes(-begins % ALIGNMENT)
+    member.extra = struct.pack("<HH", FILLER_ID, len(filler)) + filler
+    with archive.open(member, "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, array, allow_pickle=False)
+
+
 @contextmanager
-def reading(place: Place, kind: Kind) -> Iterator[Contents]:
-    """Give the contents of a file.
+def reading(place: Place, kind: Kind, mapped: bool = False) -> Iterator[Contents]:
+    """Give the contents of a file; those of one that is mapped stay in it, and are read-only.
 
     Whatever is wrong with them, also where it is seen only inside the block, becomes one
     ValueError that names the file.
@@ -161,8 +206,11 @@ def reading(place: Place, kind: Kind) -> Iterator[Contents]:
         if not os.path.exists(place):
             raise FileNotFoundError(f"there is no {kind.noun} {os.fspath(place)}")
         check_regular(place, kind.words)
-        with open(place, "rb") as file, _checked(file, os.fspath(place), kind) as contents:
+        path = os.fspath(place)
+        with open(place, "rb") as file, _checked(file, path, kind, mapped) as contents:
             yield contents
+    elif mapped:
+        raise ParameterError(Message("{mmap=} needs a path, not a file object", mmap=True), "mmap")
     else:
         name = getattr(place, "name", None)
         with _checked(_binary(place, "read"), str(name or "the file object"), kind) as contents:
@@ -170,10 +218,12 @@ def reading(place: Place, kind: Kind) -> Iterator[Contents]:
 
 
 @contextmanager
-def _checked(file: BinaryIO, name: str, kind: Kind) -> Iterator[Contents]:
+def _checked(file: BinaryIO, name: str, kind: Kind, mapped: bool = False) -> Iterator[Contents]:
     try:
         with zipfile.ZipFile(file) as archive:
-            yield _contents(archive, file.seek(0, os.SEEK_END), kind)
+            size = file.seek(0, os.SEEK_END)
+            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if mapped else None
+            yield dataclasses.replace(_contents(archive, size, kind), memory=memory)
     except DAMAGE as error:
         what = shortened(str(error), LONGEST_MESSAGE // 2)
         raise ValueError(

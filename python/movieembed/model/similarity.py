@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Hashable, Iterable
 from typing import Any
 
@@ -11,12 +12,17 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.finite import check_finite, silent_overflow
+from movieembed._base.progress import followed, progress_bar
+from movieembed._base.table_file import check_table_path, write_tables
 from movieembed._base.threads import resolve_n_jobs
 from movieembed._base.validation import check_count, check_integer
 from movieembed.exceptions import ItemWithoutLikesError
 from movieembed.model.fitted_items import FittedItems, Method
 from movieembed.model.neighbors import Candidates, Found
 from movieembed.model.taste import as_table, is_single, table_of_lists, why_unembedded
+
+# Items whose neighbours are found and written at a time: a whole number of the search's blocks.
+BLOCK_ITEMS = 6144
 
 
 def similar(
@@ -100,8 +106,10 @@ def neighbors(
     refine: int | None = None,
     regularization: float | None = None,
     as_frame: bool = False,
-) -> tuple[NDArray[np.int64], NDArray[Any]] | pd.DataFrame:
-    """The nearest items of every item, as arrays or as a table of ids.
+    out: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+) -> tuple[NDArray[np.int64], NDArray[Any]] | pd.DataFrame | str:
+    """The nearest items of every item, as arrays, or as a table of ids here or in a file.
 
     Parameters
     ----------
@@ -110,6 +118,12 @@ def neighbors(
     as_frame : bool, default=False
         A table instead: query (an item's id), item, title (where titles are known), rank from 1,
         score.
+    out : path, optional
+        A file to write that table to: Parquet, CSV or Arrow, as its suffix says (.parquet, .csv,
+        .arrow). It is written block after block of items, so that memory does not grow with them,
+        and is there whole or not at all.
+    progress : bool, optional
+        Show a bar; by default where standard error is a terminal.
 
     Returns
     -------
@@ -117,12 +131,12 @@ def neighbors(
         Positions in `items_`, best first; -1 where there are no more, and throughout for
         unembedded items.
     scores : ndarray, shape (n_items, n)
-        -inf where there are no more.
+        -inf where there are no more. With `out` the path of the file instead of both.
 
     Raises
     ------
     NotFittedError, ValueError
-        As `similar`.
+        As `similar`; also when the suffix of `out` is none of those listed.
 
     Notes
     -----
@@ -135,11 +149,26 @@ def neighbors(
     >>> model.neighbors(n=1)[0].tolist()
     [[1], [0], [0]]
     """
-    every = np.arange(len(fitted))
-    found, scores = _nearest(fitted, every, n, method, min_likes, refine, regularization)
-    if as_frame:
-        return table_of_lists(fitted.index, fitted.items, found, scores, "query")
-    return found, scores
+    if out is not None:
+        check_table_path(out, "out")
+    starts = range(0, max(1, len(fitted)), BLOCK_ITEMS)
+    ids = fitted.items
+
+    def lists(start: int) -> Found:
+        rows = np.arange(start, min(start + BLOCK_ITEMS, len(fitted)))
+        return _nearest(fitted, rows, n, method, min_likes, refine, regularization)
+
+    def table(start: int) -> pd.DataFrame:
+        owners = ids[start : start + BLOCK_ITEMS]
+        return table_of_lists(fitted.index, owners, *lists(start), "query")
+
+    with progress_bar(len(starts), "neighbours", "block", progress) as bar:
+        if out is not None:
+            return write_tables(followed(map(table, starts), bar), out)
+        if as_frame:
+            return pd.concat(list(followed(map(table, starts), bar)), ignore_index=True)
+        found, scores = zip(*followed(map(lists, starts), bar), strict=True)
+    return np.concatenate(found), np.concatenate(scores)
 
 
 @silent_overflow

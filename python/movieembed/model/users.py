@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from movieembed._base.message import Message
-from movieembed._base.progress import progress_bar
-from movieembed._base.table_file import check_table_path, table_file
+from movieembed._base.progress import followed, progress_bar
+from movieembed._base.table_file import check_table_path, write_tables
 from movieembed._base.validation import check_count
 from movieembed.data.distributed.blocks import UserRows
 from movieembed.data.distributed.cluster import new_key
@@ -137,13 +137,13 @@ def recommend_users(
     with progress_bar(total, "recommend", unit, progress) as bar:
         found = followed(found, bar)
         if out is not None:
-            return write(found, out)
+            return write_tables(found, out)
         if where is None:
             table: pd.DataFrame = pd.concat(list(found), ignore_index=True)
             return table
         if isinstance(likes, DistributedLikes):
             return list(found)
-        return [write(found, Path(where) / file_of_part(0))]
+        return [write_tables(found, Path(where) / file_of_part(0))]
 
 
 @dataclass(frozen=True)
@@ -296,7 +296,7 @@ def best_of(
     lists = tables(rows, fitted, wish)
     if folder is None:
         return pd.concat(list(lists), ignore_index=True)
-    return write(lists, Path(folder) / file_of_part(part))
+    return write_tables(lists, Path(folder) / file_of_part(part))
 
 
 def tables(rows: UserRows, fitted: FittedItems, wish: Wish) -> Iterator[pd.DataFrame]:
@@ -314,20 +314,3 @@ def tables(rows: UserRows, fitted: FittedItems, wish: Wish) -> Iterator[pd.DataF
             never=None if wish.exclude is None else wish.exclude.of(users),
         )
         yield table_of_lists(fitted.index, users, *ranking.lists(taste, n))
-
-
-def followed(tables: Iterator[Any], bar: Any) -> Iterator[Any]:
-    """The same tables, counted by a bar."""
-    for table in tables:
-        yield table
-        bar.update()
-
-
-def write(tables: Iterator[pd.DataFrame], path: str | os.PathLike[str]) -> str:
-    """Write tables below each other to one file and return its path."""
-    first = next(tables)
-    with table_file(path, first) as more:
-        more(first)
-        for table in tables:
-            more(table)
-    return str(path)
