@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SMALL = ("product", "cooccurrence", "fit", "start", "recommend", "notebook")
+SMALL = ("product", "cooccurrence", "fit", "start", "recommend", "notebook", "million")
 LARGE = ("scale", "cluster")
 
 

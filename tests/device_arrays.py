@@ -179,7 +179,13 @@ class csr_matrix:  # noqa: N801
     __module__ = "cupyx.scipy.sparse._csr"
 
     def __init__(self, matrix: Any, device: int = 0) -> None:
-        self.shape, self._matrix, self.device = matrix.shape, matrix, Gpu(device)
+        self.shape, self._matrix = matrix.shape, matrix
+        self.data = ndarray(getattr(matrix, "data", np.zeros(0)))
+        self.data.device = Gpu(device)
+
+    @property
+    def device(self) -> Any:
+        raise NotImplementedError
 
     def get(self) -> Any:
         return self._matrix
@@ -277,6 +283,12 @@ class HostStager:
         assert set(self.state.values()) <= {"free"}
 
 
+def eigh(H: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
+    """CuPy's, of a symmetric matrix."""
+    values, vectors = np.linalg.eigh(H._host)
+    return DeviceArray(values), DeviceArray(vectors)
+
+
 class HostDevice:
     """A device of `DeviceArray`s with the given kernels."""
 
@@ -293,6 +305,9 @@ class HostDevice:
     def matmul(self, A: DeviceArray, B: DeviceArray) -> DeviceArray:
         assert A.dtype == B.dtype
         return self.xp.matmul(A, B)
+
+    def eigh(self, H: DeviceArray) -> tuple[DeviceArray, DeviceArray]:
+        return eigh(H)
 
     def upload(self, host: Any) -> DeviceArray:
         there = self.xp.empty(host.shape, dtype=host.dtype)

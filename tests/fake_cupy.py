@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from device_arrays import DeviceArray, DeviceModule
+from device_arrays import DeviceArray, DeviceModule, eigh
 from movieembed.operators.cuda import device as device_module
 from movieembed.operators.cuda.geometry import Launch
 from movieembed.operators.cuda.kernels import source
@@ -118,6 +118,7 @@ def fake_cupy(emulator: Any, free: int, log: list[Any]) -> Any:
     cupy.asarray, cupy.pinned = asarray, set()
     cupy.products = products = Products()
     cupy.matmul = products.matmul
+    cupy.linalg = SimpleNamespace(eigh=eigh)
     cupy._core = SimpleNamespace(
         get_compute_type=products.types.__getitem__, set_compute_type=products.set_type
     )

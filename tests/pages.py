@@ -22,17 +22,18 @@ def sections(page: str) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def run_section(page: str, heading: str) -> dict[str, Any]:
-    """Run what a page begins with, and then one of its sections, in the current folder.
+def run_section(page: str, heading: str | None = None) -> dict[str, Any]:
+    """Run what a page begins with, and then perhaps a section of it, in the current folder.
 
     Returns
     -------
     dict
-        The names that the section leaves, and under "printed" what its commands printed.
+        The names that they leave, and under "printed" what its commands printed.
     """
     found = sections(page)
     names: dict[str, Any] = {"__name__": "__main__"}
-    printed = [run_block(page, *block, names) for block in found[""] + found[heading]]
+    blocks = found[""] + ([] if heading is None else found[heading])
+    printed = [run_block(page, *block, names) for block in blocks]
     return names | {"printed": "".join(printed)}
 
 

@@ -66,10 +66,14 @@ class ReferenceKernels:
             values[row, : len(best)] = x[best]
         return DeviceArray(columns), DeviceArray(values)
 
-    def gram_rows(self, side: Side, other: Side, rows: Any, longest: int, out: Any) -> None:
+    def gram_rows(
+        self, side: Side, other: Side, rows: Any, longest: int, out: Any, upper: bool = False
+    ) -> None:
         A = matrix_of(other, out.shape[1])
         chosen = matrix_of(side, A.shape[0])[rows._host]
         assert longest >= np.diff(chosen.indptr).max(initial=0)
         there = (chosen.astype(bool) @ A.astype(bool)).toarray()
+        if upper and side.values is None:
+            there &= np.arange(A.shape[1]) >= rows._host[:, None]
         product = (chosen @ A).toarray().astype(out.dtype)
         out._host[there] += product[there]

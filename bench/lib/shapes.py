@@ -40,8 +40,9 @@ def _zipf(rng: np.random.Generator, size: int, n: int) -> np.ndarray:
     return np.minimum(found, n - 1)
 
 
-# A shop: many items, few likes each. A club: few items that many know.
+# A shop: many items, few likes each. A club: few items that many know. A million of either.
 SHAPES: dict[str, Callable[[], sp.csr_array]] = {
     "shop": partial(communities, 30_000, 40_000, 1_000_000, 400, 0.3, 0),
     "club": partial(communities, 8_000, 3_000, 500_000, 40, 0.5, 1),
+    "million": partial(communities, 1_000_000, 1_000_000, 15_000_000, 2_000, 0.3, 2),
 }

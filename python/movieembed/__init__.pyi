@@ -16,7 +16,8 @@ from .exceptions import (
     MovieEmbedError,
     UserNotFoundError,
 )
-from .model.estimator import MovieEmbedding, load
+from .model.estimator import MovieEmbedding
+from .model.loading import load
 from .objective.cooccurrence import (
     cooccurrence,
     cooccurrence_frame,

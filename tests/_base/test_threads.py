@@ -159,24 +159,24 @@ def blas_pools() -> list[int]:
 
 
 def test_serial_blas() -> None:
-    before, threads = blas_pools(), _core.max_threads()
-    assert before  # NumPy's, at least
-    with serial_blas():
-        assert set(blas_pools()) == {1}
-        assert _core.max_threads() == threads
-        with serial_blas():
-            assert set(blas_pools()) == {1}
-        assert set(blas_pools()) == {1}
-    assert blas_pools() == before
-    assert _core.max_threads() == threads
-
     def failing() -> None:
         with serial_blas():
             raise RuntimeError("inside")
 
-    with pytest.raises(RuntimeError, match="inside"):
-        failing()
-    assert blas_pools() == before
+    with threadpool_limits(2, user_api="blas"):
+        before, threads = blas_pools(), _core.max_threads()
+        assert set(before) == {2}  # NumPy's, at least
+        with serial_blas():
+            assert set(blas_pools()) == {1}
+            assert _core.max_threads() == threads
+            with serial_blas():
+                assert set(blas_pools()) == {1}
+            assert set(blas_pools()) == {1}
+        assert blas_pools() == before
+        assert _core.max_threads() == threads
+        with pytest.raises(RuntimeError, match="inside"):
+            failing()
+        assert blas_pools() == before
 
 
 def test_serial_blas_in_several_threads() -> None:

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from fit_cases import L0, fit
 from helpers import dense_cooccurrence, dense_cost, random_likes
 from movieembed.model.fitting import principal_axes
+from movieembed.operators.cpu import CpuOperator
 from movieembed.solvers import SOLVERS
 
 
@@ -72,7 +73,8 @@ def test_items_that_nobody_shares_are_zero_and_change_nothing():
 @pytest.mark.parametrize("shape", [(1, 1), (9, 4), (4, 9), (5, 0), (0, 3)])
 def test_principal_axes(shape, dtype):
     V = np.random.default_rng(0).standard_normal(shape).astype(dtype)
-    turned, eigenvalues = principal_axes(V, 10)
+    op = CpuOperator(sp.csr_array(np.ones((2, shape[0]))), dtype, keep_all=True)
+    turned, eigenvalues = principal_axes(op, V, 10)
     assert turned.dtype == dtype
     assert turned.shape == (shape[0], 10)
     tolerance = 1e-12 if dtype == np.float64 else 1e-5
@@ -81,7 +83,7 @@ def test_principal_axes(shape, dtype):
     assert (eigenvalues >= 0).all()
     assert (np.diff(eigenvalues) <= 0).all()
     assert not turned[:, shape[1] :].any()
-    again, _ = principal_axes(-turned, 10)
+    again, _ = principal_axes(op, -turned, 10)
     np.testing.assert_allclose(again, turned, atol=10 * tolerance**0.5)
 
 

@@ -257,6 +257,14 @@ def test_rank_puts_items_without_a_vector_last() -> None:
         model.rank(L, [1])
 
 
+def test_a_matrix_of_one_row_is_one_person(model: me.MovieEmbedding, likes: np.ndarray) -> None:
+    """As rows of SciPy's matrices are, other than those of its arrays."""
+    row, person = sp.csr_matrix(likes)[3], np.flatnonzero(likes[3]).tolist()
+    other = np.flatnonzero(likes[3] == 0).tolist()
+    pd.testing.assert_frame_equal(model.rank(row, other), model.rank(person, other))
+    pd.testing.assert_frame_equal(model.explain(row, other[0]), model.explain(person, other[0]))
+
+
 def test_many_as_a_table(model: me.MovieEmbedding, likes: np.ndarray) -> None:
     columns, scores = model.recommend(likes[:5], 3)
     table = model.recommend(likes[:5], 3, as_frame=True)

@@ -32,7 +32,7 @@ import movieembed as me
         (lambda m: m.recommend([1], filter_items=[77]), me.ItemNotFoundError, "77"),
         (lambda m: m.explain([1], [1]), ValueError, "among the given items"),
         (lambda m: m.explain([1], []), ValueError, "recommended is empty"),
-        (lambda m: m.explain(np.ones((1, 40)), 1), ValueError, "one person's items"),
+        (lambda m: m.explain(np.ones((2, 40)), 1), ValueError, "one person's items"),
         (lambda m: m.similar(1, min_likes="a"), TypeError, "min_likes"),
         (lambda m: m.similar(1, refine=1), ValueError, "refine goes with"),
     ],

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import copy
 import importlib
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,8 +15,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import sklearn.base
 
 import movieembed as me
+from movieembed.model.loading import LoadedModel
 
 HEAVY = (
     *("matplotlib", "narwhals", "numpy", "pandas", "pooch", "pyarrow", "rapidfuzz", "requests"),
@@ -36,12 +40,18 @@ def loaded_by(code: str, *arguments: object) -> set[str]:
     return set(ran.stdout.splitlines()[-1].split()[1:])
 
 
-COMMAND = """
+# Its arguments are commands, with "then" between them.
+COMMANDS = """
+import sys
 from movieembed.cli import main
-try:
-    main()
-except SystemExit as end:
-    assert not end.code, end.code
+given = sys.argv[1:]
+while given is not None:
+    here = given.index("then") if "then" in given else len(given)
+    sys.argv[1:], given = given[:here], given[here + 1:] or None
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, end.code
 """
 
 
@@ -53,7 +63,7 @@ def test_the_package_alone_loads_nothing_heavy() -> None:
     "arguments", [(), ("--help",), ("fit", "--help"), ("export", "--help"), ("--version",)]
 )
 def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
-    assert loaded_by(COMMAND, *arguments) == set()
+    assert loaded_by(COMMANDS, *arguments) == set()
 
 
 def test_names_load_what_they_need() -> None:
@@ -69,8 +79,63 @@ def test_a_fit_from_the_command_line_does_without_scikit_learn(tmp_path) -> None
     model = tmp_path / "model.npz"
     never = {"matplotlib", "narwhals", "pooch", "rapidfuzz", "requests", "sklearn"}
     fit = ("fit", tmp_path, "--components", 1, "--out", model)
-    for arguments in (fit, ("similar", model, "A"), ("info", model), ("info", tmp_path)):
-        assert loaded_by(COMMAND, *arguments) & never == set()
+    others = ("similar", model, "A", "then", "info", model, "then", "info", tmp_path)
+    assert loaded_by(COMMANDS, *fit, "then", *others) & never == set()
+    assert model.exists()
+
+
+ANSWER = """
+import sys, movieembed as me
+model = me.load(sys.argv[1])
+assert model.similar("A", n=1)["title"].tolist() == ["B"]
+"""
+NOT_TO_ANSWER = {
+    "asyncio",
+    "matplotlib",
+    "narwhals",
+    "scipy.optimize",
+    "scipy.stats",
+    "sklearn",
+    "tqdm",
+}
+
+
+def test_a_loaded_model_answers_without_scikit_learn(tmp_path: Path) -> None:
+    likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]], titles=["A", "B", "C"])
+    me.MovieEmbedding(1, random_state=0).fit(likes).save(tmp_path / "model.npz")
+    asked = "\nimport sys; print('loaded', *sorted(sys.modules))"
+    ran = subprocess.run(
+        [sys.executable, "-c", ANSWER + asked, str(tmp_path / "model.npz")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert set(ran.stdout.split()) & NOT_TO_ANSWER == set()
+
+
+ASKED = {
+    "isinstance": lambda model: isinstance(model, me.MovieEmbedding),
+    "class": lambda model: model.__class__ is me.MovieEmbedding,
+    "text": lambda model: repr(model) == "MovieEmbedding(n_components=1, random_state=0)",
+    "parameters": lambda model: model.get_params()["n_components"] == 1,
+    "vectors": lambda model: model.transform([[1, 1, 1]]).shape == (1, 1),
+    "fit": lambda model: type(model.fit([[1, 1, 0], [1, 1, 1]])) is me.MovieEmbedding,
+    "refit": lambda model: type(model.refit([[1, 1, 0], [1, 1, 1]])) is me.MovieEmbedding,
+    "deepcopy": lambda model: type(copy.deepcopy(model)) is me.MovieEmbedding,
+    "pickle": lambda model: type(pickle.loads(pickle.dumps(model))) is me.MovieEmbedding,
+    "clone": lambda model: type(sklearn.base.clone(model)) is me.MovieEmbedding,
+    "missing": lambda model: not hasattr(model, "none") and type(model) is me.MovieEmbedding,
+}
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_a_loaded_model_becomes_a_whole_one(what: str, tmp_path: Path) -> None:
+    likes = me.Likes.from_matrix([[1, 1, 0], [1, 1, 1]], titles=["A", "B", "C"])
+    me.MovieEmbedding(1, random_state=0).fit(likes).save(tmp_path / "model.npz")
+    model = LoadedModel.load(tmp_path / "model.npz")
+    assert type(model) is LoadedModel
+    assert ASKED[what](model)
 
 
 def test_every_public_name_is_there_and_listed() -> None:

@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 from helpers import REPOSITORY
+from movieembed.cli import app
 from sessions import run_sessions
 
 README = REPOSITORY / "README.md"
@@ -43,43 +45,52 @@ def transcripts():
                 yield command, output
 
 
-def check(commands, workplace):
+def check(commands, run):
     """In order, for later commands use the files of earlier ones.
 
     Durations may differ, and the estimated gap by a tenth: it is of the size of rounding, which
     differs between processors.
     """
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
     for command, expected in commands:
         words = shlex.split(command)
         assert words[0] == "movieembed"
+        printed = run(words[1:])
+        assert lines(printed) == lines(expected), command
+        assert gaps(printed) == pytest.approx(gaps(expected), rel=0.1), command
+
+
+def needs_data(transcript):
+    return "small" in transcript[0]
+
+
+def test_the_first_commands_need_no_data(tmp_path):
+    """As a stranger runs them: in processes of their own, in an empty folder."""
+    commands = list(itertools.takewhile(lambda pair: not needs_data(pair), transcripts()))
+    assert len(commands) >= 3
+    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+
+    def run(words):
         done = subprocess.run(
-            [sys.executable, "-m", "movieembed.cli", *words[1:]],
-            cwd=workplace,
+            [sys.executable, "-m", "movieembed.cli", *words],
+            cwd=tmp_path,
             env=environment,
             capture_output=True,
             text=True,
             timeout=600,
         )
-        printed = done.stdout + done.stderr
-        assert lines(printed) == lines(expected), command
-        assert gaps(printed) == pytest.approx(gaps(expected), rel=0.1), command
+        return done.stdout + done.stderr
+
+    check(commands, run)
 
 
-def needs_data(command):
-    return "small" in command
-
-
-def test_the_first_commands_need_no_data(tmp_path):
-    commands = list(itertools.takewhile(lambda pair: not needs_data(pair[0]), transcripts()))
+def test_console_blocks(workplace, monkeypatch):
+    """In one process: most of the time of a short command is its imports'."""
+    monkeypatch.chdir(workplace)
+    for name, value in (("COLUMNS", "100"), ("NO_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    commands = list(itertools.dropwhile(lambda pair: not needs_data(pair), transcripts()))
     assert len(commands) >= 3
-    check(commands, tmp_path)
-
-
-def test_console_blocks(workplace):
-    commands = list(itertools.dropwhile(lambda pair: not needs_data(pair[0]), transcripts()))
-    assert len(commands) >= 3
-    check(commands, workplace)
+    check(commands, lambda words: CliRunner().invoke(app, words).output)
 
 
 def lines(text):

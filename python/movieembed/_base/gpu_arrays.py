@@ -34,7 +34,13 @@ def on_host(x: Any) -> Any:
 
 def on_gpu_of(x: Any) -> AbstractContextManager[Any]:
     """Make the GPU that holds x the current one for a while; any will do for what is elsewhere."""
-    return of_cupy(x).device if is_on_gpu(x) else nullcontext()
+    if not is_on_gpu(x):
+        return nullcontext()
+    there = of_cupy(x)
+    # Sparse matrices have the attribute and raise NotImplementedError.
+    array = there if hasattr(there, "__cuda_array_interface__") else there.data
+    device: AbstractContextManager[Any] = array.device
+    return device
 
 
 # They share one folder, so that of two in one environment each has lost files to the other.

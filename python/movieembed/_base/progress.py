@@ -7,11 +7,6 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-with warnings.catch_warnings():
-    # In a notebook without ipywidgets, tqdm asks for them as soon as it is imported.
-    warnings.filterwarnings("ignore", message="IProgress not found")
-    from tqdm.auto import tqdm
-
 T = TypeVar("T")
 
 
@@ -39,6 +34,10 @@ def progress_bar(
         progress = sys.stderr is not None and sys.stderr.isatty()
     if not progress:
         return HiddenBar()
+    with warnings.catch_warnings():
+        # In a notebook without ipywidgets, tqdm asks for them as soon as it is imported.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        from tqdm.auto import tqdm
     return tqdm(total=total, desc=name, unit=unit, **{"leave": False, **options})
 
 

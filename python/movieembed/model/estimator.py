@@ -19,7 +19,6 @@ from movieembed.data.likes import Likes
 from movieembed.data.notebook import html_table, most_liked
 from movieembed.data.users_by_items import read_matrix
 from movieembed.model.embedding import Embedding
-from movieembed.model.npz import Place
 from movieembed.model.taste import as_taste
 from movieembed.model.vectors import user_vectors
 
@@ -135,42 +134,3 @@ class MovieEmbedding(  # noqa: D101
             self.feature_names_in_ = np.array(given.items, dtype=object)
         given.values = sp.csr_array(checked)
         return Likes.from_matrix(given)
-
-
-def load(path: Place, *, mmap: bool = False) -> MovieEmbedding:
-    """Read a model that :meth:`MovieEmbedding.save` wrote.
-
-    Parameters
-    ----------
-    path : path or binary file object
-        A file object must be one that can seek.
-    mmap : bool, default=False
-        Leave the arrays in the file, mapped into memory, so that several processes that load the
-        same file share them. They are read-only. The file may be replaced, as `save` does, but not
-        written into. Arrays of a file that an older version wrote are read as usual.
-
-    Returns
-    -------
-    MovieEmbedding
-        Fitted.
-
-    Raises
-    ------
-    ValueError
-        When the file is not such a model, is damaged, or was written by a newer format, or `mmap`
-        is asked of a file object.
-    OSError
-        When it cannot be read.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> import movieembed as me
-    >>> model = me.MovieEmbedding(1, random_state=0).fit([[1, 1, 0], [1, 1, 1]])
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     model.save(os.path.join(folder, "model.npz"))
-    ...     again = me.load(os.path.join(folder, "model.npz"))
-    >>> bool((again.embedding_ == model.embedding_).all())
-    True
-    """
-    return MovieEmbedding.load(path, mmap=mmap)

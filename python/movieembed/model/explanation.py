@@ -37,7 +37,7 @@ def explain(
     Parameters
     ----------
     items, weights, dislikes, regularization, refine, popularity_discount
-        As `recommend`, for one person.
+        As `recommend`, for one person; a matrix of one row is one, too.
     recommended : id or title, or a list of them
         Items not among the given ones.
 
@@ -63,7 +63,7 @@ def explain(
     ['A', 'B']
     """
     taste = as_taste(fitted, items, weights, dislikes)
-    if not taste.single:
+    if taste.rows.shape[0] != 1:
         raise ValueError("explain takes one person's items, not a matrix")
     fitted.check_method("precision", "precision")
     asked = fitted.index.resolve_many(recommended)

@@ -23,7 +23,7 @@ from movieembed.model.fitted_items import FittedItems
 from movieembed.model.parameters import Parameters
 from movieembed.objective.cost import CANCELLED, identity_cost, identity_size
 from movieembed.operators.build import Prepared
-from movieembed.operators.protocol import Operator
+from movieembed.operators.protocol import Operator, Tall
 from movieembed.solvers import HistoryEntry, Solution, solve
 from movieembed.solvers.size import FitSize, check_room
 
@@ -134,7 +134,7 @@ def item_vectors(
     op: Operator, solution: Solution, n_components: int
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """The active items' rows of V in its principal axes, and their eigenvalues."""
-    V, eigenvalues = principal_axes(op.to_host(solution.V), n_components)
+    V, eigenvalues = principal_axes(op, solution.V, n_components)
     # Rows that are zero at the optimum come out as rounding, which has no direction.
     # Beside a row that goes to infinity, as some do where items are few, small ones matter.
     lengths = np.linalg.norm(V, axis=1)
@@ -144,21 +144,24 @@ def item_vectors(
     return V, eigenvalues
 
 
-def principal_axes(V: NDArray[Any], n_components: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
+def principal_axes(
+    op: Operator, V: Tall, n_components: int
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """V turned to its principal axes, with zero columns added up to n_components.
 
     Columns are orthogonal and ordered by falling length, and the entry of largest size in each is
     positive. Returns V and the squared lengths of its columns.
     """
-    V64 = V.astype(np.float64, copy=False)
-    lengths, axes = np.linalg.eigh(V64.T @ V64)
-    turned = V64 @ axes[:, ::-1]
-    if len(turned):
-        largest = np.take_along_axis(turned, np.abs(turned).argmax(axis=0)[None], axis=0)
-        turned *= np.where(largest < 0, -1.0, 1.0)
-    out = np.zeros((len(V), n_components), dtype=V.dtype)
-    out[:, : turned.shape[1]] = turned
     eigenvalues = np.zeros(n_components)
+    if not op.n_items:
+        return np.zeros((0, n_components), dtype=op.dtype), eigenvalues
+    op64 = op.in_precision(np.float64)
+    V64 = op64.astype(V)
+    lengths, axes = op64.eigh(op64.moments(V64)[0])
+    turned = op64.to_host(op64.matmul(V64, np.ascontiguousarray(axes[:, ::-1])))
+    turned *= np.where(turned.max(axis=0) < -turned.min(axis=0), -1.0, 1.0)
+    out = np.zeros((len(turned), n_components), dtype=op.dtype)
+    out[:, : turned.shape[1]] = turned
     eigenvalues[: len(lengths)] = np.maximum(lengths[::-1], 0)
     return out, eigenvalues
 

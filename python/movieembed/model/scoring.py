@@ -192,7 +192,7 @@ def rank(
 
     Parameters
     ----------
-    person : list of ids or titles, dict or Series, or row of a matrix
+    person : list of ids or titles, dict or Series, row of a matrix, or matrix of one row
         One person, as `recommend` takes them.
     items : list of ids or titles
         What is to be ranked. An item of the person's own is scored by what their other items say
@@ -221,7 +221,7 @@ def rank(
     ['B', 'C']
     """
     taste = as_taste(fitted, person, weights, dislikes)
-    if not taste.single:
+    if taste.rows.shape[0] != 1:
         raise ParameterError("person must be one person, not a matrix of them", "person")
     _warn_of_unembedded(fitted, taste.rows)
     columns = fitted.index.resolve_many(items)

@@ -51,6 +51,9 @@ class HostArrays:
         w = np.ascontiguousarray(weights, dtype=np.float64)
         return _core.tall_gram(rows_contiguous(A), w=w, n_threads=self.n_threads)
 
+    def eigh(self, H: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.linalg.eigh(H)
+
     def moments(self, V: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return _core.moments(rows_contiguous(V), n_threads=self.n_threads)
 

@@ -104,6 +104,10 @@ class Operator(Protocol):
         """<V, XV> alone, as `evaluate` gives it: half the flops."""
         ...
 
+    def eigh(self, H: Small) -> tuple[Small, Small]:
+        """Eigenvalues of a symmetric matrix, rising, and its eigenvectors, by columns."""
+        ...
+
     def moments(self, V: Tall) -> tuple[Small, Any]:
         """V'V and n_i = v_i . v_i, in float64 throughout."""
         ...

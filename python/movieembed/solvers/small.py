@@ -13,7 +13,6 @@ import time
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from movieembed.operators.protocol import Operator
@@ -197,9 +196,11 @@ def second_derivative(residual: Dense, V: Dense) -> Dense:
 
 def damped_step(H: Dense, gradient: Dense, damping: float) -> Dense | None:
     """-(H + damping I)^-1 gradient; None where that matrix is not positive."""
+    from scipy.linalg import lapack
+
     shifted = H + damping * np.eye(len(H))
-    factor, info = scipy.linalg.lapack.dpotrf(shifted, lower=True, overwrite_a=True)
+    factor, info = lapack.dpotrf(shifted, lower=True, overwrite_a=True)
     if info:
         return None
-    step, _ = scipy.linalg.lapack.dpotrs(factor, -gradient.ravel(), lower=True)
+    step, _ = lapack.dpotrs(factor, -gradient.ravel(), lower=True)
     return np.asarray(step, dtype=np.float64).reshape(gradient.shape)

@@ -13,7 +13,7 @@ from nvrtc import Nvrtc, cuobjdump, nvrtc_path, taken_apart
 
 # .ci/run sets it, so that these tests cannot go unrun there.
 REQUIRED = "MOVIEEMBED_REQUIRE_NVRTC"
-# Instructions a like without weights and with them, in float32 with 32-bit indices, and registers,
+# Instructions a like without weights and with them, in float32, and registers,
 # by the columns of a thread, as NVRTC 12.9 makes them for sm_90.
 RECORDED = {
     1: (6.75, 8.75, 32),
@@ -103,7 +103,7 @@ def test_the_gathers_take_few_instructions_and_registers(
     assert all(kernel.spilled == 0 for kernel in made.values())
     for columns, (plain, weighted, registers) in RECORDED.items():
         for kind, most in (("", plain), ("weighted_", weighted)):
-            kernel = made[f"gather_{kind}f32_i32_{columns}"]
+            kernel = made[f"gather_{kind}f32_{columns}"]
             instructions, loads = max(kernel.loops)
             # An index and a number a column, and perhaps a weight, are loaded for each like.
             likes = loads / (1 + columns + (kind != ""))

@@ -109,6 +109,7 @@ def test_no_gpu_is_told_in_a_line(
         ("RawModule.compile", RuntimeError('\nFailure finding "libnvrtc.so.12"')),
         ("cuda.get_cublas_handle", ImportError('Failure finding "libcublasLt.so.12"')),
         ("zeros", OSError("cuda_fp16.h: no such file")),
+        ("linalg.eigh", ImportError('Failure finding "libcusolver.so.11"')),
     ],
 )
 def test_a_missing_library_is_told_before_the_fit(

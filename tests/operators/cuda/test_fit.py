@@ -13,6 +13,7 @@ from helpers import random_likes
 from movieembed.data.likes import Likes
 from movieembed.operators.build import backend_of
 from movieembed.operators.cuda import device as device_module
+from movieembed.operators.cuda import operator
 from movieembed.solvers import SOLVERS
 from reference_kernels import ReferenceKernels
 
@@ -25,6 +26,7 @@ TOLERANCES = {"gd": 1e-7, "momentum": 1e-7, "adam": 1e-7}
 def device(monkeypatch: pytest.MonkeyPatch) -> HostDevice:
     """What stands for the GPU in a fit."""
     stand_in = HostDevice(ReferenceKernels())
+    monkeypatch.setattr(operator, "EIGH_ORDER", 8)
     monkeypatch.setattr(device_module, "cuda_device", lambda: stand_in)
     return stand_in
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from helpers import random_likes
+from movieembed.exceptions import ParameterError
 from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.likes import host_chunks
 
@@ -112,6 +113,14 @@ def test_the_plan_bounds_the_users_of_a_chunk(monkeypatch: pytest.MonkeyPatch) -
     ]
 
 
+def test_items_are_numbered_in_32_bits() -> None:
+    most = 2**31 - 2
+    assert geometry.plan_of(ptr_of([2]), (1, most), True, 8, free=1 << 40).resident
+    with pytest.raises(ParameterError, match="at most 2,147,483,646 items, not 2,147,483,647") as e:
+        geometry.plan_of(ptr_of([2]), (1, most + 1), True, 8, free=1 << 40)
+    assert e.value.parameter == "backend"
+
+
 def test_slabs_hold_the_workspace() -> None:
     assert geometry.slab(1000, 4, workspace=40_000) == 10
     assert geometry.slab(10**9, 8) == 1
@@ -122,7 +131,7 @@ def test_slabs_hold_the_workspace() -> None:
 def test_chunks_of_likes_are_the_matrix(weights: bool) -> None:
     L = random_likes(40, 12, 0.3, seed=1, weights=weights)
     dense = L.toarray()
-    for chunk in host_chunks(L, [0, 9, 10, 40], np.dtype(np.int32), not weights):
+    for chunk in host_chunks(L, [0, 9, 10, 40], not weights):
         part = dense[chunk.first : chunk.last]
         assert (chunk.users.values is None) == (not weights)
         for side, expected in ((chunk.users, part), (chunk.items, part.T)):

@@ -26,7 +26,6 @@ from reference_kernels import ReferenceKernels
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler to emulate CUDA with")
 
 FLOATS = (np.float32, np.float64)
-INDICES = (np.int32, np.int64)
 # Around the columns of a thread, of a warp and of a block.
 WIDTHS = (1, 2, 3, 4, 5, 31, 32, 33, 64, 65, 100, 128, 129, 200)
 xp = DeviceModule()
@@ -65,11 +64,11 @@ def skewed(seed: int, weights: bool) -> sp.csr_array:
 
 
 def device_chunk(
-    L: sp.csr_array, index: Any, value: Any, monkeypatch: pytest.MonkeyPatch, segment: int = 4
+    L: sp.csr_array, value: Any, monkeypatch: pytest.MonkeyPatch, segment: int = 4
 ) -> Chunk:
     whole = geometry.cut_rows
     monkeypatch.setattr(geometry, "cut_rows", lambda ptr: whole(ptr, segment))
-    (chunk,) = host_chunks(L, [0, L.shape[0]], np.dtype(index), bool((L.data == 1).all()))
+    (chunk,) = host_chunks(L, [0, L.shape[0]], bool((L.data == 1).all()))
     return chunk.with_values(value).with_arrays(
         [xp.asarray(x) for x in chunk.with_values(value).arrays()]
     )
@@ -101,16 +100,14 @@ def close(a: Any, b: Any, dtype: Any, factor: float = 60) -> None:
 
 
 @pytest.mark.parametrize("weights", [False, True])
-@pytest.mark.parametrize("index", INDICES)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_gather(
     dtype: Any,
-    index: Any,
     weights: bool,
     pair: tuple[Kernels, Emulator],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    chunk = device_chunk(skewed(1, weights), index, dtype, monkeypatch)
+    chunk = device_chunk(skewed(1, weights), dtype, monkeypatch)
     assert chunk.users.n_slots > 0
     assert chunk.items.n_slots > 0
     for side, n_columns in ((chunk.users, 33), (chunk.items, 45)):
@@ -125,8 +122,7 @@ def test_gather(
                 ReferenceKernels().gather(side, source, expected, add)
                 close(out, expected, dtype, 200)
                 assert_frame(wide)
-    kind = f"{kernels.SHORT[np.dtype(dtype)]}_{kernels.SHORT[np.dtype(index)]}"
-    kind = f"weighted_{kind}" if weights else kind
+    kind = f"{'weighted_' if weights else ''}{kernels.SHORT[np.dtype(dtype)]}"
     assert {f"gather_{kind}_{columns}" for columns in (1, 2, 3, 4)} <= pair[1].launched
 
 
@@ -155,16 +151,16 @@ def test_dense_kernels(dtype: Any, pair: tuple[Kernels, Emulator]) -> None:
 
 
 @pytest.mark.parametrize("weights", [False, True])
-@pytest.mark.parametrize("index", INDICES)
+@pytest.mark.parametrize("upper", [False, True])
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_gram_rows(
     dtype: Any,
-    index: Any,
+    upper: bool,
     weights: bool,
     pair: tuple[Kernels, Emulator],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    chunk = device_chunk(skewed(2, weights), index, dtype, monkeypatch)
+    chunk = device_chunk(skewed(2, weights), dtype, monkeypatch)
     kind = np.float64 if weights else np.uint32
     for side, other, width in (
         (chunk.items, chunk.users, 33),
@@ -174,8 +170,8 @@ def test_gram_rows(
         longest = int(np.diff(side.ptr._host).max())
         out, expected = (xp.zeros((20, width), dtype=kind) for _ in range(2))
         out[:], expected[:] = 3, 3
-        pair[0].gram_rows(side, other, rows, longest, out)
-        ReferenceKernels().gram_rows(side, other, rows, longest, expected)
+        pair[0].gram_rows(side, other, rows, longest, out, upper)
+        ReferenceKernels().gram_rows(side, other, rows, longest, expected, upper)
         if weights:
             close(out, expected, np.float64)
         else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -15,21 +13,18 @@ from movieembed.operators.cuda.upload import Upload
 from reference_kernels import ReferenceKernels
 
 
-@pytest.mark.parametrize("index", [np.int32, np.int64])
 @pytest.mark.parametrize(("reduce", "keep_all"), [(True, False), (True, True), (False, True)])
 @pytest.mark.parametrize("name", operator_cases())
-def test_the_same_chunks_as_on_the_host(
-    name: str, reduce: bool, keep_all: bool, index: Any
-) -> None:
+def test_the_same_chunks_as_on_the_host(name: str, reduce: bool, keep_all: bool) -> None:
     L = operator_cases()[name]
     ones = bool((L.data == 1).all())
     expected, active = without_unembedded(L, keep_all) if reduce else (L, np.arange(L.shape[1]))
     n = expected.shape[0]
     for bounds in ([0, n], [0, *sorted({n // 3, n // 2}), n]):
-        up = Upload(L, HostDevice(ReferenceKernels()), np.dtype(index), ones, reduce)
+        up = Upload(L, HostDevice(ReferenceKernels()), ones, reduce)
         chunks, found = up.chunks(bounds, keep_all)
         np.testing.assert_array_equal(found, active)
-        wanted = list(host_chunks(expected, bounds, np.dtype(index), ones))
+        wanted = list(host_chunks(expected, bounds, ones))
         assert len(chunks) == len(wanted)
         for there, here in zip(chunks, wanted, strict=True):
             assert (there.first, there.last) == (here.first, here.last)

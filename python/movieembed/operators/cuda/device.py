@@ -51,6 +51,7 @@ class CudaDevice:
         self._module.compile()
         ones = self.xp.zeros((2, 2), dtype=np.float32) + 1
         self.matmul(ones, ones).sum()
+        self.eigh(ones.astype(np.float64))
 
     def free_bytes(self) -> int:
         """Bytes that can still be allocated, those that CuPy holds in reserve among them."""
@@ -88,6 +89,11 @@ class CudaDevice:
         finally:
             cublas.setMathMode(handle, mode)
             core.set_compute_type(A.dtype, kind)
+
+    def eigh(self, H: Any) -> tuple[Any, Any]:
+        """Eigenvalues, rising, and eigenvectors of a symmetric float64 matrix."""
+        values, vectors = self.xp.linalg.eigh(H)
+        return values, vectors
 
     def stager(self) -> CudaStager:
         """Copies beside the computations."""

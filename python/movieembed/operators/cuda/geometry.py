@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from movieembed._base.arrays import index_dtype
+from movieembed._base.message import Message, Parameter
+from movieembed.exceptions import ParameterError
 
 Ints = NDArray[np.int64]
 
@@ -31,6 +32,9 @@ COUNT_PIECE = 256
 WEIGHED_PARTS = 8
 # Blocks of a grid's second direction.
 GRID_ROWS = 65_535
+# The kernels number items, and the users of a chunk, in 32 bits.
+MOST_ITEMS = 2**31 - 2
+INDEX_BYTES = 4
 # Users of a chunk, whose LV is formed at a time, and its entries. LV of 64 columns in float32 has
 # 17 MB, so that what reads it finds it in a second-level cache of 40 or 50 MB.
 CHUNK_USERS = 1 << 16
@@ -185,9 +189,13 @@ def plan(ptr: Any, n_items: int, entry_bytes: int, free: int) -> Plan:
 
 def plan_of(ptr: Ints, shape: Any, ones: bool, widest: int, free: int) -> Plan:
     """Cut likes whose entries have `widest` bytes of values in all precisions together."""
-    index = index_dtype(*shape).itemsize
+    if shape[1] > MOST_ITEMS:
+        what = "{backend=} takes at most {most} items, not {n}; use {instead}"
+        instead, most = Parameter("backend", "cpu"), f"{MOST_ITEMS:,}"
+        values = {"backend": "cuda", "most": most, "n": f"{shape[1]:,}", "instead": instead}
+        raise ParameterError(Message(what, **values), "backend")
     # Streamed weights have buffers of indices for each precision.
-    return plan(ptr, shape[1], index if ones else 2 * index + widest, free)
+    return plan(ptr, shape[1], INDEX_BYTES if ones else 2 * INDEX_BYTES + widest, free)
 
 
 def chunks(ptr: Ints, most_entries: int, most_users: int) -> Ints:

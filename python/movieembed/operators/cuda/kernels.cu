@@ -2,7 +2,8 @@
 //
 // Tall arrays are row-major with a leading dimension; k is their number of columns. Every sum has a
 // fixed order, whatever the device: no floating-point number is added to by two threads. Offsets
-// are 64-bit throughout, for rows times columns outgrow 31 bits long before memory does. Where a warp
+// are 64-bit throughout, for rows times columns outgrow 31 bits long before memory does; the numbers
+// of users of a chunk and of items are not (geometry.MOST_ITEMS). Where a warp
 // works together, blockDim.x * blockDim.y is a multiple of its 32 threads, and none leaves early.
 //
 // The functions at the end have C names, one a combination of types; see kernels.py.
@@ -12,9 +13,8 @@ typedef unsigned long long uint64;
 
 constexpr int kWarp = 32;
 
-// An index times the bytes of a row: for 32 bits one instruction, with the sum that follows.
+// An index times the bytes of a row: one instruction, with the sum that follows.
 __device__ __forceinline__ uint64 times(int index, unsigned bytes) { return (uint64)(unsigned)index * bytes; }
-__device__ __forceinline__ uint64 times(int64 index, unsigned bytes) { return (uint64)index * bytes; }
 
 // out[row] = sum over the entries of a task, w_e * source[index_e]; all w_e are 1 unless W.
 //
@@ -26,8 +26,8 @@ __device__ __forceinline__ uint64 times(int64 index, unsigned bytes) { return (u
 //
 // What limits it is instructions: an entry takes one for its index, one for its address and for each
 // column one to load and one to add; and registers, of which few let all warps in that there may be.
-template <class T, class I, int C, bool W>
-__device__ __forceinline__ void gather(const I* __restrict__ indices, const T* __restrict__ values, const int64* row,
+template <class T, int C, bool W>
+__device__ __forceinline__ void gather(const int* __restrict__ indices, const T* __restrict__ values, const int64* row,
                                        const int64* begin, const int64* end, const int64* slot, int64 n_tasks,
                                        const T* __restrict__ source, unsigned stride, int k, T* out, int64 ldo,
                                        T* partial, int add) {
@@ -122,35 +122,40 @@ __device__ void residual(const T* q, int64 ldq, const T* xq, int64 ldx, const do
 
 // out[b] += row rows[b] of A'A, for a 0/1 matrix A by its columns (ptr, indices) and by its rows
 // (other_ptr, other_indices). A block has a piece of a row: `piece` of its entries from
-// blockIdx.x * piece on. Counts are integers, whose sums do not depend on the order.
-template <class I>
-__device__ void count_rows(const int64* ptr, const I* indices, const int64* other_ptr, const I* other_indices,
-                           const int64* rows, int64 width, int64 piece, unsigned* out) {
+// blockIdx.x * piece on. Counts are integers, whose sums do not depend on the order. If `upper`, only
+// columns from the diagonal on are counted.
+extern "C" __global__ void count_rows(const int64* ptr, const int* indices, const int64* other_ptr,
+                                      const int* other_indices, const int64* rows, int64 width, int64 piece, int upper,
+                                      unsigned* out) {
     const int64 row = rows[blockIdx.y];
     const int64 begin = ptr[row] + (int64)blockIdx.x * piece;
     const int64 end = begin + piece < ptr[row + 1] ? begin + piece : ptr[row + 1];
+    const int64 from = upper ? row : 0;
     unsigned* to = out + (int64)blockIdx.y * width;
     for (int64 e = begin + threadIdx.y; e < end; e += blockDim.y) {
-        const int64 other = (int64)indices[e];
-        for (int64 f = other_ptr[other] + threadIdx.x; f < other_ptr[other + 1]; f += blockDim.x)
-            atomicAdd(to + (int64)other_indices[f], 1u);
+        const int64 other = indices[e];
+        for (int64 f = other_ptr[other] + threadIdx.x; f < other_ptr[other + 1]; f += blockDim.x) {
+            const int64 column = other_indices[f];
+            if (column >= from) atomicAdd(to + column, 1u);
+        }
     }
 }
 
 // The same for a matrix of weights, in double: a block has the columns of one of gridDim.x parts of a
 // row, and takes all entries of the row one after another, so that each number has one sum in one order.
 // Products are rounded before they are added, for w * x and -w * x must cancel.
-template <class T, class I>
-__device__ void weigh_rows(const int64* ptr, const I* indices, const T* values, const int64* other_ptr,
-                           const I* other_indices, const T* other_values, const int64* rows, int64 width, double* out) {
+template <class T>
+__device__ void weigh_rows(const int64* ptr, const int* indices, const T* values, const int64* other_ptr,
+                           const int* other_indices, const T* other_values, const int64* rows, int64 width,
+                           double* out) {
     const int64 row = rows[blockIdx.y];
     const int64 low = width * blockIdx.x / gridDim.x, high = width * (blockIdx.x + 1) / gridDim.x;
     double* to = out + (int64)blockIdx.y * width;
     for (int64 e = ptr[row]; e < ptr[row + 1]; ++e) {
-        const int64 other = (int64)indices[e];
+        const int64 other = indices[e];
         const double w = (double)values[e];
         for (int64 f = other_ptr[other] + threadIdx.x; f < other_ptr[other + 1]; f += blockDim.x) {
-            const int64 column = (int64)other_indices[f];
+            const int64 column = other_indices[f];
             if (column >= low && column < high)
                 to[column] = __dadd_rn(to[column], __dmul_rn(w, (double)other_values[f]));
         }
@@ -314,19 +319,19 @@ __device__ void top_k(const T* a, int64 width, const int64* diagonal, int64 k, i
 #define BLOCKS_F64 5
 #endif
 
-#define GATHER(NAME, T, I, C, W, BLOCKS)                                                                              \
-    extern "C" __global__ void __launch_bounds__(256, BLOCKS) NAME(                                                   \
-        const I* indices, const T* values, const int64* row, const int64* begin, const int64* end, const int64* slot, \
-        int64 n_tasks, const T* source, unsigned stride, int k, T* out, int64 ldo, T* partial, int add) {             \
-        gather<T, I, C, W>(indices, values, row, begin, end, slot, n_tasks, source, stride, k, out, ldo, partial,     \
-                           add);                                                                                      \
+#define GATHER(NAME, T, C, W, BLOCKS)                                                                                  \
+    extern "C" __global__ void __launch_bounds__(256, BLOCKS)                                                          \
+        NAME(const int* indices, const T* values, const int64* row, const int64* begin, const int64* end,              \
+             const int64* slot, int64 n_tasks, const T* source, unsigned stride, int k, T* out, int64 ldo, T* partial, \
+             int add) {                                                                                                \
+        gather<T, C, W>(indices, values, row, begin, end, slot, n_tasks, source, stride, k, out, ldo, partial, add);   \
     }
 
-#define GATHERS(NAME, T, I, W, BLOCKS)   \
-    GATHER(NAME##_1, T, I, 1, W, BLOCKS) \
-    GATHER(NAME##_2, T, I, 2, W, BLOCKS) \
-    GATHER(NAME##_3, T, I, 3, W, BLOCKS) \
-    GATHER(NAME##_4, T, I, 4, W, BLOCKS)
+#define GATHERS(NAME, T, W, BLOCKS)   \
+    GATHER(NAME##_1, T, 1, W, BLOCKS) \
+    GATHER(NAME##_2, T, 2, W, BLOCKS) \
+    GATHER(NAME##_3, T, 3, W, BLOCKS) \
+    GATHER(NAME##_4, T, 4, W, BLOCKS)
 
 #define ROW_DOTS(NAME, T)                                                                                \
     extern "C" __global__ void NAME(const T* a, int64 lda, const T* b, int64 ldb, int64 n_rows, int64 k, \
@@ -334,18 +339,11 @@ __device__ void top_k(const T* a, int64 width, const int64* diagonal, int64 k, i
         row_dots<T>(a, lda, b, ldb, n_rows, k, out);                                                     \
     }
 
-#define COUNT_ROWS(NAME, I)                                                                              \
-    extern "C" __global__ void NAME(const int64* ptr, const I* indices, const int64* other_ptr,          \
-                                    const I* other_indices, const int64* rows, int64 width, int64 piece, \
-                                    unsigned* out) {                                                     \
-        count_rows<I>(ptr, indices, other_ptr, other_indices, rows, width, piece, out);                  \
-    }
-
-#define WEIGH_ROWS(NAME, T, I)                                                                                     \
-    extern "C" __global__ void NAME(const int64* ptr, const I* indices, const T* values, const int64* other_ptr,   \
-                                    const I* other_indices, const T* other_values, const int64* rows, int64 width, \
-                                    double* out) {                                                                 \
-        weigh_rows<T, I>(ptr, indices, values, other_ptr, other_indices, other_values, rows, width, out);          \
+#define WEIGH_ROWS(NAME, T)                                                                                          \
+    extern "C" __global__ void NAME(const int64* ptr, const int* indices, const T* values, const int64* other_ptr,   \
+                                    const int* other_indices, const T* other_values, const int64* rows, int64 width, \
+                                    double* out) {                                                                   \
+        weigh_rows<T>(ptr, indices, values, other_ptr, other_indices, other_values, rows, width, out);               \
     }
 
 // Blocks of up to so many threads (geometry.ROW_THREADS): the compiler keeps their registers in bounds.
@@ -362,14 +360,10 @@ __device__ void top_k(const T* a, int64 width, const int64* diagonal, int64 k, i
         top_k<T, K>(a, width, diagonal, k, bits, padded, columns, values);                                           \
     }
 
-#define FOR_INDEX(F, T, I, BLOCKS)                   \
-    GATHERS(gather_##F, T, I, false, BLOCKS)         \
-    GATHERS(gather_weighted_##F, T, I, true, BLOCKS) \
-    WEIGH_ROWS(weigh_rows_##F, T, I)
-
 #define FOR_VALUE(F, T, BLOCKS)                                                                                     \
-    FOR_INDEX(F##_i32, T, int, BLOCKS)                                                                              \
-    FOR_INDEX(F##_i64, T, int64, BLOCKS)                                                                            \
+    GATHERS(gather_##F, T, false, BLOCKS)                                                                           \
+    GATHERS(gather_weighted_##F, T, true, BLOCKS)                                                                   \
+    WEIGH_ROWS(weigh_rows_##F, T)                                                                                   \
     ROW_DOTS(row_dots_##F, T)                                                                                       \
     extern "C" __global__ void reduce_##F(const int64* rows, const int64* first, int64 n_rows, const T* partial,    \
                                           int64 k, T* out, int64 ldo, int add) {                                    \
@@ -391,8 +385,6 @@ __device__ void top_k(const T* a, int64 width, const int64* diagonal, int64 k, i
 
 FOR_VALUE(f32, float, BLOCKS_F32)
 FOR_VALUE(f64, double, BLOCKS_F64)
-COUNT_ROWS(count_rows_i32, int)
-COUNT_ROWS(count_rows_i64, int64)
 ROW_SUMS(row_sums_u32, unsigned)
 ROW_SUMS(row_sums_f64, double)
 TOP_K(top_k_u32, unsigned, unsigned)

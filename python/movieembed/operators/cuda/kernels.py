@@ -18,8 +18,7 @@ from movieembed.operators.cuda.geometry import Launch
 from movieembed.operators.cuda.sides import Side
 
 VALUES = {"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)}
-INDICES = {"i32": np.dtype(np.int32), "i64": np.dtype(np.int64)}
-SHORT = {dtype: name for name, dtype in {**VALUES, **INDICES, "u32": np.dtype(np.uint32)}.items()}
+SHORT = {dtype: name for name, dtype in {**VALUES, "u32": np.dtype(np.uint32)}.items()}
 
 # A NULL argument. CuPy passes None as no argument at all.
 NULL = np.uint64(0)
@@ -36,15 +35,19 @@ def source() -> str:
 
 def names() -> Iterator[str]:
     """Every kernel of the source."""
-    for value, index in product(VALUES, INDICES):
-        for kind, columns in product(("", "weighted_"), range(1, geometry.COLUMNS + 1)):
-            yield f"gather_{kind}{value}_{index}_{columns}"
-        yield f"weigh_rows_{value}_{index}"
+    yield "count_rows"
     for value in VALUES:
-        for kernel in ("reduce", "row_dots", "column_dots", "masked_gradient", "residual"):
+        for kind, columns in product(("", "weighted_"), range(1, geometry.COLUMNS + 1)):
+            yield f"gather_{kind}{value}_{columns}"
+        for kernel in (
+            "weigh_rows",
+            "reduce",
+            "row_dots",
+            "column_dots",
+            "masked_gradient",
+            "residual",
+        ):
             yield f"{kernel}_{value}"
-    for index in INDICES:
-        yield f"count_rows_{index}"
     for entry in ("u32", "f64"):
         yield f"row_sums_{entry}"
         yield f"top_k_{entry}"
@@ -82,7 +85,7 @@ class Kernels:
         kind = "" if side.values is None else "weighted_"
         source, apart = strided(source)
         self._launch(
-            f"gather_{kind}{value}_{SHORT[side.indices.dtype]}_{columns}",
+            f"gather_{kind}{value}_{columns}",
             geometry.tiled(len(tasks.row), k, columns),
             (
                 *(side.indices, side.values),
@@ -146,7 +149,9 @@ class Kernels:
                 (*strided(Q), *strided(XQ), delta, theta, float(scale), n_rows, k, *strided(out)),
             )
 
-    def gram_rows(self, side: Side, other: Side, rows: Any, longest: int, out: Any) -> None:
+    def gram_rows(
+        self, side: Side, other: Side, rows: Any, longest: int, out: Any, upper: bool = False
+    ) -> None:
         """Add rows of A'A to `out`, for the matrix A whose columns are `side`, rows `other`.
 
         Parameters
@@ -158,10 +163,12 @@ class Kernels:
             Entries of the longest of them.
         out : array, shape (b, width)
             uint32 for a matrix of ones, float64 for weights.
+        upper : bool, default=False
+            Of a matrix of ones, only the entries from the diagonal on.
         """
         if not len(rows) or not longest:
             return
-        index, width = SHORT[side.indices.dtype], out.shape[1]
+        width = out.shape[1]
         both = (side.ptr, side.indices, other.ptr, other.indices)
         for first in range(0, len(rows), geometry.GRID_ROWS):
             some = slice(first, first + geometry.GRID_ROWS)
@@ -171,11 +178,11 @@ class Kernels:
                 # time stay in the second-level cache.
                 piece = geometry.COUNT_PIECE
                 pieces = Launch((-(-longest // piece), n), (geometry.WARP, 4))
-                arguments = (*both, rows[some], width, piece, to)
-                self._launch(f"count_rows_{index}", pieces, arguments)
+                arguments = (*both, rows[some], width, piece, upper, to)
+                self._launch("count_rows", pieces, arguments)
             else:
                 self._launch(
-                    f"weigh_rows_{SHORT[side.values.dtype]}_{index}",
+                    f"weigh_rows_{SHORT[side.values.dtype]}",
                     Launch((geometry.WEIGHED_PARTS, n), (2 * geometry.WARP, 1)),
                     (*both[:2], side.values, *both[2:], other.values, rows[some], width, to),
                 )
@@ -247,6 +254,10 @@ class Device(Protocol):
 
     def matmul(self, A: Any, B: Any) -> Any:
         """A @ B, of matrices or stacks of them, in the precision of their dtype."""
+        ...
+
+    def eigh(self, H: Any) -> tuple[Any, Any]:
+        """Eigenvalues, rising, and eigenvectors of a symmetric float64 matrix."""
         ...
 
     def upload(self, host: Any) -> Any:

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 import scipy.sparse as sp
 
-from movieembed._base.arrays import index_dtype
 from movieembed.operators.cpu import without_unembedded
 from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.sides import Chunk, Side
@@ -40,20 +39,20 @@ class Stager(Protocol):
         ...
 
 
-def host_chunks(matrix: sp.csr_array, bounds: Any, index: Any, ones: bool) -> Iterator[Chunk]:
+def host_chunks(matrix: sp.csr_array, bounds: Any, ones: bool) -> Iterator[Chunk]:
     """The chunks of users of a canonical matrix, on the host."""
     for first, last in pairwise(bounds):
         rows = matrix[first:last]
         columns = rows.tocsc()
         columns.sort_indices()
-        yield Chunk(int(first), int(last), _side(rows, index, ones), _side(columns, index, ones))
+        yield Chunk(int(first), int(last), _side(rows, ones), _side(columns, ones))
 
 
-def _side(matrix: Any, index: Any, ones: bool) -> Side:
+def _side(matrix: Any, ones: bool) -> Side:
     ptr = matrix.indptr.astype(np.int64)
     tasks = geometry.cut_rows(ptr)
     values = None if ones else matrix.data
-    return Side(ptr, matrix.indices.astype(index, copy=False), values, tasks, tasks.n_slots)
+    return Side(ptr, matrix.indices.astype(np.int32, copy=False), values, tasks, tasks.n_slots)
 
 
 class DeviceLikes:
@@ -92,9 +91,8 @@ class DeviceLikes:
     ) -> None:
         self._xp, self._ones = device.xp, ones
         self.resident = plan.resident
-        index = index_dtype(*matrix.shape)
         if self.resident:
-            up = Upload(matrix, device, index, ones, reduce)
+            up = Upload(matrix, device, ones, reduce)
             self._chunks, self.active = up.chunks(plan.bounds, keep_all)
         else:
             self._stager: Stager = device.stager()
@@ -103,7 +101,7 @@ class DeviceLikes:
                 matrix, self.active = without_unembedded(matrix, keep_all)
             self._chunks = [
                 chunk.with_arrays([self._stager.pin(array) for array in chunk.arrays()])
-                for chunk in host_chunks(matrix, plan.bounds, index, ones)
+                for chunk in host_chunks(matrix, plan.bounds, ones)
             ]
         self._typed: dict[Any, list[Chunk]] = {}
         self._buffers: dict[Any, list[list[Any]]] = {}

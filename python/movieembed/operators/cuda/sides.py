@@ -14,7 +14,7 @@ class Side(NamedTuple):
     Attributes
     ----------
     ptr : int64, shape (n_rows + 1,)
-    indices : int32 or int64, shape (nnz,)
+    indices : int32, shape (nnz,)
     values : float, shape (nnz,), or None where all are one
     tasks : Tasks
     n_slots : int

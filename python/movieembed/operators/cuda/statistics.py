@@ -113,7 +113,12 @@ class GramRows(NamedTuple):
 
 
 def gram_rows(
-    xp: Any, kernels: Kernels, sides: list[tuple[Side, Side]], width: int, more_bytes: int = 0
+    xp: Any,
+    kernels: Kernels,
+    sides: list[tuple[Side, Side]],
+    width: int,
+    more_bytes: int = 0,
+    upper: bool = False,
 ) -> Iterator[GramRows]:
     """All rows of A'A in blocks.
 
@@ -128,6 +133,8 @@ def gram_rows(
     more_bytes : int
         What the caller holds a row beside it. A block has as many rows as take
         `geometry.BLOCK_BYTES` together.
+    upper : bool, default=False
+        Of a matrix of ones, only the entries from the diagonal on; others are 0.
 
     Yields
     ------
@@ -147,5 +154,5 @@ def gram_rows(
         if not ones:
             block = -block  # filling with -0.0 fills with 0.0
         for (side, other), of_side in zip(sides, lengths_of, strict=True):
-            kernels.gram_rows(side, other, rows, int(of_side[numbers].max()), block)
+            kernels.gram_rows(side, other, rows, int(of_side[numbers].max()), block, upper)
         yield GramRows(numbers, rows, int(lengths[numbers].max()), block)

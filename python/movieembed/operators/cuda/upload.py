@@ -28,21 +28,17 @@ class Upload:
     ----------
     matrix : csr_array, shape (n_users, n_items)
     device : Device
-    index : dtype
-        int32 or int64.
     ones : bool
         Whether the matrix holds nothing else.
     reduce : bool
         Leave out the users of fewer than two likes.
     """
 
-    def __init__(
-        self, matrix: sp.csr_array, device: Any, index: Any, ones: bool, reduce: bool
-    ) -> None:
+    def __init__(self, matrix: sp.csr_array, device: Any, ones: bool, reduce: bool) -> None:
         self._xp, self._device = device.xp, device
         self._n_items = matrix.shape[1]
         lengths = np.diff(matrix.indptr)
-        indices = device.upload(matrix.indices.astype(index, copy=False))
+        indices = device.upload(matrix.indices.astype(np.int32, copy=False))
         values: Any = None if ones else device.upload(matrix.data)
         if reduce:
             # Such a user has an entry, or none.
@@ -64,8 +60,7 @@ class Upload:
         active = np.arange(self._n_items) if keep_all else np.flatnonzero(counts)
         place = None
         if len(active) < self._n_items:
-            dtype = self._users.indices.dtype
-            place = self._device.upload((np.cumsum(counts > 0) - 1).astype(dtype))
+            place = self._device.upload((np.cumsum(counts > 0) - 1).astype(np.int32))
         chunks = []
         for (first, last), users, items in zip(pairwise(bounds), by_users, by_items, strict=True):
             if place is not None:
