@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from helpers import REPOSITORY
 from movieembed.cli import app
-from sessions import run_sessions
+from sessions import run_sessions, transcripts
 
 README = REPOSITORY / "README.md"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -37,12 +37,8 @@ def test_python_blocks(tmp_path, monkeypatch):
     run_sessions(README, at_least=10)
 
 
-def transcripts():
-    for kind, text in BLOCKS:
-        if kind == "console":
-            for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-                command, _, output = part.partition("\n")
-                yield command, output
+def commands_and_outputs():
+    return [pair for kind, text in BLOCKS if kind == "console" for pair in transcripts(text)]
 
 
 def check(commands, run):
@@ -65,7 +61,7 @@ def needs_data(transcript):
 
 def test_the_first_commands_need_no_data(tmp_path):
     """As a stranger runs them: in processes of their own, in an empty folder."""
-    commands = list(itertools.takewhile(lambda pair: not needs_data(pair), transcripts()))
+    commands = list(itertools.takewhile(lambda pair: not needs_data(pair), commands_and_outputs()))
     assert len(commands) >= 3
     environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
 
@@ -88,7 +84,7 @@ def test_console_blocks(workplace, monkeypatch):
     monkeypatch.chdir(workplace)
     for name, value in (("COLUMNS", "100"), ("NO_COLOR", "1")):
         monkeypatch.setenv(name, value)
-    commands = list(itertools.dropwhile(lambda pair: not needs_data(pair), transcripts()))
+    commands = list(itertools.dropwhile(lambda pair: not needs_data(pair), commands_and_outputs()))
     assert len(commands) >= 3
     check(commands, lambda words: CliRunner().invoke(app, words).output)
 
