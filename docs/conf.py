@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import movieembed
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "movieembed"
 author = "movieembed contributors"
@@ -12,7 +17,7 @@ release = version = movieembed.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
-    "sphinx.ext.mathjax",
+    "mathml",
     "myst_parser",
     "numpydoc",
 ]
@@ -24,6 +29,9 @@ autodoc_member_order = "bysource"
 # No inventories are fetched: the build works offline.
 intersphinx_mapping: dict[str, tuple[str, None]] = {}
 
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_theme = "furo"
 html_title = "movieembed"
-exclude_patterns = ["site", "_build"]
+exclude_patterns = ["site", "_build", "_ext"]

@@ -17,23 +17,26 @@ from helpers import REPOSITORY
 from movieembed import evaluation, study
 from movieembed.outputs import loss_plots as plots
 from movieembed.outputs import plots as model_plots
+from pages import run_section
+from sessions import run_sessions
 
 DOCS = REPOSITORY / "docs"
 BENCH = DOCS.parent / "bench"
 
 
-def test_the_tutorial_runs(
-    tmp_path: Path, movielens_small: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("page", "examples"), [("tutorial.md", 15), ("faq.md", 6)])
+def test_a_page_of_sessions_runs(
+    page: str, examples: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("ml-latest-small").symlink_to(movielens_small.resolve(), target_is_directory=True)
-    text = (DOCS / "tutorial.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert len(blocks) >= 6
-    names: dict[str, object] = {}
-    for block in blocks:
-        exec(compile(block, "tutorial.md", "exec"), names)
-    assert (tmp_path / "small.npz").exists()
+    run_sessions(DOCS / page, at_least=examples)
+
+
+def test_the_commands_of_the_tutorial_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = run_section("tutorial.md", "The same from the command line")
+    assert "847   The Cosmic Starpilot Returns (1990)" in names["printed"]
+    assert (tmp_path / "map.html").exists()
 
 
 def test_the_page_on_clusters_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,7 @@ class Embedding(Questions, Parameters):
     dtype : {"float64", "float32"}, default="float64"
         Of the embedding and of the work. float32 halves time and memory, to 1e-5 of the optimum.
     random_state : int, numpy Generator, RandomState or None, default=None
-        For the random start. The same seed and thread count give the same bits.
+        Draws the random start. The same seed gives the same bits, at any number of threads.
     backend : {"auto", "cpu", "cuda", "dask"}, default="auto"
         Where the work is done: on this machine's cores, on an NVIDIA GPU (extra ``cuda12`` or
         ``cuda13``), or on the workers of a Dask client (extra ``dask``): that of DistributedLikes,
