@@ -61,6 +61,20 @@ public:
             any_);
     }
 
+    void step(const py::array& v, const py::array& shift, double scale, py::array out, bool minus_out,
+              int n_threads) const {
+        const double* shifts = checked<double>(shift, "shift", {l_.cols()});
+        std::visit(
+            [&]<class T, class I>(const Shared<T, I>& product) {
+                const auto from = tall<const T>(v, "v", l_.cols());
+                const auto to = tall<T>(out, "out", l_.cols(), from.cols);
+                check_apart(from, "v", to, "out");
+                const typename LikesProduct<T, I>::Step step{shifts, scale, minus_out};
+                without_gil([&] { product->apply(from.data, from.ld, from.cols, to.data, to.ld, n_threads, &step); });
+            },
+            any_);
+    }
+
     double squared_norm(const py::array& v, int n_threads) const {
         return std::visit(
             [&]<class T, class I>(const Shared<T, I>& product) {
@@ -114,6 +128,9 @@ void register_product(py::module_& m) {
              "With `like`, of the same index arrays and other values or another dtype, much is shared.")
         .def("apply", &Product::apply, "out = X v; returns |L v|_F^2.", py::arg("v").noconvert(),
              py::arg("out").noconvert(), py::arg("n_threads") = 0)
+        .def("step", &Product::step, "out = scale (X + diag(shift)) v, minus what out held where `minus_out`.",
+             py::arg("v").noconvert(), py::arg("shift").noconvert(), py::arg("scale"), py::arg("out").noconvert(),
+             py::arg("minus_out") = false, py::arg("n_threads") = 0)
         .def("squared_norm", &Product::squared_norm, "|L v|_F^2 alone.", py::arg("v").noconvert(),
              py::arg("n_threads") = 0)
         .def("to_items", &Product::to_items, "out = L'u.", py::arg("u").noconvert(), py::arg("out").noconvert(),

@@ -168,7 +168,7 @@ LikesProduct<T, I>::LikesProduct(const CsrView<T, I>& likes, int n_threads, std:
 template <class T, class I>
 template <class Start, class Fill>
 void LikesProduct<T, I>::products(int64_t d, const T* v, int64_t ldv, T* out, int64_t ldo, const double* scale,
-                                  int n_threads, Start start, Fill fill) const {
+                                  int n_threads, Start start, Fill fill, const Step* step) const {
     // Slice by slice: V's columns packed (open), what is there before the users' part (start), then block by block the
     // users' sums (fill) and from them the items' (add_items), and at the end OUT's columns (close). A slice of 128
     // bytes keeps 4,096 users' sums and the rows of the popular items in the second-level cache. Slices go to threads;
@@ -203,12 +203,11 @@ void LikesProduct<T, I>::products(int64_t d, const T* v, int64_t ldv, T* out, in
         for (int64_t r = first; r < last; ++r) {
             const T* from = scratch.out.data() + r * width;
             T* to = out + item_at(r) * ldo + s.first;
-            if (!scale) {
-                std::copy_n(from, s.columns, to);
-                continue;
-            }
-            const T w = static_cast<T>(scale[item_at(r)]);
-            for (int64_t j = 0; j < s.columns; ++j) to[j] = w * from[j];
+            const T w = static_cast<T>(scale ? scale[item_at(r)] : step ? step->scale : 1.0);
+            if (step && step->minus_out)
+                for (int64_t j = 0; j < s.columns; ++j) to[j] = w * from[j] - to[j];
+            else
+                for (int64_t j = 0; j < s.columns; ++j) to[j] = w * from[j];
         }
     };
     const auto add_items = [&](int64_t b, const Slice& s, Scratch& scratch, int64_t begin, int64_t end) {
@@ -272,7 +271,8 @@ void LikesProduct<T, I>::products(int64_t d, const T* v, int64_t ldv, T* out, in
 }
 
 template <class T, class I>
-double LikesProduct<T, I>::apply(const T* v, int64_t ldv, int64_t d, T* out, int64_t ldo, int n_threads) const {
+double LikesProduct<T, I>::apply(const T* v, int64_t ldv, int64_t d, T* out, int64_t ldo, int n_threads,
+                                 const Step* step) const {
     constexpr int64_t kLanes = 64 / sizeof(T);
     constexpr int64_t kWidest = kMaxVectors * kLanes;
     const int64_t entries = likes_.indptr[likes_.rows];
@@ -283,25 +283,28 @@ double LikesProduct<T, I>::apply(const T* v, int64_t ldv, int64_t d, T* out, int
         const T* from = scratch.v.data() + first * width;
         T* to = scratch.out.data() + first * width;
         for (int64_t r = first; r < last; ++r, from += width, to += width) {
-            const T c = static_cast<T>(squares_[blocks_->order[r]]);
+            const int64_t item = blocks_->order[r];
+            const T c = static_cast<T>(step ? squares_[item] - step->shift[item] : squares_[item]);
             for (int64_t j = 0; j < width; ++j) to[j] = -c * from[j];
         }
     };
-    products(d, v, ldv, out, ldo, nullptr, n_threads, without_diagonal,
-             [&](const Block& block, const Slice& s, Scratch& scratch, int64_t begin, int64_t end,
-                 const GatherPair<T, I>& gather) {
-                 const int64_t width = s.vectors * kLanes;
-                 T* sums = scratch.users.data() + (begin - block.first_user) * width;
-                 gather.users({likes_.indptr, blocks_->items.data(), likes_.values, entries, begin, end,
-                               scratch.v.data(), nullptr, sums, s.vectors});
-                 for (; begin < end; begin += kGroup) {
-                     double total[kWidest] = {};
-                     for (int64_t u = begin; u < std::min(begin + kGroup, end); ++u, sums += width)
-                         for (int64_t j = 0; j < width; ++j)
-                             total[j] += static_cast<double>(sums[j]) * static_cast<double>(sums[j]);
-                     std::copy_n(total, s.columns, group_squares.data() + begin / kGroup * d + s.first);
-                 }
-             });
+    products(
+        d, v, ldv, out, ldo, nullptr, n_threads, without_diagonal,
+        [&](const Block& block, const Slice& s, Scratch& scratch, int64_t begin, int64_t end,
+            const GatherPair<T, I>& gather) {
+            const int64_t width = s.vectors * kLanes;
+            T* sums = scratch.users.data() + (begin - block.first_user) * width;
+            gather.users({likes_.indptr, blocks_->items.data(), likes_.values, entries, begin, end, scratch.v.data(),
+                          nullptr, sums, s.vectors});
+            for (; begin < end; begin += kGroup) {
+                double total[kWidest] = {};
+                for (int64_t u = begin; u < std::min(begin + kGroup, end); ++u, sums += width)
+                    for (int64_t j = 0; j < width; ++j)
+                        total[j] += static_cast<double>(sums[j]) * static_cast<double>(sums[j]);
+                std::copy_n(total, s.columns, group_squares.data() + begin / kGroup * d + s.first);
+            }
+        },
+        step);
     double sum = 0;
     for (const double x : group_squares) sum += x;
     return sum;

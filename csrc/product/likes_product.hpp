@@ -47,6 +47,12 @@ class LikesProduct {
 public:
     using Blocks = LikesBlocks<I>;
 
+    struct Step {
+        const double* shift;
+        double scale;
+        bool minus_out;
+    };
+
     // Borrows L, users x items. `blocks` are those of the same L with values of any type, by default made here.
     // Cost: O(nnz), nothing where L has no values and `blocks` are given. Memory: that of the blocks, and sizeof(T)
     // a like with values.
@@ -57,7 +63,10 @@ public:
     // bytes each, and a block's sums, a thread.
     // Returns |LV|_F^2 in float64, of sums in T: unlike <V, XV> it loses nothing to the diagonal. Where OUT is null
     // that is all.
-    double apply(const T* v, int64_t ldv, int64_t d, T* out, int64_t ldo, int n_threads) const;
+    // With `step` OUT = scale (X + diag(shift)) V, less what OUT held where it says so: a step of a three-term
+    // recurrence in one pass.
+    double apply(const T* v, int64_t ldv, int64_t d, T* out, int64_t ldo, int n_threads,
+                 const Step* step = nullptr) const;
 
     // |LV|_F^2 alone: half of the flops.
     double squared_norm(const T* v, int64_t ldv, int64_t d, int n_threads) const {
@@ -86,7 +95,7 @@ private:
 
     template <class Start, class Fill>
     void products(int64_t d, const T* v, int64_t ldv, T* out, int64_t ldo, const double* scale, int n_threads,
-                  Start start, Fill fill) const;
+                  Start start, Fill fill, const Step* step = nullptr) const;
 
     CsrView<T, I> likes_;
     std::shared_ptr<const Blocks> blocks_;

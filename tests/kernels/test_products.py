@@ -69,6 +69,37 @@ def test_exact_on_integers(dtype: Any, index: Any, weighted: bool) -> None:
             np.testing.assert_array_equal(out, A.T @ U, err_msg=f"d={d}")
 
 
+@pytest.mark.usefixtures("isa")
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_step_of_a_recurrence_is_exact_on_integers(dtype: Any, weighted: bool) -> None:
+    L = skewed(130, 60, 0)
+    op = product(L, dtype, weighted=weighted)
+    rng = np.random.default_rng(1)
+    shift = rng.integers(-3, 4, 60).astype(float)
+    for d in WIDTHS:
+        V, before = rng.integers(-5, 6, (60, d)), rng.integers(-5, 6, (60, d))
+        moved = reference(L, V, weighted) + shift[:, None] * V
+        for n_threads in THREADS:
+            out = np.full((60, d), np.nan, dtype)
+            op.step(V.astype(dtype), shift, 0.5, out, n_threads=n_threads)
+            np.testing.assert_array_equal(out, 0.5 * moved, err_msg=f"d={d}")
+            out[:] = before
+            op.step(V.astype(dtype), shift, 0.5, out, minus_out=True, n_threads=n_threads)
+            np.testing.assert_array_equal(out, 0.5 * moved - before, err_msg=f"d={d}")
+
+
+def test_a_step_of_a_recurrence_checks_what_it_is_given() -> None:
+    op = product(skewed(130, 60, 0), np.float32)
+    V, shift = np.ones((60, 3), np.float32), np.zeros(60)
+    with pytest.raises(ValueError, match="v and out share memory"):
+        op.step(V, shift, 1.0, V)
+    with pytest.raises(ValueError, match="shift has length 59"):
+        op.step(V, shift[1:], 1.0, V.copy())
+    with pytest.raises(TypeError, match="shift must have dtype float64"):
+        op.step(V, shift.astype(np.float32), 1.0, V.copy())
+
+
 def csr(R: Any, dtype: Any = None, index: Any = np.int64) -> _core.Csr:
     m = sp.csr_array(R)
     values = None if dtype is None else m.data.astype(dtype)

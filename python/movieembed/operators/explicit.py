@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from movieembed._base.derived import derived
 from movieembed.operators.cpu import CpuOperator
-from movieembed.operators.host_arrays import rows_contiguous
+from movieembed.operators.host_arrays import HostArrays, rows_contiguous
 
 BLOCK_ROWS = 512
 
@@ -50,6 +50,11 @@ class ExplicitOperator(CpuOperator):
         out = self.empty(V.shape[1]) if out is None else out
         self._product.to_items(rows_contiguous(V), out, n_threads=self.n_threads)
         return out
+
+    shifted = HostArrays.shifted
+
+    def cheap_products(self, k: int) -> bool:
+        return False
 
     def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
         XV = self.apply(V)

@@ -43,6 +43,24 @@ class HostArrays:
     def empty(self, k: int) -> NDArray[Any]:
         return np.empty((self.n_items, k), dtype=self.dtype)
 
+    def apply(self, V: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
+        raise NotImplementedError
+
+    def shifted(
+        self,
+        V: NDArray[Any],
+        shift: NDArray[np.float64],
+        scale: float,
+        out: NDArray[Any],
+        minus_out: bool = False,
+    ) -> NDArray[Any]:
+        result = self.residual(V, self.apply(V), shift, np.zeros(V.shape[1]), scale)
+        out[:] = result - out if minus_out else result
+        return out
+
+    def cheap_products(self, k: int) -> bool:
+        return False
+
     def gram(self, A: NDArray[Any], B: NDArray[Any] | None = None) -> NDArray[np.float64]:
         B = None if B is None else rows_contiguous(B)
         return _core.tall_gram(rows_contiguous(A), B, n_threads=self.n_threads)

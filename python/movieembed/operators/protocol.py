@@ -84,6 +84,19 @@ class Operator(Protocol):
         """XV, by 4 nnz k flops."""
         ...
 
+    def shifted(
+        self, V: Tall, shift: Any, scale: float, out: Tall, minus_out: bool = False
+    ) -> Tall:
+        """Scale (X + diag(shift)) V, less what `out` holds where it says so, in `out`.
+
+        A step of a three-term recurrence.
+        """
+        ...
+
+    def cheap_products(self, k: int) -> bool:
+        """Whether passes with k columns cost little beside the dense algebra of such a block."""
+        ...
+
     def apply_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> Tall:
         """diag(weights) X rows' for canonical sparse rows of the operator's items."""
         ...

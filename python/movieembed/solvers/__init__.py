@@ -3,7 +3,7 @@
 =========  =========================================  =======================================
 name       what it is                                 file
 =========  =========================================  =======================================
-eigen      block eigensolver, free diagonal updated   ``eigen.py`` (default)
+eigen      block eigensolver, free diagonal updated   ``eigen.py`` (default), ``chebyshev.py``
 als        least squares a row, conjugate directions  ``als.py``
 gd         gradient descent                           ``descent.py``
 momentum   gradient descent with momentum             ``descent.py``
@@ -23,6 +23,7 @@ import numpy as np
 from movieembed._base.message import Message, Parameter
 from movieembed.operators.protocol import Operator, Tall
 from movieembed.solvers.als import als
+from movieembed.solvers.chebyshev import filtered, filters
 from movieembed.solvers.descent import adam, gradient_descent, lbfgs, momentum
 from movieembed.solvers.driver import Callback, HistoryEntry, Keeper, Solution, run
 from movieembed.solvers.eigen import eigen
@@ -108,13 +109,15 @@ def solve(
     info = SOLVERS[solver]
     if V0 is None:
         n_components = min(n_components, op.n_items)  # the rank of X + diag(delta) is no more
-    hint = ""
+    hint, name = "", solver
     steps: Iterator[Step]
     several = solver == "eigen" and V0 is None and is_small(op, n_components)
     if V0 is not None and (learning_rate == "exact" or not info.uses_learning_rate):
         V0 = in_reach(op, V0)
     if solver == "eigen":
-        steps = eigen(op, n_components, rng, V0)
+        filtering = filters(op, n_components)
+        steps = (filtered if filtering else eigen)(op, n_components, rng, V0)
+        name = "eigen, filtered" if filtering else "eigen"
     else:
         if V0 is None:
             V0 = random_start(op, n_components, rng)
@@ -141,7 +144,7 @@ def solve(
         window=info.window,
         callback=callback,
         progress=progress,
-        name=solver,
+        name=name,
         hint=hint,
         checkpoint=checkpoint,
     )

@@ -165,6 +165,14 @@ class CudaOperator:
         self._pass(self._rows(V), out, norm=False)
         return out
 
+    def shifted(self, V: Any, shift: Any, scale: float, out: Any, minus_out: bool = False) -> Any:
+        result = self.residual(V, self.apply(V), shift, np.zeros(V.shape[1]), scale)
+        out[:] = result - out if minus_out else result
+        return out
+
+    def cheap_products(self, k: int) -> bool:
+        return False
+
     def apply_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> Any:
         return self.scale_rows(weights, self.apply(self.asarray(rows.toarray().T)))
 

@@ -1,0 +1,134 @@
+"""The filtered solver: the optimum of the other one, by passes over the likes."""
+
+from __future__ import annotations
+
+from itertools import islice, pairwise
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from helpers import dense_cooccurrence, dense_cost
+from movieembed import MovieEmbedding
+from movieembed.operators.cpu import CpuOperator
+from movieembed.operators.host_arrays import HostArrays
+from movieembed.solvers.chebyshev import filter_block, filtered, filters, lowest_eigenvalue
+from movieembed.solvers.driver import run
+from movieembed.solvers.eigen import eigen
+
+D = 12
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """Many items with few likes each: users of one of 40 circles, which have items of their own."""
+    rng = np.random.default_rng(0)
+    circle = rng.integers(0, 40, 1_100)
+    items = 20 * circle[:, None] + np.minimum(rng.geometric(0.2, (1_100, 6)) - 1, 19)
+    common = rng.integers(0, 800, (1_100, 2)) ** 2 // 800
+    columns = np.hstack([items, common])
+    rows = np.repeat(np.arange(1_100), columns.shape[1])
+    L = sp.csr_array((np.ones(columns.size), (rows, columns.ravel())), shape=(1_100, 800))
+    L.sum_duplicates()
+    L.data[:] = 1
+    return L
+
+
+def solved(steps, op, tol=1e-9):
+    return run(steps, op, tol=tol, max_iter=100, window=2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_reaches_the_optimum_of_the_block_solver(shop, dtype):
+    op = CpuOperator(shop, dtype)
+    ours = solved(filtered(op, D, np.random.default_rng(0)), op)
+    best = solved(eigen(CpuOperator(shop), D, np.random.default_rng(0)), CpuOperator(shop)).cost
+    X = dense_cooccurrence(op.matrix)
+    within = 1e-8 if dtype == np.float64 else 2e-6
+    assert ours.converged
+    assert abs(dense_cost(X, ours.V.astype(float)) / best - 1) <= within
+    assert ours.gap <= 1e-8 or dtype == np.float32
+    costs = [entry.cost for entry in ours.history]
+    assert all(after <= before * (1 + 1e-6) for before, after in pairwise(costs))
+
+
+def test_starts_from_a_given_embedding(shop):
+    op = CpuOperator(shop, np.float32)
+    done = solved(filtered(op, D, np.random.default_rng(0)), op, tol=1e-5)
+    first = next(filtered(op, D, np.random.default_rng(1), done.V))
+    assert first.cost <= done.cost * (1 + 1e-4)
+
+
+def test_is_chosen_where_products_are_cheap(shop):
+    assert filters(CpuOperator(shop), D)
+    assert not filters(CpuOperator(shop[:900]), D)  # the users' Gram matrix is small
+    assert not filters(CpuOperator(shop), 200)  # nearly as wide as the items are many
+    dense = sp.csr_array((np.random.default_rng(0).random((1_100, 800)) < 0.2).astype(float))
+    assert not filters(CpuOperator(dense), D)
+
+
+def test_progress_names_it(shop, capsys):
+    MovieEmbedding(D, random_state=0, tol=1e-3, verbose=True).fit(shop)
+    assert "eigen, filtered" in capsys.readouterr().err
+
+
+def test_the_same_bits_on_any_number_of_threads(shop):
+    a, b = (
+        list(islice(filtered(CpuOperator(shop, np.float32, n), D, np.random.default_rng(0)), 4))
+        for n in (1, 3)
+    )
+    for one, other in zip(a, b, strict=True):
+        np.testing.assert_array_equal(one.V, other.V)
+        assert one.cost == other.cost
+
+
+@pytest.mark.parametrize("distinct", [D - 4, D + 2, D + 8])
+def test_likes_of_low_rank(distinct):
+    rng = np.random.default_rng(0)
+    rows = (rng.random((distinct, 200)) < 0.1).astype(float)
+    L = sp.csr_array(rows[rng.integers(0, distinct, 1_100)])
+    op = CpuOperator(L)
+    ours = solved(filtered(op, D, np.random.default_rng(0)), op)
+    theirs = solved(eigen(op, D, np.random.default_rng(0)), op)
+    size = op.frobenius_squared
+    assert abs(ours.cost - theirs.cost) <= 1e-7 * theirs.cost + 1e-12 * size
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_filtered_eigenvector_is_a_multiple_of_itself(shop, dtype):
+    """Also beside an eigenvalue whose polynomial swamps float32 where nothing is taken out."""
+    op = CpuOperator(shop, dtype)
+    A = dense_cooccurrence(op.matrix)
+    A[:20, :20] += 5_000  # as an operator of a matrix far from those of likes
+    values, vectors = np.linalg.eigh(A)
+    theta, W = values[::-1][:18], np.ascontiguousarray(vectors[:, ::-1][:, :18])
+
+    class Dense(CpuOperator):
+        def apply(self, V, out=None):
+            return (A @ V.astype(float)).astype(dtype)
+
+        shifted = HostArrays.shifted
+
+    dense = Dense(shop, dtype)
+    zero = np.zeros(op.n_items)
+    low, high = float(values[0]), float(theta[-1])
+    block = dense.asarray(W)
+    got = filter_block(
+        dense, (block, dense.apply(block), dense.empty(18)), theta, (zero, zero), (low, high), D
+    )
+    x = (theta - (low + high) / 2) / ((high - low) / 2)
+    assert x[0] > 100
+    multiples = np.einsum("ij,ij->j", W, got)
+    degrees = np.rint(np.arccosh(multiples.clip(1)) / np.arccosh(x.clip(1 + 1e-9)))[:D]
+    assert (np.diff(degrees) >= 0).all()
+    assert degrees[0] < degrees[-1] >= 3
+    np.testing.assert_allclose(np.cosh(degrees * np.arccosh(x[:D])), multiples[:D], rtol=1e-3)
+    rest = np.linalg.norm(got - W * multiples, axis=0) / multiples
+    assert rest.max() < (1e-2 if dtype == np.float32 else 1e-9)
+
+
+def test_the_lowest_eigenvalue_is_not_overrated(shop):
+    op = CpuOperator(shop)
+    delta = np.random.default_rng(0).random(op.n_items)
+    lowest = np.linalg.eigvalsh(dense_cooccurrence(op.matrix) + np.diag(delta))[0]
+    assert 3 * lowest < lowest_eigenvalue(op, delta) <= 0.97 * lowest
