@@ -80,3 +80,19 @@ def test_the_reference_is_whole() -> None:
     modules = (movieembed, evaluation, model_plots, plots, study)
     public = {f"{module.__name__}.{name}" for module in modules for name in module.__all__}
     assert listed == public
+
+
+def test_every_picture_has_the_command_that_makes_it() -> None:
+    """The gallery's commands are those of the script that draws the pictures."""
+    gallery = (DOCS / "gallery.md").read_text(encoding="utf-8")
+    script = (DOCS / "pictures.sh").read_text(encoding="utf-8").replace('"$work/', '"')
+    script = re.sub(r'"((?:demo|map|report)\.\w+|study)"', r"\1", script).replace("docs/", "")
+    commands = re.findall(r"^```sh\n(.*?)\n```$", gallery, re.MULTILINE | re.DOTALL)
+    assert len(commands) == 5
+    for command in commands:
+        assert command in script
+    shown = re.findall(r"!\[[^]]{20,}\]\((\w+\.png)\)", gallery)
+    assert sorted(shown) == sorted(picture.name for picture in DOCS.glob("*.png"))
+    for name in shown:
+        assert (DOCS / name).stat().st_size < 300_000, name
+        assert f"/{name}" in (DOCS / "pictures.sh").read_text(encoding="utf-8")

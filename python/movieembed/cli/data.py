@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from movieembed.data.likes import Likes
     from movieembed.model.embedding import Embedding
 
+TAGS = [("tag", "tags", "label", "keyword")]
 GENRES = [("genres", "genre", "category", "categories", "tags")]
 TABLES = (
     ".csv", ".tsv", ".txt", ".dat", ".parquet", ".pq", ".gz", ".bz2", ".xz", ".json", ".jsonl",
@@ -265,6 +266,27 @@ def load_genres(
     if not any(item in of for item in items):
         raise ValueError(f"{source} has none of the model's items: it is of other ids")
     return [of.get(item) for item in items]
+
+
+def load_tags(source: Path, model: Embedding) -> list[list[str]]:
+    """Read the tags of a model's items from a table with a row a tag, or a folder's tags.csv."""
+    from movieembed.data.column_names import RATING_COLUMNS, find_column
+    from movieembed.data.delimited_text import read_table
+    from movieembed.data.text_columns import of_one_kind
+
+    path = source.expanduser()
+    table = read_table(path / "tags.csv" if path.is_dir() else path)
+    columns = list(table.columns)
+    label = find_column(columns, None, TAGS, argument="--tags", role="tag")
+    item = find_column(columns, None, RATING_COLUMNS["item"], argument="--tags", role="item")
+    ids, own = of_one_kind(table[item].to_numpy(), model.items_)
+    of: dict[Any, list[str]] = {item: [] for item in own.tolist()}
+    for item, tag in zip(ids.tolist(), table[label].tolist(), strict=True):
+        if item in of and isinstance(tag, str):
+            of[item].append(tag.casefold())
+    if not any(of.values()):
+        raise ValueError(f"{source} has no tags of the model's items: it is of other ids")
+    return list(of.values())
 
 
 def let_ids_agree(

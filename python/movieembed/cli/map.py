@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import load_genres
+from movieembed.cli.data import load_genres, load_tags
 from movieembed.cli.options import IdColumn, Jobs, Json, MinLikes, Model, Seed, choice, column
 
 Out = Annotated[
@@ -27,6 +27,13 @@ GenreTable = Annotated[
         "--items",
         metavar="FILE_OR_DATA",
         help="Where the genres are: a table of items, or a MovieLens folder, .zip or name.",
+    ),
+]
+Tags = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE_OR_FOLDER",
+        help="A table with a row a tag, or a folder with tags.csv: tags name the clusters.",
     ),
 ]
 Method = Annotated[
@@ -52,6 +59,7 @@ def map_(
     model: Model,
     out: Out,
     items: GenreTable = None,
+    tags: Tags = None,
     method: Method = "auto",
     n_neighbors: Neighbors = 10,
     min_likes: MinLikes = 0,
@@ -64,9 +72,10 @@ def map_(
 ) -> None:
     r"""Draw the items as a map, with alike ones near each other.
 
-    The page finds items by title, shows the nearest ones of each, and colours by genre, decade or
-    likes. It is one file and opens without a network. Pictures need one more package:
-    pip install 'movieembed\[plot]'.
+    The page finds items by title, shows the nearest ones of each, and colours by genre, cluster,
+    decade or likes. It is one file and opens without a network. Clusters are named by tags, genres
+    or words of titles. Pictures need one more package: pip install
+    'movieembed\[plot]'.
 
     $ movieembed map small.npz --out map.html --items ml-latest-small
     $ movieembed map small.npz --out map.png --method pca --min-likes 20
@@ -85,6 +94,7 @@ def map_(
     common: dict[str, Any] = {
         "method": method,
         "genres": None if items is None else load_genres(items, fitted, item_id, genres),
+        "tags": None if tags is None else load_tags(tags, fitted),
         "min_likes": min_likes,
         "title": title or model.stem,
         "random_state": random_state,

@@ -313,7 +313,7 @@ def _panel(
         elif diverged:
             labels[k] += ", diverged"
     handles = [Line2D([], [], **shown[" ".join(run)]) for run in tables]
-    ax.legend(handles, labels, loc="lower left", frameon=False, fontsize=9, handlelength=2.2)
+    ax.legend(handles, labels, loc="lower left", fontsize=9, edgecolor="none")
 
 
 def _share(axes: Sequence[Axes], zero_cost: float | None) -> None:

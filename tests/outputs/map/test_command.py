@@ -45,6 +45,22 @@ def test_the_command(files, tmp_path, items):
     assert (header["heading"], header["k"], header["genres"]) == ("Mine", 3, [])
 
 
+def test_tags_name_the_clusters(files, tmp_path):
+    ids = range(100, 139)
+    words = ["Even" if item % 2 == 0 else "odd" for item in ids]
+    tags = pd.DataFrame({"userId": 1, "movieId": ids, "tag": words})
+    tags.to_csv(files / "tags.csv", index=False)
+    out = tmp_path / "map.html"
+    for source in (files, files / "tags.csv"):
+        run("map", files / "model.npz", "--out", out, "--method", "pca", "--tags", source)
+        header, _ = data_of(out.read_text(encoding="utf-8"))
+        first = {name.replace(" (", ", ").split(", ")[0] for name in header["clusters"]}
+        assert first >= {"even", "odd"}
+    tags.assign(movieId=7).to_csv(files / "tags.csv", index=False)
+    said = error("map", files / "model.npz", "--out", out, "--tags", files / "tags.csv")
+    assert "has no tags of the model's items: it is of other ids" in said
+
+
 def test_the_command_draws_too(files, tmp_path):
     out = tmp_path / "map.PNG"
     run("map", files / "model.npz", "--out", out, "--method", "pca", "--min-likes", 2)

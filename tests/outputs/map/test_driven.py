@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 import movieembed as me
-from browser_pages import complaints, driver, opened, requests_beyond, seen, text_of, until
+from browser_pages import (
+    complaints,
+    driver,
+    opacity,
+    opened,
+    requests_beyond,
+    seen,
+    text_of,
+    until,
+)
 
 SIZES = [(1400, 900), (390, 844)]
 BOXES = """return [...document.querySelectorAll('.card')]
@@ -184,14 +193,32 @@ def test_the_map_fills_the_screen_and_nothing_is_under_a_panel(browser, demo_pag
     _, path = demo_page
     opened(browser, path, width, height)
     settled(browser)
-    from browser_pages import opacity
-
     alpha = opacity(browser) > 0
     rows, columns = np.nonzero(alpha.any(axis=1))[0], np.nonzero(alpha.any(axis=0))[0]
     assert np.ptp(rows) > 0.75 * height
     assert np.ptp(columns) > 0.75 * width
     for left, top, right, bottom in np.array(browser.execute_script(BOXES)).round().astype(int):
         assert not alpha[max(0, top + 1) : bottom - 1, max(0, left + 1) : right - 1].any()
+
+
+def test_titles_cover_few_dots(browser, demo_page):
+    _, path = demo_page
+    opened(browser, path, 1400, 900)
+    settled(browser)
+    alpha = opacity(browser) > 100
+    titles = [name for name in browser.execute_script(NAMES) if name["item"] >= 0]
+    covered = []
+    for name in titles:
+        left, top, right, bottom = np.round(name["box"]).astype(int)
+        covered.append(alpha[top:bottom, left:right].mean())
+    # In the densest part, dots cover more than that.
+    middle = max(
+        alpha[top : top + 18, left : left + 120].mean()
+        for top in range(100, 800, 18)
+        for left in range(300, 1000, 60)
+    )
+    assert np.mean(covered) < 0.25 < 0.4 < middle
+    assert max(covered) < 0.45
 
 
 def test_names_for_screen_readers(browser, demo_page):
