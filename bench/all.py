@@ -14,8 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-SMALL = ("product", "cooccurrence", "fit", "start", "recommend", "notebook")
-LARGE = ("scale", "cluster")
+SMALL = ("product", "cooccurrence", "fit", "start", "recommend", "notebook", "gradient")
+LARGE = ("scale", "cluster", "everybody")
 
 
 def main() -> None:
