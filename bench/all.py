@@ -14,8 +14,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+<<<<<<< HEAD
 SMALL = ("product", "cooccurrence", "fit", "start", "recommend", "notebook", "million")
 LARGE = ("scale", "cluster")
+=======
+SMALL = ("product", "cooccurrence", "fit", "start", "recommend", "notebook", "gradient")
+LARGE = ("scale", "cluster", "everybody")
+>>>>>>> jobs
 
 
 def main() -> None:
