@@ -14,13 +14,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-<<<<<<< HEAD
-SMALL = ("product", "cooccurrence", "fit", "start", "recommend", "notebook", "million")
-LARGE = ("scale", "cluster")
-=======
-SMALL = ("product", "cooccurrence", "fit", "start", "recommend", "notebook", "gradient")
+SMALL = (
+    *("product", "cooccurrence", "fit", "start"),
+    *("recommend", "notebook", "gradient", "million"),
+)
 LARGE = ("scale", "cluster", "everybody")
->>>>>>> jobs
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ from movieembed.solvers.eigen import (
     is_slow,
     leading_pairs,
     least_squares,
+    next_delta,
     orthonormalise,
     symmetric,
 )
@@ -71,6 +72,7 @@ def filtered(
     A, W = fast.empty(width), fast.empty(width)
     bottom: float | None = None
     costs: list[float] = []
+    norms: list[float] = []
     while True:
         fast.shifted(Y, delta, 1.0, out=A)
         theta, C = ritz_pairs(fast.gram(Y), fast.gram(Y, A))
@@ -84,14 +86,15 @@ def filtered(
         yield point.as_step()._replace(missed=0.0)
         V0 = point.V
         costs.append(point.cost)
-        if is_slow(costs):
+        norms.append(point.gradient_norm)
+        if is_slow(costs, norms):
             for step in least_squares(op, point):
                 yield step._replace(missed=0.0)
         if bottom is None:
             bottom = lowest_eigenvalue(fast, point.n)
         edges = min(bottom, float(theta[-1])), max(float(theta[-1]), 0.0)
-        Y = filter_block(fast, (W, A, Y), theta, (delta, point.n), edges, d)
-        delta = point.n
+        before, delta = delta, next_delta(fast, W[:, :d], delta, point.n)
+        Y = filter_block(fast, (W, A, Y), theta, (before, delta), edges, d)
 
 
 def start(op: Operator, k: int, rng: np.random.Generator, V0: Tall | None) -> tuple[Tall, Tall]:
