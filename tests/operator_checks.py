@@ -75,11 +75,11 @@ class _Pair:
         twice = self.tol * (size @ size @ np.abs(A)) * 9
         near(op.apply(wide[:, 1:-1]), cpu.apply(cpu.apply(A)), twice)
         moved = 0.5 * (cpu.apply(A) + self.weights[:, None] * A)
-        bound = bound + self.tol * np.abs(self.weights[:, None] * A)
-        near(op.shifted(a, op.xp.asarray(self.weights), 0.5, out=op.empty(self.k)), moved, bound)
+        within = bound + self.tol * np.abs(self.weights[:, None] * A)
+        near(op.shifted(a, op.xp.asarray(self.weights), 0.5, out=op.empty(self.k)), moved, within)
         wide[:] = 7
         op.shifted(a, op.xp.asarray(self.weights), 0.5, out=wide[:, 1:-1], minus_out=True)
-        near(wide[:, 1:-1], moved - 7, bound + 7 * self.tol)
+        near(wide[:, 1:-1], moved - 7, within + 7 * self.tol)
         assert (host(wide)[:, [0, -1]] == 7).all()
         rows = sp.csr_array(A.T * (A.T > 0))
         weighted = op.apply_rows(rows, self.weights)

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from helpers import dense_cooccurrence, dense_cost
 from movieembed import MovieEmbedding
 from movieembed.operators.cpu import CpuOperator
+from movieembed.operators.explicit import ExplicitOperator
 from movieembed.operators.host_arrays import HostArrays
 from movieembed.solvers.chebyshev import filter_block, filtered, filters, lowest_eigenvalue
 from movieembed.solvers.driver import run
@@ -80,6 +81,18 @@ def test_the_same_bits_on_any_number_of_threads(shop):
     for one, other in zip(a, b, strict=True):
         np.testing.assert_array_equal(one.V, other.V)
         assert one.cost == other.cost
+
+
+def test_an_operator_of_x_itself_takes_the_same_step(shop):
+    op = CpuOperator(shop, keep_all=True)
+    X = dense_cooccurrence(op.matrix)
+    explicit = ExplicitOperator(sp.csr_array(X), keep_all=True)
+    rng = np.random.default_rng(0)
+    V, shift, before = rng.random((800, 5)), rng.random(800), rng.random((800, 5))
+    expected = 0.5 * (X @ V + shift[:, None] * V) - before
+    for each in (op, explicit):
+        got = each.shifted(V, shift, 0.5, out=before.copy(), minus_out=True)
+        np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("distinct", [D - 4, D + 2, D + 8])

@@ -117,7 +117,7 @@ class CpuOperator(HostArrays):
 
     def cheap_products(self, k: int) -> bool:
         few_likes = self.matrix.nnz <= CHEAP * self.n_items * k
-        return few_likes and self.n_users > FEW_USERS
+        return bool(few_likes and self.n_users > FEW_USERS)
 
     def apply_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> NDArray[Any]:
         if rows.shape[0] <= FEW_ROWS:

@@ -23,10 +23,9 @@ import numpy as np
 from movieembed._base.message import Message, Parameter
 from movieembed.operators.protocol import Operator, Tall
 from movieembed.solvers.als import als
-from movieembed.solvers.chebyshev import filtered, filters
+from movieembed.solvers.chebyshev import eigen_or_filtered
 from movieembed.solvers.descent import adam, gradient_descent, lbfgs, momentum
 from movieembed.solvers.driver import Callback, HistoryEntry, Keeper, Solution, run
-from movieembed.solvers.eigen import eigen
 from movieembed.solvers.point import Step, in_reach, random_start
 from movieembed.solvers.small import from_other_starts, is_small
 
@@ -115,9 +114,7 @@ def solve(
     if V0 is not None and (learning_rate == "exact" or not info.uses_learning_rate):
         V0 = in_reach(op, V0)
     if solver == "eigen":
-        filtering = filters(op, n_components)
-        steps = (filtered if filtering else eigen)(op, n_components, rng, V0)
-        name = "eigen, filtered" if filtering else "eigen"
+        name, steps = eigen_or_filtered(op, n_components, rng, V0)
     else:
         if V0 is None:
             V0 = random_start(op, n_components, rng)

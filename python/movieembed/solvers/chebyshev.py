@@ -51,6 +51,15 @@ def filters(op: Operator, n_components: int) -> bool:
     return 4 * k <= min(op.n_users, op.n_items) and op.cheap_products(k)
 
 
+def eigen_or_filtered(
+    op: Operator, n_components: int, rng: np.random.Generator, V0: Tall | None
+) -> tuple[str, Iterator[Step]]:
+    """The name of the faster of the two here, and its steps."""
+    if filters(op, n_components):
+        return "eigen, filtered", filtered(op, n_components, rng, V0)
+    return "eigen", eigen(op, n_components, rng, V0)
+
+
 def filtered(
     op: Operator, n_components: int, rng: np.random.Generator, V0: Tall | None = None
 ) -> Iterator[Step]:
