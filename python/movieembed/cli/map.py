@@ -26,7 +26,7 @@ GenreTable = Annotated[
     typer.Option(
         "--items",
         metavar="FILE_OR_DATA",
-        help="Whence genres come: a table of items, or a MovieLens folder, .zip or name.",
+        help="Take the genres from this table of items, MovieLens folder, .zip or name.",
     ),
 ]
 Method = Annotated[
@@ -40,7 +40,8 @@ Neighbors = Annotated[
     int, typer.Option("--neighbors", min=1, help="How many nearest items an item shows.")
 ]
 Title = Annotated[
-    str | None, typer.Option(show_default=False, help="Of the page; the model's name.")
+    str | None,
+    typer.Option(show_default=False, help="Title of the map; by default the model's name."),
 ]
 GenresColumn = Annotated[
     str | None, column("--genres-col", 'The genres in --items, as "Comedy|Crime".')
