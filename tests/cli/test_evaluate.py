@@ -9,6 +9,7 @@ import pytest
 import movieembed as me
 from command_line import error, run
 from movieembed import evaluation as ev
+from movieembed.cli import estimate
 
 
 @pytest.mark.parametrize("split", ["random", "users", "last"])
@@ -45,3 +46,37 @@ def test_what_was_seen_is_left_out_if_asked(folder):
     own = folder / "bare.csv"
     own.write_text("user,item\n" + "".join(f"{u},{i}\n" for u in range(9) for i in range(5)))
     assert error("evaluate", own, "--exclude-seen").startswith("--exclude-seen needs ratings below")
+
+
+def test_pairs_have_no_people_to_evaluate_by(tmp_path):
+    table = tmp_path / "pairs.csv"
+    table.write_text("a,b,n\nbread,butter,31\n")
+    said = error("evaluate", table, "--pairs")
+    assert said.startswith("--pairs says what occurs together, not who liked it")
+    assert "evaluate needs rows of users and items" in said
+
+
+def test_how_long_it_takes_is_said_where_that_is_long(folder, monkeypatch):
+    given = ["evaluate", folder / "data", "--components", "2", "--baselines", "popularity"]
+    assert run(*given).stderr == ""
+    monkeypatch.setattr(estimate, "thread_seconds", lambda *arguments: 200.0)
+    monkeypatch.setattr(estimate, "available_cores", lambda: 2)
+    said = "movieembed: note: this takes about 2 minutes on an idle machine\n"
+    assert run(*given).stderr == said
+
+
+def test_the_estimate_grows_with_the_work(demo_likes):
+    """MovieLens small takes some 30 seconds on two threads, most of them for EASE."""
+    split = ev.split_random(demo_likes, random_state=0)
+    alone = estimate.thread_seconds(split, [64], [], False)
+    assert 0.3 < alone < 3
+    n = int((split.train.item_counts > 0).sum())
+    ease = estimate.thread_seconds(split, [64], ["ease"], False) - alone
+    assert ease == pytest.approx(7 * 3e-11 * n**3)
+    assert estimate.thread_seconds(split, [64, 128], [], True) > 10 * alone
+    assert [estimate.in_words(s) for s in (14, 89, 90, 7200)] == [
+        "10 seconds",
+        "90 seconds",
+        "2 minutes",
+        "2 hours",
+    ]

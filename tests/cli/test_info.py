@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import movieembed as me
-from command_line import run
+from command_line import error, run
 
 
 def test_info(folder):
@@ -38,3 +38,18 @@ def test_info_says_what_a_model_keeps(folder, tmp_path):
     assert "\nentry weighting log1p\n" in text
     assert "\nthreshold none, every row was a like\n" in text
     assert "\nkeeps recommender no\n" in text
+
+
+def test_info_of_pairs(tmp_path):
+    table = tmp_path / "pairs.csv"
+    table.write_text("a,b,n\nbread,butter,31\nbread,jam,12\nbutter,jam,14\n")
+    facts = json.loads(run("info", table, "--pairs", "--json").stdout)
+    X = me.Cooccurrence.from_pairs(me.read_table(table))
+    assert (facts["pairs"], facts["items"], facts["paired_items"]) == (3, 3, 3)
+    assert facts["shared_likes"] == 2 * (31 + 12 + 14)
+    assert facts["cost_of_zero"] == 2 * (31**2 + 12**2 + 14**2)
+    assert facts["cost_of_zero"] == me.cost(X, [[0.0]] * 3)
+
+
+def test_a_model_is_no_table_of_pairs(folder):
+    assert error("info", folder / "model.npz", "--pairs").startswith("--pairs is for a table")

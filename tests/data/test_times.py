@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import movieembed as me
+from movieembed.data.likes import Likes
 
 DAYS = np.array([0, 30, 60, 90, 60_000])
 TABLE = pd.DataFrame({"user": [1, 1, 2, 2, 3], "item": [7, 8, 7, 9, 9], "rating": [5, 5, 4, 2, 5]})
@@ -126,3 +127,9 @@ def test_what_is_rated_between_may_be_recommended_again() -> None:
         me.Likes.from_ratings(table[["user", "item"]], dislike_below=2)
     with pytest.raises(TypeError, match="dislike_below must be a number or None"):
         me.Likes.from_ratings(table, dislike_below="2")  # type: ignore[arg-type]
+
+
+def test_times_before_1970_fade_from_their_own_newest() -> None:
+    rows = [("ann", "Emma", -200.0), ("ann", "It", -100.0)]
+    table = pd.DataFrame(rows, columns=["user", "item", "timestamp"])
+    assert Likes.from_ratings(table, half_life=100).matrix.toarray().tolist() == [[0.5, 1.0]]

@@ -89,21 +89,42 @@ def test_colours_tell_optimisers_and_shades_rates():
 
 
 @pytest.mark.parametrize("wide", [[], [40], [40, 30]])
-def test_the_figure_has_a_column_a_d_and_a_legend(wide, tmp_path):
+def test_the_figure_has_a_row_a_d_and_a_column_an_optimiser(wide, tmp_path):
     rows = [
         {"components": d, "optimizer": o, "learning_rate": r, "iteration": i, "cost": c}
         for d in (2, 3, *wide)
-        for o, r in (("adam", "0.1"), ("momentum", "1"), ("eigen", "none"))
-        for i, c in enumerate((90.0, 40.0, np.inf if o == "momentum" else 20.0))
+        for o, r, last in (
+            *(("adam", "0.1", 21.0), ("adam", "1", 25.0), ("adam", "exact", 20.5)),
+            *(("momentum", "1", np.inf), ("eigen", "none", 20.0 if d == 2 else 0.0)),
+        )
+        for i, c in enumerate((90.0, 40.0, last))
+        if d not in wide or o == "adam" or (o == "eigen" and i == 2)
     ]
     optima = {2: 20.0, 3: 0.0} | dict.fromkeys(wide, 0.0)
     figure = loss_figure(pd.DataFrame(rows), optima, wide, zero_cost=15.0)
-    titles = [ax.get_title(loc="left") for ax in figure.axes if ax.get_title(loc="left")]
-    assert titles == ["d = 2", "d = 3", *(f"d = {d}" for d in wide)]
-    relative = [ax for ax in figure.axes if "optimum" in ax.get_ylabel()]
+    axes = np.array(figure.axes).reshape(2 + len(wide), 2)
+    assert [ax.get_title(loc="left") for ax in axes[0]] == ["Adam", "one run each"]
+    assert [ax.get_ylabel().split("\n")[0] for ax in axes[:, 0]] == [f"d = {d}" for d in optima]
+    relative = [ax for ax in axes[:, 0] if "optimum) / optimum" in ax.get_ylabel()]
     assert len(relative) == 1  # there is no such distance where the optimum is 0
-    legends = [child for child in figure.axes[-1].get_children() if hasattr(child, "get_texts")]
-    words = {text.get_text() for legend in legends for text in legend.get_texts()}
-    assert {"0.1", "1", "eigen", "diverged"} <= words
+
+    adam, single = axes[0]
+    assert [t.get_text() for t in adam.get_legend().get_texts()] == [
+        *("rate 0.1, the best", "rate 1", "exact line search")
+    ]
+    widths = {line.get_label(): line.get_linewidth() for line in adam.lines}
+    assert widths["adam 0.1"] == widths["adam exact"] > widths["adam 1"]
+    assert {line.get_label(): line.get_alpha() for line in adam.lines}["adam 1"] < 0.5
+    assert adam.lines[0].get_ydata()[-1] == pytest.approx(1 / 20)
+    assert [t.get_text() for t in single.get_legend().get_texts()] == [
+        "momentum, diverged",
+        "eigen",
+    ]
+    assert adam.get_ylim() == single.get_ylim()
+    for row in axes[2:]:
+        marked = [text.get_text() for text in row[0].texts]
+        assert marked == ["V = 0, no embedding: 15"]
+        # No panel is blank: where nothing can be drawn, words say why.
+        assert [text.get_text() for text in row[1].texts] == ["cost 0, below the scale beside"]
     figure.savefig(tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 10_000

@@ -59,9 +59,8 @@ def test_a_map_is_drawn_whatever_the_titles(suffix: str, model: Any, tmp_path: P
 def test_the_labels_of_a_map_are_short(model: Any) -> None:
     figure = map_figure(model, title=ODD[2], genres=ODD)
     (ax,) = figure.axes
-    legend = ax.get_legend()
-    assert legend is not None
-    texts = [text.get_text() for text in (*ax.texts, ax._left_title, *legend.get_texts())]
+    (legend,) = figure.legends
+    texts = [text.get_text() for text in (*ax.texts, figure._suptitle, *legend.get_texts())]
     assert "half ? a pair" in texts
     assert max(map(len, texts)) <= 80
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from html.parser import HTMLParser
@@ -15,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 import movieembed as me
+from browser_pages import driver
 from movieembed.cli import app
 from movieembed.outputs import plots as plots
 from movieembed.outputs.report import _well_known
@@ -136,3 +138,118 @@ def test_the_command(evil_model: Any, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, [*arguments, *more])
     assert result.exit_code == 2
     assert "is not what movieembed evaluate --json prints" in result.output
+
+
+@pytest.fixture(scope="module")
+def demo_report(demo_likes: me.Likes, tmp_path_factory: Any) -> Any:
+    """A report of the demo data with two items asked for, its model, and what it says."""
+    model = me.MovieEmbedding(20, random_state=0, tol=1e-4).fit(demo_likes)
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    me.write_report(model, path, items=[ASKED[0], ASKED[1]])
+    return model, path, path.read_text(encoding="utf-8")
+
+
+ASKED = ("The Cosmic Starpilot (1987)", "Bloodless Crypt (2011)")
+
+
+def test_a_table_lists_the_nearest_of_what_was_asked_for(demo_report: Any) -> None:
+    model, _, text = demo_report
+    tables = re.findall(r"<table>(.*?)</table>", text)
+    rows = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in tables[0].split("</tr>")]
+    nearest = [model.similar(name, 8)["title"].tolist() for name in ASKED]
+    assert rows[0] == ["", *ASKED]
+    assert rows[1:-1] == [[str(k), a, b] for k, (a, b) in enumerate(zip(*nearest, strict=True), 1)]
+
+
+def test_a_sentence_under_each_picture_says_what_to_see(demo_report: Any) -> None:
+    model, _, text = demo_report
+    words = re.findall(r"<figcaption>(.*?)</figcaption>", text)
+    assert len(words) == text.count("<figure>") == 6
+    for counts, said in (
+        (model.item_counts_, words[0]),
+        (np.diff(model.likes_.indptr), words[1]),
+    ):
+        ordered = np.sort(counts[counts > 0])[::-1]
+        half = next(k for k in range(1, len(ordered)) if ordered[:k].sum() >= ordered.sum() / 2)
+        assert f"The {half:,} " in said
+        assert f"the middle one has {int(np.median(ordered)):,}." in said
+    cost = model.history_["cost"]
+    assert f"from {cost.iloc[0]:,.0f} to {cost.min():,.0f};" in words[2]
+    share = 100 * model.eigenvalues_[:10].sum() / model.eigenvalues_.sum()
+    assert f"the first 10 together {share:.0f} %." in words[3]
+    scores = model.similar(ASKED[0], 8)["score"]
+    assert f"scores {scores.iloc[0]:.2f}, the last of these 8 {scores.iloc[-1]:.2f}." in words[4]
+
+
+def test_bars_have_one_scale(evil_model: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    axes: list[Any] = []
+    drawn = plots.plot_neighbors
+
+    def remembered(table: Any, ax: Any, **more: Any) -> Any:
+        axes.append(ax)
+        return drawn(table, ax, **more)
+
+    monkeypatch.setattr("movieembed.outputs.report.plot_neighbors", remembered)
+    me.write_report(evil_model, tmp_path / "r.html", items=[3, 4, 5])
+    assert len(axes) == 3
+    assert len({ax.get_xlim() for ax in axes}) == 1
+    assert len({tuple(ax.get_position().bounds) for ax in axes}) == 1
+    highest = max(bar.get_width() for ax in axes for bar in ax.patches)
+    assert highest < axes[0].get_xlim()[1]
+
+
+def test_the_quality_is_what_the_choice_of_lambda_measured(demo_report: Any) -> None:
+    model, _, text = demo_report
+    path = model.regularization_path_
+    assert f"NDCG of the lists for people held out: {path['ndcg'].max():.3f}" in text
+    cells = re.findall(r'<td class="number">([\d.]+ ± [\d.]+)</td>', text)
+    assert cells == [
+        f"{a:.4f} ± {b:.4f}" for a, b in zip(path["ndcg"], path["stderr"], strict=True)
+    ]
+
+
+def test_pictures_are_dark_in_the_dark_and_light_on_paper(demo_report: Any) -> None:
+    _, path, text = demo_report
+    drawings = "".join(re.findall(r"<svg.*?</svg>", text, re.S))
+    assert "var(--ink)" in drawings
+    assert "var(--blue)" in drawings
+    assert not re.search("#(ffffff|000000|0072b2|010203|040506|070809)", drawings, re.I)
+    for browser in driver():
+        browser.get(path.as_uri())
+        shades = {}
+        for medium, scheme in (("screen", "light"), ("screen", "dark"), ("print", "dark")):
+            scheme_of = [{"name": "prefers-color-scheme", "value": scheme}]
+            browser.execute_cdp_cmd(
+                "Emulation.setEmulatedMedia", {"media": medium, "features": scheme_of}
+            )
+            shades[medium, scheme] = browser.execute_script(
+                "const of = (e, what) => getComputedStyle(e)[what];"
+                "return [of(document.body, 'backgroundColor'),"
+                "of(document.querySelector('svg g[id^=text] g[style]'), 'fill')]"
+            )
+        assert shades["screen", "light"] == ["rgb(255, 255, 255)", "rgb(28, 31, 35)"]
+        assert shades["screen", "dark"] == ["rgb(21, 24, 28)", "rgb(232, 234, 237)"]
+        assert shades["print", "dark"] == ["rgb(255, 255, 255)", "rgb(0, 0, 0)"]
+        pdf = base64.b64decode(browser.print_page())
+        assert pdf.startswith(b"%PDF")
+
+
+def test_a_studys_table_is_a_table(evil_model: Any, tmp_path: Path) -> None:
+    likes = me.Likes.from_matrix(evil_model.likes_)
+    study = run_study(likes, components=(2,), iterations=20, films=[0], progress=False)
+    save_study(study, tmp_path)
+    me.write_report(evil_model, tmp_path / "r.html", study=tmp_path)
+    page = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert "distance to the optimum" in page.words
+    assert "| ---" not in page.words
+
+
+def test_the_command_takes_films(evil_model: Any, tmp_path: Path) -> None:
+    evil_model.save(tmp_path / "m.npz")
+    out = tmp_path / "r.html"
+    films = ["--film", "Film 3", "--item", "Film 5"]
+    arguments = ["report", str(tmp_path / "m.npz"), "--out", str(out)]
+    result = CliRunner().invoke(app, [*arguments, *films])
+    assert result.exit_code == 0, result.output
+    headings = re.findall(r"<h3>(.*?)</h3>", out.read_text(encoding="utf-8"))
+    assert headings == ["Film 3", "Film 5"]

@@ -21,6 +21,14 @@ def test_the_answer_gives_the_tables_numbers(study):
     assert answer.startswith("**Not with the optimiser, but with how far it got.**")
     assert f"share {at['overlap'].mean():.1f} of 10 films" in answer
     assert f"more than 0.1 away share {away['overlap'].mean():.1f}." in answer
+    table = [row.strip("| ").split(" | ") for row in answer.split("\n\n")[1].splitlines()]
+    first = next(row for row in table if row[0] == "within 0.001")
+    assert first[1:4] == [
+        str(len(at)),
+        f"{at['overlap'].mean():.1f} ({at['overlap'].min():.1f})",
+        percent(at["vector_difference"].median()),
+    ]
+    assert sum(int(row[1]) for row in table[2:]) == len(narrow)
     rho = narrow["distance"].corr(narrow["overlap"], method="spearman")
     assert f"over {len(narrow)} runs is {rho:.2f}" in answer
     assert f"the median of {len(at)} runs" in answer

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
 import movieembed as me
 from helpers import dense_cooccurrence, dense_cost
+from movieembed.exceptions import ParameterError
 from movieembed.study import FILMS, run_study, save_study
 
 
@@ -114,7 +117,7 @@ def test_nothing_in_common_and_too_much_to_hold(likes, monkeypatch):
 
 
 def test_ctrl_c_ends_a_study(likes, monkeypatch):
-    def interrupt(bar, setting, d):
+    def interrupt(bar, setting, part):
         def tell(entry):
             raise KeyboardInterrupt
 
@@ -123,3 +126,32 @@ def test_ctrl_c_ends_a_study(likes, monkeypatch):
     monkeypatch.setattr("movieembed.study.runs.watch", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_study(likes, components=(2,))
+
+
+def test_the_wide_runs_end_by_the_clock(likes):
+    options = {"components": ("M",), "films": [1000], "iterations": 40}
+    hasty = run_study(likes, **options, patience=1e-9)
+    patient = run_study(likes, **options, patience=1e6)
+    for study, wanted in ((hasty, 1), (patient, 40)):
+        runs = study.costs[study.costs["optimizer"] != "eigen"]
+        assert runs["iterations"].tolist() == [wanted, wanted]
+        assert runs["outcome"].tolist() == ["stopped", "stopped"]
+    with pytest.raises(ParameterError, match="patience must be a positive number, not 0"):
+        run_study(likes, **options, patience=0)
+
+
+def test_progress_says_what_is_running(likes, monkeypatch):
+    told = []
+
+    class Bar:
+        def set_postfix_str(self, what, refresh=True):
+            told.append(what)
+
+        def update(self, n=1):
+            pass
+
+    monkeypatch.setattr("movieembed.study.runs.progress_bar", lambda *_, **__: nullcontext(Bar()))
+    run_study(
+        likes, components=(2,), exact=("als",), adam_rates=(), momentum_rates=(), films=[1000]
+    )
+    assert told[:2] == ["d=2, the optimum", "d=2 als none, iteration 0"]

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import movieembed as me
+from command_line import process
 from helpers import REPOSITORY
 from movieembed import evaluation
 from movieembed.cli import app
@@ -28,6 +29,8 @@ PACKAGES = {
     "map": ("openTSNE",),
 }
 OTHER_NAMES = {"cuda": "cuda12"}
+# Whole modules import Matplotlib: the test without it is a process of its own.
+IN_A_PROCESS = {"plot"}
 FOR_DEVELOPERS = {"cuda-check", "test", "docs", "lint", "bench"}
 
 FUNCTIONS: list[tuple[str, Callable[[Any, Path], object]]] = [
@@ -75,7 +78,7 @@ def extras() -> dict[str, list[str]]:
 
 
 def test_every_extra_is_tested() -> None:
-    assert set(extras()) - FOR_DEVELOPERS - set(OTHER_NAMES) == set(PACKAGES)
+    assert set(extras()) - FOR_DEVELOPERS - set(OTHER_NAMES) - IN_A_PROCESS == set(PACKAGES)
     for name, other in OTHER_NAMES.items():
         assert extras()[name] == extras()[other]
     assert {extra for extra, _ in FUNCTIONS} == set(PACKAGES)
@@ -116,6 +119,46 @@ def test_commands(model: me.MovieEmbedding, tmp_path: Path, extra: str, command:
 def test_the_rest_does_without(model: me.MovieEmbedding, tmp_path: Path) -> None:
     me.map_html(model, tmp_path / "map.html")
     me.export_parquet(model, tmp_path / "v.parquet")
-    me.write_report(model, tmp_path / "report.html")
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 2
     np.testing.assert_array_equal(me.layout(model), me.layout(model, "pca"))
+
+
+WITHOUT_MATPLOTLIB = """
+import sys
+sys.modules["matplotlib"] = None
+import movieembed as me
+from movieembed.cli import main
+model = me.load("model.npz")
+me.map_html(model, "map.html", method="pca")
+for what in (
+    lambda: __import__("movieembed.outputs.plots"),
+    lambda: __import__("movieembed.outputs.loss_plots"),
+    lambda: me.write_report,
+    lambda: me.map_figure(model, method="pca"),
+):
+    try:
+        what()
+    except ImportError as error:
+        print(error)
+for words in (
+    "report model.npz --out r.html",
+    "map model.npz --method pca --out m.png",
+    "study data.csv --out study",
+):
+    sys.argv[1:] = words.split()
+    try:
+        main()
+    except SystemExit as end:
+        assert end.code == 2
+"""
+
+
+def test_pictures_alone_need_matplotlib(model: me.MovieEmbedding, tmp_path: Path) -> None:
+    model.save(tmp_path / "model.npz")
+    (tmp_path / "data.csv").write_text("user,item\n1,1\n1,2\n2,1\n2,2\n")
+    done = process(code=WITHOUT_MATPLOTLIB, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    what = "plots and reports need matplotlib: pip install 'movieembed[plot]'"
+    assert done.stdout.splitlines() == [what] * 4
+    assert done.stderr.splitlines() == [f"movieembed: error: {what}"] * 3
+    assert {path.name for path in tmp_path.iterdir()} == {"model.npz", "data.csv", "map.html"}

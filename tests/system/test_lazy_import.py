@@ -6,6 +6,7 @@ import ast
 import copy
 import importlib
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,8 @@ import pytest
 import sklearn.base
 
 import movieembed as me
+from command_line import run
+from helpers import REPOSITORY
 from movieembed.model.loading import LoadedModel
 
 HEAVY = (
@@ -157,6 +160,15 @@ def test_a_name_that_is_not_there() -> None:
 
 def test_the_version_is_that_of_the_distribution() -> None:
     assert me.__version__ == version("movieembed")
+
+
+def test_every_place_states_the_same_version() -> None:
+    assert run("--version").stdout == f"movieembed {me.__version__}\n"
+    changes = (REPOSITORY / "CHANGELOG.md").read_text("utf-8")
+    latest, date = re.findall(r"^## (\S+) \((.*)\)$", changes, re.MULTILINE)[0]
+    citation = (REPOSITORY / "CITATION.cff").read_text("utf-8")
+    assert latest == me.__version__
+    assert f"\nversion: {latest}\ndate-released: {date}\n" in citation
 
 
 def test_cooccurrence_is_the_function_whatever_was_imported_first() -> None:

@@ -29,6 +29,6 @@ def test_an_extra_of_its_own_has_the_bound_of_the_tests() -> None:
     with open(REPOSITORY / "pyproject.toml", "rb") as file:
         extras = tomllib.load(file)["project"]["optional-dependencies"]
     tested = {needed.split(">=")[0]: needed for needed in extras["test"]}
-    for extra in ("ann", "map", "export", "dask"):
+    for extra in ("plot", "ann", "map", "export", "dask"):
         for needed in extras[extra]:
             assert needed == tested[needed.split(">=")[0]]

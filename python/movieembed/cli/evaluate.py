@@ -8,7 +8,8 @@ import typer
 
 from movieembed.cli import console, options
 from movieembed.cli.data import columns_in_words, data_facts, load
-from movieembed.cli.options import Data, Json, OwnTable, Seed, Threshold
+from movieembed.cli.options import Data, Json, OwnTable, Pairs, Seed, Threshold
+from movieembed.exceptions import ParameterError
 
 SPLITS = ("random", "users", "last", "time")
 BASELINES = ("popularity", "item-cosine", "ease", "als")
@@ -75,6 +76,7 @@ def evaluate(
     exclude_seen: ExcludeSeen = False,
     threshold: Threshold = None,
     random_state: Seed = 0,
+    pairs: Pairs = False,
     table: OwnTable,
     as_json: Json = False,
 ) -> None:
@@ -88,7 +90,11 @@ def evaluate(
     $ movieembed evaluate plays.csv --split time --split-at 2025-01-01
     """
     from movieembed.cli.comparison import compare, make_split
+    from movieembed.cli.estimate import say_how_long
 
+    if pairs:
+        what = "pairs says what occurs together, not who liked it, and likes are held out person "
+        raise ParameterError(what + "by person: evaluate needs rows of users and items", "pairs")
     widths = options.as_components(n_components)
     if "M" in widths:
         raise ValueError("--components must be numbers between commas")
@@ -101,6 +107,7 @@ def evaluate(
     loaded = load(data, threshold, table, timed=split in ("last", "time"))
     parts = make_split(loaded, split, random_state, cutoff)
     dims = [int(d) for d in widths]
+    say_how_long(parts, dims, names, tune)
     how = {"tuned": tune, "exclude_seen": exclude_seen}
     columns = {key: value for key, value in data_facts(data, loaded).items() if key == "columns"}
     found, chosen = compare(parts, dims, k, names, random_state, **how)

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import columns_in_words, data_facts, load, model_facts
-from movieembed.cli.options import Jobs, Json, OwnTable, Threshold
+from movieembed.cli.data import columns_in_words, load_data, model_facts
+from movieembed.cli.options import Jobs, Json, OwnTable, Pairs, Threshold
+from movieembed.exceptions import ParameterError
 
 # What it means that there is no such thing.
 NOTHING = {
@@ -34,6 +35,7 @@ def info(
     *,
     source: Source,
     threshold: Threshold = None,
+    pairs: Pairs = False,
     table: OwnTable,
     n_jobs: Jobs = None,
     as_json: Json = False,
@@ -43,17 +45,20 @@ def info(
     $ movieembed info small.npz
     $ movieembed info demo
     $ movieembed info ml-latest-small --json
+    $ movieembed info bought_together.csv --pairs
     """
     if Path(source).suffix.lower() == ".npz":
         from movieembed.model.embedding import Embedding
 
+        if pairs:
+            raise ParameterError("pairs is for a table, not for a model", "pairs")
         facts = {"model": source} | model_facts(Embedding.load(source)) | versions(source)
     else:
         from movieembed.objective.cooccurrence import cooccurrence_sums
 
-        loaded = load(source, threshold, table)
-        squares, totals = cooccurrence_sums(loaded.likes, n_jobs=n_jobs)
-        facts = data_facts(source, loaded) | {
+        facts, likes = load_data(source, threshold, table, pairs)
+        squares, totals = cooccurrence_sums(likes, n_jobs=n_jobs)
+        facts |= {
             "shared_likes": float(totals.sum()),
             "cost_of_zero": float(squares.sum()),
         }

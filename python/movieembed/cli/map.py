@@ -26,7 +26,7 @@ GenreTable = Annotated[
     typer.Option(
         "--items",
         metavar="FILE_OR_DATA",
-        help="Take the genres from this table of items, MovieLens folder, .zip or name.",
+        help="Where the genres are: a table of items, or a MovieLens folder, .zip or name.",
     ),
 ]
 Method = Annotated[
@@ -40,8 +40,7 @@ Neighbors = Annotated[
     int, typer.Option("--neighbors", min=1, help="How many nearest items an item shows.")
 ]
 Title = Annotated[
-    str | None,
-    typer.Option(show_default=False, help="Title of the map; by default the model's name."),
+    str | None, typer.Option(show_default=False, help="Of the page; the model's name.")
 ]
 GenresColumn = Annotated[
     str | None, column("--genres-col", 'The genres in --items, as "Comedy|Crime".')
@@ -63,10 +62,11 @@ def map_(
     genres: GenresColumn = None,
     as_json: Json = False,
 ) -> None:
-    """Draw the items as a map, with alike ones near each other.
+    r"""Draw the items as a map, with alike ones near each other.
 
     The page finds items by title, shows the nearest ones of each, and colours by genre, decade or
-    likes. It is one file and opens without a network.
+    likes. It is one file and opens without a network. Pictures need one more package:
+    pip install 'movieembed\[plot]'.
 
     $ movieembed map small.npz --out map.html --items ml-latest-small
     $ movieembed map small.npz --out map.png --method pca --min-likes 20

@@ -26,6 +26,7 @@ Study = Annotated[Path | None, typer.Option(metavar="FOLDER", help="What study w
 Shown = Annotated[
     list[str] | None,
     typer.Option(
+        "--film",
         "--item",
         metavar="ITEM",
         help="Whose neighbours to show; may be repeated. By default the most liked.",
@@ -43,7 +44,9 @@ def report(
     items: Shown = None,
     threshold: Threshold = None,
 ) -> None:
-    """Write a page about a model: data, fit, neighbours and quality.
+    r"""Write a page about a model: data, fit, neighbours and quality.
+
+    It needs one more package: pip install 'movieembed\[plot]'.
 
     $ movieembed report small.npz --out report.html
     $ movieembed evaluate ml-latest-small --json > quality.json

@@ -31,8 +31,7 @@ Refine = Annotated[
     ),
 ]
 Every = Annotated[
-    bool,
-    typer.Option("--all", help="List the neighbours of every item, in the table that --out names."),
+    bool, typer.Option("--all", help="List those of every item, in the table that --out names.")
 ]
 User = Annotated[
     list[str] | None,
@@ -58,7 +57,7 @@ def similar(
     refine: Refine = None,
     as_json: Json = False,
 ) -> None:
-    """List the nearest items of one or more, or the users who are alike.
+    """List the nearest items of one or more, or the users most like one.
 
     $ movieembed similar small.npz "Toy Story (1995)"
     $ movieembed similar small.npz 1 "apollo 13" -n 5 --method dot --json

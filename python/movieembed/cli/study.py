@@ -31,8 +31,10 @@ Wide = Annotated[
 ]
 Iterations = Annotated[int, typer.Option(help="Most iterations of a run.")]
 WideIterations = Annotated[
-    int, typer.Option(help="The same at d = M. 20 is what the published notebook did.")
+    int | None,
+    typer.Option(help="The same at d = M, whatever it takes. 20 is what the notebook did."),
 ]
+Patience = Annotated[float, typer.Option(metavar="SECONDS", help="How long a run at d = M may go.")]
 MomentumRates = Annotated[
     str | None, typer.Option(metavar="RATE,...", help="Four by default, from the data's curvature.")
 ]
@@ -55,7 +57,8 @@ def study(
     components: Components = "10,50,M",
     wide: Wide = True,
     iterations: Iterations = 300,
-    wide_iterations: WideIterations = 3,
+    wide_iterations: WideIterations = None,
+    patience: Patience = 60.0,
     momentum_rates: MomentumRates = None,
     adam_rates: AdamRates = "0.01,0.1,1,10",
     films: Films = None,
@@ -66,11 +69,13 @@ def study(
     table: OwnTable,
     as_json: Json = False,
 ) -> None:
-    """Compare optimisers, and the nearest films that they find.
+    r"""Compare optimisers, and the nearest films that they find.
 
-    Writes README.md with the answer, loss.png and three tables (.csv).
+    Writes README.md with the answer, loss.png and three tables (.csv). It needs one more package:
+    pip install 'movieembed\[plot]'.
 
-    For MovieLens small: some three minutes on two cores, most of it at d = M.
+    For MovieLens small: some three minutes on two cores, most of it at d = M, where the runs end
+    by the clock.
 
     $ movieembed study ml-latest-small --out study/
     $ movieembed study ml-latest-small --out study/ --no-wide --film Heat
@@ -92,6 +97,7 @@ def study(
         adam_rates=adam,
         iterations=iterations,
         wide_iterations=wide_iterations,
+        patience=patience,
         films=[Typed(film) for film in films or ()] or None,
         random_state=random_state,
         n_jobs=n_jobs,

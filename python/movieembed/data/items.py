@@ -22,6 +22,8 @@ _N_SUGGESTIONS = 5
 _N_LISTED = 10
 # In points of 100: a much better match is a typing error put right, and the rest would distract.
 _SUGGESTION_SPREAD = 20
+# Of a title one slip away: less than of one that holds all that was typed.
+_ONE_SLIP = 84.0
 
 
 @dataclass(frozen=True)
@@ -344,6 +346,7 @@ class ItemIndex:
     def _suggest(self, query: str) -> list[str]:
         """Return near titles, best first, in O(n_items * len(query) / 64) after the first call."""
         from rapidfuzz import fuzz, process
+        from rapidfuzz.distance import OSA
 
         wanted = plain(query)
         if not wanted:
@@ -354,19 +357,23 @@ class ItemIndex:
         keys = [key for _, key in self._choices]
         # A title shorter than the query cannot contain it: "M" is no suggestion for "matrix".
         longer = [key if len(key) > len(wanted) else None for key in keys]
-        scores: dict[str, float] = {}
+        # One letter wrong, missing or too many, or two that changed places: "Haet" is Heat, not
+        # Hamlet, though it shares more letters with that.
+        slips = process.extract(wanted, keys, scorer=OSA.distance, limit=20, score_cutoff=1)
+        found = [(key, _ONE_SLIP, i) for key, _, i in slips if len(wanted) > 1]
         for scorer, choices, scale in (
             (fuzz.ratio, keys, 1.0),
             (fuzz.token_sort_ratio, keys, 0.95),
             (fuzz.partial_ratio, longer, 0.85),
         ):
-            for key, score, i in process.extract(
-                wanted, choices, scorer=scorer, limit=20, score_cutoff=60
-            ):
-                # Of titles that hold the query, prefer those that begin with it, then short ones.
-                score = scale * score + fuzz.ratio(wanted, key) / 20 + 3 * key.startswith(wanted)
-                name = self._choices[i][0]
-                scores[name] = max(score, scores.get(name, 0.0))
+            near = process.extract(wanted, choices, scorer=scorer, limit=20, score_cutoff=60)
+            found += [(key, scale * score, i) for key, score, i in near]
+        scores: dict[str, float] = {}
+        for key, score, i in found:
+            # Of titles that hold the query, prefer those that begin with it, then short ones.
+            score += fuzz.ratio(wanted, key) / 20 + 3 * key.startswith(wanted)
+            name = self._choices[i][0]
+            scores[name] = max(score, scores.get(name, 0.0))
         best = sorted(scores, key=lambda name: -scores[name])[:_N_SUGGESTIONS]
         return [name for name in best if scores[name] >= scores[best[0]] - _SUGGESTION_SPREAD]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from movieembed.data.rating_columns import (
     find_time_column,
     warn_of_choice,
 )
-from movieembed.data.times import times_of, weights_of
+from movieembed.data.times import Times, times_of, weights_of
 from movieembed.exceptions import ParameterError
 
 Duplicates = Literal["last", "first", "max", "error"]
@@ -62,7 +62,8 @@ def check_rated(value: float | None, rated: bool, parameter: str = "threshold") 
 class Rows:
     """Ratings as codes: row k says that user_ids[users[k]] rated item_ids[items[k]].
 
-    A like weighs as much as its row, or 1 where there are no weights.
+    A like weighs as much as its row, or 1 where there are no weights. Where the newest time of all
+    ratings is not known yet, there are times instead.
     """
 
     users: Codes
@@ -71,6 +72,7 @@ class Rows:
     user_ids: NDArray[Any]
     item_ids: NDArray[Any]
     weights: NDArray[np.float32] | None = None
+    times: Times | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -86,13 +88,18 @@ class Rows:
             self.ratings = self.ratings[mask]
         if self.weights is not None:
             self.weights = self.weights[mask]
+        if self.times is not None:
+            self.times = replace(self.times, values=self.times.values[mask])
 
 
 @dataclass(frozen=True)
 class Decay:
-    """Likes weigh less the older they are: half after `half_life`, by a column of times."""
+    """Likes weigh less the older they are: half after `half_life`, by a column of times.
 
-    half_life: float | str | timedelta | np.timedelta64
+    Without one, rows keep their times.
+    """
+
+    half_life: float | str | timedelta | np.timedelta64 | None
     timestamp: Hashable | None = None
 
 
@@ -123,11 +130,13 @@ def rows_of_table(
         check_finite(values, "ratings")
     users, user_ids = encode(columns["user"].to_numpy(), f"ratings column {labels['user']!r}")
     items, item_ids = encode(columns["item"].to_numpy(), f"ratings column {labels['item']!r}")
-    weights = None
+    rows = Rows(users, items, values, user_ids, item_ids)
     if decay is not None:
         times = times_of(columns["time"], labels["time"])
-        weights = weights_of(times, times.span(decay.half_life, "half_life"))
-    rows = Rows(users, items, values, user_ids, item_ids, weights)
+        if decay.half_life is None:
+            rows.times = times
+        else:
+            rows.weights = weights_of(times, times.span(decay.half_life, "half_life"))
     if user is None or item is None:
         check_pairs(
             len(rows), len(rows.user_ids), len(rows.item_ids), labels["user"], labels["item"]

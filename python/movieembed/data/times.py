@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,16 @@ class Times:
     values: NDArray[Any]
     per_second: int
     numbers: bool  # whether they came as numbers
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the numbers."""
+        return int(self.values.nbytes)
+
+    @property
+    def newest(self) -> Times:
+        """The newest alone, or none."""
+        return replace(self, values=np.sort(self.values)[-1:])
 
     def at(self, given: Any, parameter: str) -> float:
         """Return a time that was given, in the unit of these; ParameterError if it is none."""
@@ -102,10 +112,32 @@ def times_of(column: nw.Series[Any], label: Hashable) -> Times:
         raise ParameterError(message, "timestamp") from None
 
 
-def weights_of(times: Times, half_life: float) -> NDArray[np.float32]:
-    """Return ``2^(-age / half_life)``, the age that before the newest."""
-    ages = times.values.max(initial=0) - times.values if len(times.values) else times.values
-    return np.exp2(-np.minimum(ages / half_life, MOST_HALF_LIVES)).astype(np.float32)
+def newest_of_all(parts: Sequence[Times]) -> Times:
+    """Return the newest of times of one column that were read in parts.
+
+    Raises
+    ------
+    ParameterError
+        If some are numbers and others dates.
+    """
+    there = [part for part in parts if len(part.values)] or list(parts[:1])
+    if len({part.numbers for part in there}) > 1:
+        what = "{timestamp}: the column holds numbers in some parts and dates in others"
+        raise ParameterError(Message(what), "timestamp")
+    unit = max(part.per_second for part in there)
+    return Times(np.concatenate([part.values for part in there]), unit, there[0].numbers).newest
+
+
+def weights_of(times: Times, half_life: float, newest: Times | None = None) -> NDArray[np.float32]:
+    """Return ``2^(-age / half_life)``, the age that before the newest, by default of these."""
+    values = times.values
+    if not len(values):
+        return values.astype(np.float32)
+    ages = (times if newest is None else newest).values.max() - values
+    weights: NDArray[np.float32] = np.exp2(-np.minimum(ages / half_life, MOST_HALF_LIVES)).astype(
+        np.float32
+    )
+    return weights
 
 
 def _as_utc(found: pd.Series[Any]) -> NDArray[Any]:

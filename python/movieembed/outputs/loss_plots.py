@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
+from movieembed.outputs.drawing import (
+    Axes,
+    Figure,
+    Line2D,
+    rc_context,
+    to_hex,
+    to_rgb,
+)
 from movieembed.outputs.style import BLUE, FONTS, new_axes, optimizer_name
 
 __all__ = ["loss_figure", "plot_loss", "run_styles"]
@@ -199,16 +201,19 @@ def run_styles(runs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[st
 def loss_figure(
     history: pd.DataFrame, optima: Mapping[int, float], wide: Sequence[int], zero_cost: float
 ) -> Figure:
-    """Draw a study: the cost above, the relative distance to the optimum below, a column each d.
+    """Draw a study: distances to the optimum, a row a d, a column an optimiser.
+
+    An optimiser with several learning rates has a column of its own, where the best rate stands out
+    and the others are faint; those with one run share the last column.
 
     Parameters
     ----------
     history : DataFrame
         Columns components, optimizer, learning_rate, iteration, cost.
     optima : mapping of int to float
-        The lowest cost at each number of components.
+        The lowest cost at each number of components. Where it is 0, the cost is drawn instead.
     wide : sequence of int
-        Those with few runs and an optimum of 0, which get one panel, over the legend.
+        Those where few optimisers ran, at the end.
     zero_cost : float
         The cost of V = 0, marked at the wide ones.
 
@@ -224,104 +229,110 @@ def loss_figure(
     >>> run = {"components": 2, "optimizer": "gd", "learning_rate": "exact"}
     >>> history = pd.DataFrame({**run, "iteration": [0, 1, 2], "cost": [9.0, 5.0, 4.0]})
     >>> [ax.get_title("left") for ax in loss_figure(history, {2: 3.0}, [], 10.0).axes]
-    ['d = 2', '', '']
+    ['gradient descent']
     """
-    narrow = [d for d in optima if d not in wide]
-    widest = [d for d in optima if d in wide]
     frame = history[["optimizer", "learning_rate"]].drop_duplicates()
-    runs = list(frame.itertuples(index=False, name=None))
+    runs: list[Any] = list(frame.itertuples(index=False, name=None))
+    columns = _columns(runs)
+    rows = [d for d in optima if d not in wide] + [d for d in optima if d in wide]
     styles = run_styles(runs)
-    with mpl.rc_context(FONTS):
-        columns = len(narrow) + max(1, len(widest))
-        figure = Figure(figsize=(1.5 + 4.6 * columns, 8.6), layout="constrained")
-        grid = figure.add_gridspec(2, columns)
-        for column, d in enumerate(narrow):
-            for row, relative in enumerate((False, True)):
-                if relative and optima[d] <= 0:
-                    continue
-                ax = figure.add_subplot(grid[row, column])
-                _panel(ax, history, d, optima[d], styles, relative)
+    with rc_context(FONTS):
+        size = (1 + 4.3 * len(columns), 0.5 + 3.2 * len(rows))
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(len(rows), len(columns), squeeze=False)
+        for row, d in enumerate(rows):
+            here = history[history["components"] == d]
+            for ax, (title, of) in zip(axes[row], columns.items(), strict=True):
+                _panel(ax, here, of, optima[d], zero_cost, styles)
                 if row == 0:
-                    ax.set_title(f"d = {d:,}", loc="left", fontweight="bold")
-                if column:
-                    ax.set_ylabel("")
-        for column, d in enumerate(widest, len(narrow)):
-            ax = figure.add_subplot(grid[0, column])
-            _panel(ax, history, d, optima[d], styles, False)
-            _mark_cost(ax, zero_cost, "V = 0, no embedding:")
-            ax.set_title(f"d = {d:,}", loc="left", fontweight="bold")
-            ax.set_ylabel("")
-            if optima[d] <= 0:
-                ax.set_title("eigen: cost 0, not drawn", loc="right", fontsize=10, color="#444444")
-        below = figure.add_subplot(grid[1 if widest else slice(None), len(narrow) :])
-        below.axis("off")
-        _legends(below, runs, styles)
+                    ax.set_title(title, loc="left", fontweight="bold")
+            _share(axes[row], zero_cost if d in wide else None)
+            for ax in axes[row]:
+                ax.set_xlabel("iteration" if row == len(rows) - 1 else "")
+            what = "(cost - optimum) / optimum" if optima[d] > 0 else "cost; the optimum is 0"
+            axes[row, 0].set_ylabel(f"d = {d:,}\n{what}")
     return figure
+
+
+def _columns(runs: Sequence[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
+    """The runs of each column, by its title: optimisers with several runs, then all others."""
+    of: dict[str, list[tuple[str, str]]] = {}
+    for optimiser, rate in runs:
+        of.setdefault(optimizer_name(optimiser), []).append((optimiser, rate))
+    columns = {name: own for name, own in of.items() if len(own) > 1}
+    single = {name: own for name, own in of.items() if len(own) == 1}
+    if single:
+        title = next(iter(single)) if len(single) == 1 else "one run each"
+        columns[title] = [own[0] for own in single.values()]
+    return columns
 
 
 def _panel(
     ax: Axes,
     history: pd.DataFrame,
-    d: int,
+    runs: Sequence[tuple[str, str]],
     optimum: float,
+    zero_cost: float,
     styles: Mapping[tuple[str, str], Mapping[str, Any]],
-    relative: bool,
 ) -> None:
-    """Draw the runs at one d: their costs, or their distances to its optimum."""
-    here = history[history["components"] == d]
-    runs = {
-        run: here[(here["optimizer"] == run[0]) & (here["learning_rate"] == run[1])]
-        for run in styles
-    }
-    plot_loss(
-        # A cost of 0 has no place on a log scale.
-        {" ".join(run): table for run, table in runs.items() if (table["cost"] > 0).any()},
-        ax,
-        optimum=optimum,
-        relative=relative,
-        styles={" ".join(run): style for run, style in styles.items()},
-    )
-    ax.set_ylabel("(cost - optimum) / optimum" if relative else "cost")
+    """Draw runs at one d, the best rate above the others, and name them."""
+    tables = {}
+    for run in runs:
+        table = history[(history["optimizer"] == run[0]) & (history["learning_rate"] == run[1])]
+        # A cost of 0, up to rounding, has no place on a log scale.
+        table = table[~(table["cost"] <= FLOOR * zero_cost)]
+        if len(table):
+            tables[run] = table
+    if not tables:
+        ran = not history[history["optimizer"].isin([name for name, _ in runs])].empty
+        names = ", ".join(optimizer_name(name) for name, _ in runs)
+        words = "cost 0, below the scale beside" if ran else f"{names}: not run here"
+        ax.text(0.5, 0.5, words, transform=ax.transAxes, ha="center", color="#555555")
+        ax.axis("off")
+        return
+    rated = {run: table["cost"].iloc[-1] for run, table in tables.items() if _is_number(run[1])}
+    ended = {run: cost for run, cost in rated.items() if np.isfinite(cost)}
+    best = min(ended, key=ended.__getitem__) if len(runs) > 1 and ended else None
+    shown = {}
+    for run in tables:
+        faint = run in rated and run != best and len(rated) > 1
+        shown[" ".join(run)] = dict(styles[run]) | {
+            "alpha": 0.45 if faint else 1.0,
+            "linewidth": 1.1 if faint else 2.6,
+        }
+    relative = optimum > 0
+    named = {" ".join(run): table for run, table in tables.items()}
+    plot_loss(named, ax, optimum=optimum if relative else None, relative=relative, styles=shown)
+    ax.set_ylabel("")
+    alone = len({name for name, _ in runs}) > 1 or len(runs) == 1
+    labels = [optimizer_name(run[0]) if alone else _rate_name(run[1]) for run in tables]
+    for k, run in enumerate(tables):
+        diverged = not np.isfinite(tables[run]["cost"].iloc[-1])
+        if run == best and len(rated) > 1:
+            labels[k] += ", the best"
+        elif diverged:
+            labels[k] += ", diverged"
+    handles = [Line2D([], [], **shown[" ".join(run)]) for run in tables]
+    ax.legend(handles, labels, loc="lower left", frameon=False, fontsize=9, handlelength=2.2)
 
 
-def _legends(
-    ax: Axes, runs: Sequence[tuple[str, str]], styles: Mapping[tuple[str, str], Mapping[str, Any]]
-) -> None:
-    """A legend for each group: an optimiser's given rates on the left, the others on the right."""
-    groups: list[tuple[int, str, list[tuple[Any, str]]]] = []
-    for optimiser in dict.fromkeys(o for o, _ in runs):
-        rates = sorted((r for o, r in runs if o == optimiser and _is_number(r)), key=float)
-        entries = [(Line2D([], [], **styles[optimiser, r]), f"{float(r):g}") for r in rates]
-        groups.append((0, f"{optimizer_name(optimiser)}, rate", entries))
-    for rate, title in (("exact", "exact line search"), ("none", "no step to choose")):
-        entries = [
-            (Line2D([], [], **styles[o, r]), optimizer_name(o)) for o, r in runs if r == rate
-        ]
-        groups.append((1, title, entries))
-    cross = Line2D([], [], linestyle="none", color="#555555", **CROSS)
-    groups.append((1, "", [(cross, "diverged")]))
-    down = [0.0, 0.0]  # points from the top, in each column
-    for column, title, entries in groups:
-        if not entries:
-            continue
-        handles, labels = zip(*entries, strict=True)
-        legend = ax.legend(
-            handles,
-            labels,
-            title=title or None,
-            alignment="left",
-            loc="upper left",
-            bbox_to_anchor=(0.02 + 0.5 * column, 1.0),
-            bbox_transform=ax.transAxes
-            + ScaledTranslation(0, -down[column] / 72, ax.figure.dpi_scale_trans),
-            frameon=False,
-            handlelength=2.4,
-            borderaxespad=0.0,
-            title_fontproperties={"weight": "bold", "size": FONTS["font.size"]},
-        )
-        legend.set_in_layout(False)
-        ax.add_artist(legend)
-        down[column] += (len(entries) + bool(title)) * 1.5 * FONTS["font.size"] + 16
+def _share(axes: Sequence[Axes], zero_cost: float | None) -> None:
+    """Give panels beside each other the same scales, and mark the cost of V = 0 where asked."""
+    drawn = [ax for ax in axes if ax.lines]
+    if not drawn:
+        return
+    limits = np.array([ax.get_ylim() for ax in drawn])
+    last = max(int(np.asarray(line.get_xdata())[-1]) for ax in drawn for line in ax.lines)
+    for ax in drawn:
+        _scale_iterations(ax, max(1, last))
+        ax.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+        if zero_cost is not None:
+            _mark_cost(ax, zero_cost, "V = 0, no embedding:")
+
+
+def _rate_name(rate: str) -> str:
+    """A learning rate as readers know it."""
+    return f"rate {float(rate):g}" if _is_number(rate) else "exact line search"
 
 
 def _is_number(text: str) -> bool:

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from movieembed.model.embedding import Embedding
+from movieembed.outputs.drawing import Axes, MaxNLocator
 from movieembed.outputs.style import BLUE, drawn, new_axes
 
 __all__ = [

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import os
-import re
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from importlib.resources import files
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from movieembed._base.atomic_file import replacing
@@ -26,9 +21,12 @@ from movieembed.data.likes import Likes
 from movieembed.exceptions import shortened
 from movieembed.model.embedding import Embedding
 from movieembed.model.neighbors import embedded
+from movieembed.outputs.drawing import Axes
 from movieembed.outputs.loss_plots import plot_loss
 from movieembed.outputs.plots import plot_neighbors, plot_spectrum
-from movieembed.outputs.style import BLUE, FONTS, optimizer_name
+from movieembed.outputs.report_parts import facts_html, figure_html, pair_html, table_html
+from movieembed.outputs.report_study import study_section
+from movieembed.outputs.style import BLUE
 
 WELL_KNOWN = 6
 NEIGHBORS = 8
@@ -68,7 +66,8 @@ def write_report(
     study : path, optional
         A folder that ``movieembed study`` wrote, whose answer, picture and runs are taken over.
     items : iterable of ids or titles, optional
-        Whose neighbours to show; by default the most liked, no two of which are close neighbours.
+        Whose neighbours to show, in a table too; by default the most liked, no two of which are
+        close neighbours.
 
     Raises
     ------
@@ -98,8 +97,10 @@ def write_report(
     sections = [_data(model, likes), _fit(model), _neighbours(model, items)]
     if evaluation is not None:
         sections.append(_quality(model, evaluation))
+    elif model.regularization_path_ is not None:
+        sections.append(_held_out(model.regularization_path_))
     if study is not None:
-        sections.append(_study(Path(study)))
+        sections.append(study_section(Path(study)))
     page = _page(f"Item embedding, {model.n_components} components", sections)
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="replace")
@@ -132,13 +133,28 @@ def _data(model: Embedding, likes: Likes | None) -> str:
         "items with a vector": f"{int(embedded(model.embedding_).sum()):,}",
         "likes": f"{int(counts.sum()):,}",
     }
-    figures = [_figure("Likes of each item.", _plot_ranked, counts, "items, by likes")]
+    figures = [
+        figure_html(_spread_in_words(counts, "item"), _plot_ranked, counts, "items, by likes")
+    ]
     if matrix is not None:
         lengths = np.diff(matrix.indptr)
         facts = {"users": f"{matrix.shape[0]:,}", **facts}
         facts["likes of a user, median"] = f"{int(np.median(lengths)):,}" if len(lengths) else "0"
-        figures.append(_figure("Likes of each user.", _plot_ranked, lengths, "users, by likes"))
-    return f"<h2>The data</h2>{_facts(facts)}{_pair(figures)}"
+        words = _spread_in_words(lengths, "user")
+        figures.append(figure_html(words, _plot_ranked, lengths, "users, by likes"))
+    return f"<h2>The data</h2>{facts_html(facts)}{pair_html(figures)}"
+
+
+def _spread_in_words(counts: NDArray[Any], of: str) -> str:
+    """A sentence on how unevenly likes spread over items or users."""
+    ordered = np.sort(counts[counts > 0])[::-1]
+    if not len(ordered):
+        return f"No {of} has likes."
+    half = int(np.searchsorted(ordered.cumsum(), ordered.sum() / 2)) + 1
+    return (
+        f"The {half:,} {of}s with the most likes, {100 * half / len(ordered):.0f} % of those with "
+        f"any, have half of all likes; the middle one has {int(np.median(ordered)):,}."
+    )
 
 
 def _plot_ranked(counts: NDArray[Any], label: str, ax: Axes) -> None:
@@ -164,13 +180,19 @@ def _fit(model: Embedding) -> str:
     history = model.history_
     figures = []
     if (history["cost"] > 0).any():
-        words = "The cost after each iteration."
-        figures.append(_figure(words, plot_loss, {model.solver: history}))
+        first, last = float(history["cost"].iloc[0]), float(history["cost"].min())
+        words = f"The cost fell from {first:,.0f} to {last:,.0f}; a level line is done."
+        figures.append(figure_html(words, plot_loss, {model.solver: history}))
     if model.eigenvalues_.any():
-        words = "Squared lengths of the embedding's columns: how much each component explains."
-        figures.append(_figure(words, plot_spectrum, model))
+        shares = np.cumsum(model.eigenvalues_) / model.eigenvalues_.sum()
+        few = min(10, len(shares))
+        words = (
+            f"How much each component explains: the first {100 * shares[0]:.0f} % of all, "
+            f"the first {few} together {100 * shares[few - 1]:.0f} %."
+        )
+        figures.append(figure_html(words, plot_spectrum, model))
     said = html.escape(STOPS.get(model.stop_reason_, model.stop_reason_))
-    return f"<h2>The fit</h2><p>{said}</p>{_facts(facts)}{_pair(figures)}"
+    return f"<h2>The fit</h2><p>{said}</p>{facts_html(facts)}{pair_html(figures)}"
 
 
 def _neighbours(model: Embedding, items: Iterable[Hashable] | None) -> str:
@@ -179,17 +201,46 @@ def _neighbours(model: Embedding, items: Iterable[Hashable] | None) -> str:
     chosen = _well_known(model) if items is None else index.resolve_many(items).tolist()
     names = model.items_ if model.titles_ is None else model.titles_
     ids = model.items_.tolist()
-    figures = []
+    tables = {}
     for column in chosen:
-        table = model.similar([ById(ids[column])], NEIGHBORS)
-        if len(table):
-            bars = _figure("", plot_neighbors, table)
-            name = html.escape(shortened(str(names[column])))
-            figures.append(f"<section><h3>{name}</h3>{bars}</section>")
-    if not figures:
+        found = model.similar([ById(ids[column])], NEIGHBORS)
+        if len(found):
+            tables[shortened(str(names[column]))] = found
+    if not tables:
         return "<h2>Neighbours</h2><p>No item has neighbours.</p>"
-    words = "The nearest items, as `similar` finds them."
-    return f"<h2>Neighbours</h2><p>{words}</p>{_pair(figures)}"
+    low = min(0.0, *(float(found["score"].min()) for found in tables.values()))
+    high = max(float(found["score"].max()) for found in tables.values())
+
+    def bars(found: pd.DataFrame, ax: Axes) -> None:
+        plot_neighbors(found, ax)
+        # The same scale and the same place for all, so that bars compare.
+        ax.set_xlim(low, 1.02 * high)
+        ax.tick_params(axis="y", labelsize=8.5)
+        figure = ax.get_figure(root=True)
+        assert figure is not None
+        figure.set_layout_engine("none")
+        ax.set_position((0.52, 0.15, 0.46, 0.83))
+
+    figures = []
+    for name, found in tables.items():
+        best, last = found["score"].iloc[0], found["score"].iloc[-1]
+        words = f"The nearest scores {best:.2f}, the last of these {len(found)} {last:.2f}."
+        picture = figure_html(words, bars, found)
+        figures.append(f"<section><h3>{html.escape(name)}</h3>{picture}</section>")
+    words = "The nearest items, as similar finds them: the longer a bar, the nearer."
+    listed = "" if items is None else _listed(tables)
+    return f"<h2>Neighbours</h2><p>{words}</p>{pair_html(figures)}{listed}"
+
+
+def _listed(tables: dict[str, pd.DataFrame]) -> str:
+    """A table with a column an item: its nearest, the first on top."""
+    column = {
+        name: [shortened(str(t)) for t in found["title" if "title" in found else "item"]]
+        for name, found in tables.items()
+    }
+    ranks = enumerate(zip_longest(*column.values(), fillvalue=""), 1)
+    rows = [[str(rank), *titles] for rank, titles in ranks]
+    return table_html(["", *column], rows, numbers=False)
 
 
 def _well_known(model: Embedding) -> list[int]:
@@ -227,7 +278,23 @@ def _quality(model: Embedding, table: pd.DataFrame) -> str:
         for label, row in table.iterrows()
     ]
     heading = ["", *(name.replace("_", " ") for name in shown)]
-    return f"<h2>Quality</h2><p>{html.escape(' '.join(words))}</p>{_table(heading, rows)}"
+    return f"<h2>Quality</h2><p>{html.escape(' '.join(words))}</p>{table_html(heading, rows)}"
+
+
+def _held_out(path: pd.DataFrame) -> str:
+    """How good the lists were when the recommender's lambda was chosen, by people held out."""
+    best: Any = path.iloc[int(path["ndcg"].argmax())]
+    words = (
+        f"NDCG of the lists for people held out: {best['ndcg']:.3f} with lambda "
+        f"{best['regularization']:,.3g}, which was taken; no list is 0, a perfect one 1. "
+        "For other recommenders beside it, give what evaluate --json prints."
+    )
+    rows = [
+        [f"{row.regularization:,.3g}", f"{row.refine:.0f}", f"{row.ndcg:.4f} ± {row.stderr:.4f}"]
+        for row in path.itertuples()
+    ]
+    heading = ["lambda", "steps of refinement", "NDCG"]
+    return f"<h2>Quality</h2><p>{html.escape(words)}</p>{table_html(heading, rows)}"
 
 
 def _recall_in_words(recall: pd.Series[float]) -> str:
@@ -250,83 +317,3 @@ def _chosen_in_words(chosen: dict[str, Any], n_components: int) -> str:
 
 def _digits(name: str, value: float) -> str:
     return f"{value:.2f}" if "seconds" in name or name == "popularity" else f"{value:.4f}"
-
-
-def _study(folder: Path) -> str:
-    """The answer, the picture and the runs of a study, from the files that it wrote."""
-    for name in ("README.md", "loss.png", "costs.csv"):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"{folder} is not a study: it has no {name}")
-    text = (folder / "README.md").read_text(encoding="utf-8")
-    # The answer stands between the heading and the picture.
-    answer = html.escape(text.split("\n![", 1)[0].split("\n", 1)[-1].strip())
-    answer = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", answer)
-    paragraphs = "".join(f"<p>{part}</p>" for part in answer.split("\n\n"))
-    picture = base64.b64encode((folder / "loss.png").read_bytes()).decode()
-    return (
-        f"<h2>Do the nearest items change with the optimiser?</h2>{paragraphs}"
-        f'<figure><img alt="Cost against iteration" src="data:image/png;base64,{picture}">'
-        f"</figure>{_runs(pd.read_csv(folder / 'costs.csv', dtype={'learning_rate': str}))}"
-    )
-
-
-def _runs(costs: pd.DataFrame) -> str:
-    """Every run of a study, folded up."""
-    heading = ["optimiser", "learning rate", "d", "cost", "above the optimum", "iterations"]
-    rows = []
-    run: Any
-    for run in costs.itertuples():
-        known = run.outcome != "diverged"
-        rows.append(
-            [
-                optimizer_name(run.optimizer),
-                "" if run.learning_rate == "none" else run.learning_rate,
-                f"{run.components:,}",
-                f"{run.cost:,.8g}" if known else str(run.outcome),
-                f"{run.distance:.1e}" if known else "",
-                str(run.iterations),
-            ]
-        )
-    return f"<details><summary>All {len(rows)} runs</summary>{_table(heading, rows)}</details>"
-
-
-# --- what sections are made of ----------------------------------------------------------------
-
-
-def _table(heading: list[str], rows: list[list[str]]) -> str:
-    """A table of text, its first column to the left, the others to the right."""
-
-    def line(cells: list[str], tag: str) -> str:
-        first, *rest = (html.escape(cell) for cell in cells)
-        others = "".join(f'<{tag} class="number">{cell}</{tag}>' for cell in rest)
-        return f"<tr><{tag}>{first}</{tag}>{others}</tr>"
-
-    body = line(heading, "th") + "".join(line(row, "td") for row in rows)
-    return f'<div class="wide"><table>{body}</table></div>'
-
-
-def _facts(facts: dict[str, str]) -> str:
-    """Named numbers, each in a box."""
-    cells = "".join(
-        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
-        for name, value in facts.items()
-    )
-    return f"<dl>{cells}</dl>"
-
-
-def _pair(figures: list[str]) -> str:
-    """Figures beside each other, where the page is broad enough."""
-    return f'<div class="pair">{"".join(figures)}</div>'
-
-
-def _figure(caption: str, draw: Callable[..., object], *what: Any) -> str:
-    """What ``draw(*what, ax=...)`` draws, as SVG within the page."""
-    with mpl.rc_context({**FONTS, "svg.fonttype": "path"}):
-        figure = Figure(figsize=(6, 3.8), layout="constrained")
-        draw(*what, ax=figure.add_subplot())
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    drawing = out.getvalue()
-    drawing = drawing[drawing.index("<svg") :]
-    words = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-    return f"<figure>{drawing}{words}</figure>"

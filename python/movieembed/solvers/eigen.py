@@ -11,9 +11,10 @@ Comput. 2001). X times the basis is kept with it, and delta enters only through 
 a new delta costs no pass over the likes: an iteration is one pass with a block of d + a few
 columns.
 
-Near the rank of L the alternation itself becomes slow, whatever the subspace. When the cost's
-decreases shrink too slowly the run goes on by alternating least squares, which feels the diagonal's
-mask directly and costs less an iteration.
+Where V holds most of an item the alternation itself is slow for it, whatever the subspace; `delta`
+therefore goes where the alternation would lead, item by item. When the cost's decreases still
+shrink too slowly, or the subspace is at the end of its precision, the run goes on by alternating
+least squares, which costs less an iteration.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ from movieembed.operators.protocol import Operator, Small, Tall
 from movieembed.solvers.als import least_squares
 from movieembed.solvers.point import Iterate, Step
 
-# Ratio of decreases of the cost above which an iteration counts as slow. On MovieLens small it
-# stays below 0.17 at d = 10 and 50; at d = 300 and 450 this value halved the time that 0.5 took,
-# and more.
-SLOW = 0.3
+# Ratio of decreases of the cost above which an iteration counts as slow: one of least squares takes
+# a fifth of the time, for a ratio of 0.75. On MovieLens small the ratio stays below 0.3 from d = 10
+# to 450; on other likes near their rank this value took less time than 0.3.
+SLOW = 0.6
+# A last decrease so small a part of the cost, and a gradient still so large a part of the last one,
+# show rounding: of the float32 subspace, on MovieLens small at 1e-7 of the optimum.
+NEAR, STALLED = 1e-5, 0.7
 # Power steps of the random start: a pass over the likes each, but few dense products, for an
 # iteration or two saved (measured on MovieLens small: 8 to 6 at d = 50). A third step costs more
 # than it saves at the size of MovieLens 32M.
@@ -48,6 +52,8 @@ LEAST_REST = 0.2
 # How far from n the diagonal may go: from afar the derivative misleads, and with few items the run
 # then ends in other minima. Of 1.1, 1.25 and 1.5 the least was the fastest on all data tried.
 FARTHEST = 1.1
+# Rows whose columns are turned at a time.
+TURNED = 1 << 15
 # Of a new direction with the basis, in units of rounding, from which it is made orthogonal again.
 # It stays in the basis for good: with 1000 the cost of 16 million likes came no closer than 4e-7.
 OVERLAP = 30
@@ -82,7 +88,7 @@ def eigen(
     Notes
     -----
     An iteration costs 4 nnz (k + d) flops in sparse products and about 60 n_items k^2 in dense
-    ones, with k = d + max(6, d / 5), and holds thirteen n_items x k arrays. The subspace is kept in
+    ones, with k = d + max(6, d / 5), and holds nine n_items x k arrays. The subspace is kept in
     float32: near the optimum an error of eps in it moves the cost by eps^2. V, its cost and its
     gradient are in the operator's precision.
     """
@@ -99,22 +105,24 @@ def eigen(
             yield exact
             return
     W, XW = fast.empty(3 * k), fast.empty(3 * k)
-    next_W, next_XW = fast.empty(3 * k), fast.empty(3 * k)
+    some_rows = fast.empty(2 * k)[:TURNED]
     width = first.shape[1]
     W[:, :width] = first
     fast.apply(first, out=XW[:, :width])
     H = symmetric(fast.gram(first, XW[:, :width]))
     n_ritz = 0  # leading columns of W that are the last iteration's Ritz vectors
+    # Wider blocks reach with the residuals alone whatever L does: previous directions add nothing.
+    narrow = 2 * k <= min(op.n_users, op.n_items)
     costs: list[float] = []
+    norms: list[float] = []
 
     while True:
         theta, C = op.eigh(H + fast.weighted_gram(W[:, :width], delta))
         theta, C = theta[::-1], C[:, ::-1]
         ritz = C[:, :k]
-        kept = np.hstack([ritz, directions(op, ritz, n_ritz)]) if n_ritz else ritz
-        fast.matmul(W[:, :width], kept, out=next_W[:, : kept.shape[1]])
-        fast.matmul(XW[:, :width], kept, out=next_XW[:, : kept.shape[1]])
-        W, XW, next_W, next_XW = next_W, next_XW, W, XW
+        kept = np.hstack([ritz, directions(op, ritz, n_ritz)]) if n_ritz and narrow else ritz
+        turn(fast, W[:, :width], kept, some_rows)
+        turn(fast, XW[:, :width], kept, some_rows)
         H = symmetric(kept.T @ H @ kept)
         n_ritz, width = ritz.shape[1], kept.shape[1]
 
@@ -123,12 +131,16 @@ def eigen(
         # The subspace goes beyond V, whose columns are its best: nothing was missed in it.
         yield point.as_step()._replace(missed=0.0)
         costs.append(point.cost)
-        if is_slow(costs):
+        norms.append(point.gradient_norm)
+        if is_slow(costs, norms):
             for step in least_squares(op, point):
                 yield step._replace(missed=0.0)
 
         # Up to the change of delta this residual is orthogonal to the basis already.
-        delta = next_delta(fast, W[:, :leading], delta, point.n)
+        # The diagonal of a given start comes from elsewhere: where it leads says nothing yet.
+        foreseen = V0 is None or len(costs) > 2
+        delta = next_delta(fast, W[:, :leading], delta, point.n) if foreseen else point.n
+        del point  # three tall arrays, and the next ones take a pass to come
         largest = max(float(np.abs(theta).max()), 1e-300)
         R = fast.residual(W[:, :n_ritz], XW[:, :n_ritz], delta, theta[:n_ritz], 1 / largest)
         basis = W[:, :width]
@@ -148,6 +160,14 @@ def eigen(
         H_R = fast.gram(W[:, :grown], XW[:, width:grown])
         H = np.block([[H, H_R[:width]], [H_R[:width].T, symmetric(H_R[width:])]])
         width = grown
+
+
+def turn(op: Operator, A: Tall, C: Small, some_rows: Tall) -> None:
+    """A <- A C in A's leading columns; of many items a second array would be half of all memory."""
+    for start in range(0, len(A), len(some_rows)):
+        rows = A[start : start + len(some_rows)]
+        turned = some_rows[: len(rows), : C.shape[1]]
+        rows[:, : C.shape[1]] = op.matmul(rows, C, out=turned)
 
 
 def next_delta(op: Operator, W: Tall, delta: Any, n: Any) -> Any:
@@ -240,12 +260,17 @@ def twice_orthonormalised(op: Operator, block: Tall) -> Tall:
     return orthonormalise(op, orthonormalise(op, block))
 
 
-def is_slow(costs: list[float]) -> bool:
-    """Whether the last decrease was a large part of the one before it."""
+def is_slow(costs: list[float], norms: list[float]) -> bool:
+    """Whether the last decrease was a large part of the one before it, or near rounding's end.
+
+    There the gradient no longer falls with the cost: least squares in the operator's precision goes
+    on in a fraction of the time.
+    """
     if len(costs) < 3:
         return False
     before, last = costs[-3] - costs[-2], costs[-2] - costs[-1]
-    return bool(last > SLOW * before and last > 0)
+    ended = last < NEAR * costs[-1] and norms[-1] > STALLED * norms[-2]
+    return bool((last > SLOW * before and last > 0) or ended)
 
 
 def directions(op: Operator, ritz: Small, n_ritz: int) -> Small:

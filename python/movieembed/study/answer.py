@@ -45,7 +45,13 @@ def study_answer(study: Study) -> str:
     narrow = rows(study, wide=False)
     parts = []
     if len(narrow):
-        parts += [verdict(narrow), by_distance(narrow), rotation(narrow), margins(study)]
+        parts += [
+            verdict(narrow),
+            bands(narrow),
+            by_distance(narrow),
+            rotation(narrow),
+            margins(study),
+        ]
         parts.append(learning_rates(narrow))
     parts.append(by_components(study))
     parts += [at_width(study, optimum) for optimum in records(study.optima) if optimum.wide]
@@ -102,26 +108,44 @@ def verdict(narrow: pd.DataFrame) -> str:
     )
 
 
-def by_distance(narrow: pd.DataFrame) -> str:
-    """What runs share with the optimum's lists, by how far they ended from it."""
+def bands(narrow: pd.DataFrame) -> str:
+    """A table: what runs share with the optimum's lists, and how far their vectors are from its."""
     here = narrow[narrow["overlap"].notna()]
-    if len(here) == 0:
-        return ""
-    bands = (
+    rows = []
+    for name, chosen in (
         (f"within {NEAR:g}", here["distance"] <= NEAR),
         (f"from {NEAR:g} to {FAR:g}", (here["distance"] > NEAR) & (here["distance"] <= FAR)),
         (f"beyond {FAR:g}", here["distance"] > FAR),
+    ):
+        if chosen.any():
+            runs = here[chosen]
+            shares = runs["overlap"].mean(), runs["overlap"].min()
+            sides = (runs[f"{side}_difference"].median() for side in ("vector", "aligned"))
+            rows.append(
+                (
+                    name,
+                    f"{len(runs)}",
+                    "{:.1f} ({:.1f})".format(*shares),
+                    *("" if np.isnan(part) else percent(part) for part in sides),
+                )
+            )
+    if not rows:
+        return ""
+    heading = (
+        *("distance to the optimum", "runs", f"films shared, of {LIST} (least)"),
+        *("vectors differ by", "once turned alike"),
     )
-    counts = [
-        f"{name}, {here['overlap'][chosen].mean():.1f} of {LIST} "
-        f"({count(int(chosen.sum()), 'run')}, at least {here['overlap'][chosen].min():.1f})"
-        for name, chosen in bands
-        if chosen.any()
-    ]
-    text = f"Films shared with the optimum's lists, by relative distance: {'; '.join(counts)}."
+    return markdown(heading, rows)
+
+
+def by_distance(narrow: pd.DataFrame) -> str:
+    """Whether what runs share with the optimum's lists goes with how far they ended from it."""
+    here = narrow[narrow["overlap"].notna()]
+    if len(here) == 0:
+        return ""
     rho = correlation(here)
     if np.isnan(rho):
-        return text + " The runs are too alike, or too few, to correlate the two."
+        return "The runs are too alike, or too few, to correlate distance and shared films."
     told = (
         "the farther from the optimum, the fewer"
         if rho <= -STRONG
@@ -129,7 +153,10 @@ def by_distance(narrow: pd.DataFrame) -> str:
         if rho < STRONG
         else "which is the wrong way round, and no explanation"
     )
-    return text + f" Their rank correlation over {len(here)} runs is {rho:.2f}: {told}."
+    return (
+        f"The rank correlation of distance and shared films over {len(here)} runs is "
+        f"{rho:.2f}: {told}."
+    )
 
 
 def rotation(narrow: pd.DataFrame) -> str:
@@ -334,3 +361,10 @@ def percent(part: float) -> str:
 def number(value: float) -> str:
     """A cost to read: whole where it is large."""
     return f"{value:,.0f}" if value >= 1e6 else f"{value:,.6g}"
+
+
+def markdown(heading: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in (heading, *body)]
+    lines = ["| " + " | ".join(row) + " |" for row in escaped]
+    return "\n".join([lines[0], "|" + " --- |" * len(heading), *lines[1:]])

@@ -155,7 +155,9 @@ class Comparison:
             stop_if_interrupted(solution)
             columns = self.run_op.active
         V = solution.V
-        outcome = "stopped" if solution.reason == "max_iter" else solution.reason
+        outcome = {"max_iter": "stopped", "callback": "stopped"}.get(
+            solution.reason, solution.reason
+        )
         done = Run(setting, solution.history, outcome)
         done.found, done.cosines = nearest(V, columns, self.films, self.op.active, LIST)
         done.cosine_difference = self._cosine_difference(V, columns)

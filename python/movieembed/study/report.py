@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from movieembed.outputs.loss_plots import loss_figure
 from movieembed.outputs.style import optimizer_name
-from movieembed.study.answer import number, records, study_answer
+from movieembed.study.answer import markdown, number, records, study_answer
 from movieembed.study.comparison import LIST
 from movieembed.study.tables import KEY, Study, of_run
 
@@ -92,7 +91,7 @@ def readme(study: Study) -> str:
         "## The data and the runs",
         data_in_words(facts),
         f"Every run of a d starts at the same V, with N(0, 0.5^2) in each entry{seed}, and does at "
-        f"most {facts['iterations']:,} iterations (at d = M, {facts['wide_iterations']:,}, in "
+        f"most {facts['iterations']:,} iterations (at d = M, {wide_runs(study)}, in "
         "float32). The optimum is computed from another start. The eigenvalue solver begins with "
         "the best V in the span of its start, so its cost is lower at once.",
         *study.notes,
@@ -114,6 +113,14 @@ def readme(study: Study) -> str:
         *optimum_lists(study),
     ]
     return "\n\n".join(lines) + "\n"
+
+
+def wide_runs(study: Study) -> str:
+    """How many iterations the runs at d = M did, and what ended them."""
+    facts = study.facts
+    if facts["wide_iterations"] is not None:
+        return f"{facts['wide_iterations']:,}"
+    return f"as many as fit into {facts['patience']:g} s a run"
 
 
 def cells(run: Any) -> tuple[str, ...]:
@@ -150,10 +157,3 @@ def optimum_lists(study: Study) -> list[str]:
         heading = ("", *(f"d = {d:,}" for d in tables))
         parts += [f"### {film}", markdown(heading, body)]
     return parts
-
-
-def markdown(heading: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in (heading, *body)]
-    lines = ["| " + " | ".join(row) + " |" for row in escaped]
-    return "\n".join([lines[0], "|" + " --- |" * len(heading), *lines[1:]])

@@ -39,6 +39,7 @@ class Plan(NamedTuple):
     wide: bool
     settings: Sequence[Setting]
     iterations: int
+    patience: float  # seconds after which a run ends with the iteration it is at
 
 
 def run_study(
@@ -49,7 +50,8 @@ def run_study(
     adam_rates: Sequence[float] = ADAM_RATES,
     exact: Sequence[str] = EXACT,
     iterations: int = 300,
-    wide_iterations: int = 3,
+    wide_iterations: int | None = None,
+    patience: float = 60.0,
     films: Sequence[Hashable] | None = None,
     random_state: Any = 0,
     n_jobs: int | None = None,
@@ -63,7 +65,7 @@ def run_study(
     components : sequence of int or "M", default=(10, 50, "M")
         Numbers of components. "M", the number of items, is the published notebook's choice: there
         an iteration costs 3 M^3 flops, so only momentum at 1e-5 and Adam at 0.1 run, in float32,
-        for `wide_iterations`; and the eigenvalue solver, which is exact.
+        for `patience` seconds each; and the eigenvalue solver, which is exact.
     momentum_rates : sequence of float, optional
         Learning rates of gradient descent with momentum 0.9. By default four from the curvature:
         one beyond what is stable, one within it, a tenth and a hundredth of that.
@@ -72,8 +74,10 @@ def run_study(
         Solvers that run with the exact line search, or have no step to choose.
     iterations : int, default=300
         Most iterations of a run.
-    wide_iterations : int, default=3
-        The same at "M"; 20 is what the notebook did.
+    wide_iterations : int, optional
+        The same at "M"; 20 is what the notebook did. By default as many as `patience` allows.
+    patience : float, default=60.0
+        Seconds after which a run at "M" ends, with the iteration that it is at.
     films : sequence of id or title, optional
         Whose neighbours are listed. By default the exercise's three; where one is missing, the most
         liked stands in.
@@ -114,7 +118,11 @@ def run_study(
     ['adam', 'als', 'eigen', 'gd', 'lbfgs', 'momentum']
     """
     iterations = check_count(iterations, "iterations")
-    wide_iterations = check_count(wide_iterations, "wide_iterations")
+    if wide_iterations is not None:
+        wide_iterations = check_count(wide_iterations, "wide_iterations")
+        patience = float("inf")
+    elif not patience > 0:
+        raise ParameterError(f"patience must be a positive number, not {patience!r}", "patience")
     for name in exact:
         if name not in SOLVERS:
             raise ValueError(f"exact must name solvers of {sorted(SOLVERS)}, not {name!r}")
@@ -132,7 +140,9 @@ def run_study(
         narrow += [Setting("adam", check_rate(rate)) for rate in adam_rates]
         narrow += [exact_setting(name) for name in exact]
         plan = [
-            Plan(d, True, WIDE, wide_iterations) if wide else Plan(d, False, narrow, iterations)
+            Plan(d, True, WIDE, wide_iterations or iterations, patience)
+            if wide
+            else Plan(d, False, narrow, iterations, float("inf"))
             for d, wide in widths
         ]
         generators = as_generator(random_state).spawn(len(plan))
@@ -145,6 +155,7 @@ def run_study(
         "zero_cost": op.frobenius_squared,
         "iterations": iterations,
         "wide_iterations": wide_iterations,
+        "patience": patience if wide_iterations is None else None,
         "random_state": random_state if isinstance(random_state, int) else None,
         "seconds": time.perf_counter() - started,
     }
@@ -170,9 +181,10 @@ def run_all(
     comparisons = []
     with progress_bar(n_runs, "study", "run", progress, miniters=0, leave=True) as bar:
         for part, rng in plan:
+            bar.set_postfix_str(f"d={part.d}, the optimum")
             comparison = Comparison(likes, op, films, part.d, part.wide, rng)
             for setting in part.settings:
-                comparison.run(setting, part.iterations, watch(bar, setting, part.d))
+                comparison.run(setting, part.iterations, watch(bar, setting, part))
                 bar.update()
             comparison.forget()
             comparisons.append(comparison)
@@ -244,13 +256,14 @@ def check_rate(rate: Any) -> float:
     return float(rate)
 
 
-def watch(bar: Any, setting: Setting, d: int) -> Callable[[HistoryEntry], None]:
-    """A callback that tells the bar what is going on."""
+def watch(bar: Any, setting: Setting, part: Plan) -> Callable[[HistoryEntry], bool]:
+    """A callback that tells the bar what is going on, and ends a run that takes too long."""
 
-    def tell(entry: HistoryEntry) -> None:
-        what = f"d={d} {setting.optimizer} {setting.rate}, iteration {entry.iteration}"
+    def tell(entry: HistoryEntry) -> bool:
+        what = f"d={part.d} {setting.optimizer} {setting.rate}, iteration {entry.iteration}"
         bar.set_postfix_str(what, refresh=False)
         bar.update(0)
+        return entry.iteration > 0 and entry.seconds >= part.patience
 
     return tell
 

@@ -295,9 +295,12 @@ def test_any_rows(
 
 def test_ranges_apart_need_no_exchange(tmp_path: Path, client: Any) -> None:
     def plan(frames: Frames, n_parts: int, exact: bool = True) -> Any:
-        labels = ("userId", "movieId", "rating")
+        labels, options = (
+            ("userId", "movieId", "rating"),
+            blocks.Options(None, "last", "raise", "raise"),
+        )
         read = [
-            blocks.read_block(str(i), frame, labels, "raise", None, None, "raise")
+            blocks.read_block(str(i), frame, labels, options, None)
             for i, frame in enumerate(frames)
         ]
         return reading.planned([summary for _, summary in read], n_parts, exact)

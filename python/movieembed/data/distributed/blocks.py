@@ -11,6 +11,7 @@ import os
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,59 @@ from movieembed.data.distributed.ids import (
     union,
 )
 from movieembed.data.likes_matrix import matrices_of_rows, zeros_and_ones
-from movieembed.data.ratings import Duplicates, RaiseOrDrop, Rows, match_items, rows_of_table
+from movieembed.data.ratings import (
+    Decay,
+    Duplicates,
+    RaiseOrDrop,
+    Rows,
+    match_items,
+    rows_of_table,
+)
 from movieembed.data.text_columns import is_text
+from movieembed.data.times import Times, weights_of
+
+# What stands for a rating from the threshold on, for one below, and for one that is disliked.
+LIKED, BETWEEN, DISLIKED = 2, 1, 0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How ratings become likes; see :meth:`movieembed.Likes.from_ratings`.
+
+    `timestamp` is the label of the column of times, where there is a `half_life`.
+    """
+
+    threshold: float | None
+    duplicates: Duplicates
+    missing: RaiseOrDrop
+    unknown: RaiseOrDrop
+    dislike_below: float | None = None
+    half_life: float | str | timedelta | np.timedelta64 | None = None
+    timestamp: Hashable | None = None
+
+    @property
+    def coded(self) -> bool:
+        """Whether a byte that says what a rating is tells all that its value does.
+
+        It does not without a threshold, nor where the highest of several ratings counts, and with
+        it its age.
+        """
+        by_age = self.half_life is not None and self.duplicates == "max"
+        return self.threshold is not None and not by_age
+
+    def code(self, ratings: NDArray[Any]) -> NDArray[np.int8]:
+        """What each rating is, in one byte."""
+        assert self.threshold is not None
+        codes = np.full(len(ratings), DISLIKED, dtype=np.int8)
+        if self.dislike_below is not None:
+            codes[ratings >= self.dislike_below] = BETWEEN
+        codes[ratings >= self.threshold] = LIKED
+        return codes
+
+    @property
+    def disliked(self) -> float | None:
+        """Below which a rating, or its code, is a dislike; None: all that are no likes."""
+        return BETWEEN if self.coded and self.dislike_below is not None else self.dislike_below
 
 
 @dataclass
@@ -48,6 +100,8 @@ class Summary:
         Whether every rating is 0 or 1.
     highest : float
         Rating; -inf without rows.
+    newest : Times or None
+        The newest of its times, where likes fade.
     """
 
     n_rows: int
@@ -55,6 +109,7 @@ class Summary:
     users: Kind
     binary: bool
     highest: float
+    newest: Times | None = None
 
 
 @dataclass
@@ -109,28 +164,31 @@ def read_block(
     source: str,
     frame: Any,
     labels: tuple[Hashable, ...],
-    missing: RaiseOrDrop,
-    threshold: float | None,
+    options: Options,
     ids: NDArray[Any] | None,
-    unknown: RaiseOrDrop,
 ) -> tuple[Rows, Summary]:
     """Read a Parquet file, or take a data frame, by the labels of user, item and perhaps rating.
 
-    With a threshold the ratings become whether they reach it, in one byte each. With `ids` the
-    items are numbered by them.
+    With a threshold the ratings become one byte each. With `ids` the items are numbered by them.
     """
+    decay = None if options.half_life is None else Decay(None, options.timestamp)
     with named(source):
         if frame is None:
             import pyarrow.parquet as pq
 
             with pq.ParquetFile(source) as file:
                 check_no_rating(file.schema_arrow.names, labels)
-                frame = file.read(columns=[str(label) for label in labels])
+                wanted = labels if decay is None else (*labels, decay.timestamp)
+                frame = file.read(columns=[str(label) for label in wanted])
         rating = labels[2] if len(labels) == 3 else None
-        rows = rows_of_table(frame, labels[0], labels[1], rating, missing)
+        rows = rows_of_table(frame, labels[0], labels[1], rating, options.missing, decay)
+        newest = None if rows.times is None else rows.times.newest
         if ids is not None:
-            match_items(rows, ids, unknown)
-    return summed_up(rows, threshold)
+            match_items(rows, ids, options.unknown)
+    summary = summed_up(rows, newest)
+    if rows.ratings is not None and options.coded:
+        rows.ratings = options.code(rows.ratings)
+    return rows, summary
 
 
 def check_no_rating(names: Sequence[str], labels: tuple[Hashable, ...]) -> None:
@@ -150,18 +208,14 @@ def check_no_rating(names: Sequence[str], labels: tuple[Hashable, ...]) -> None:
         raise ValueError(f"it has ratings, in column {rating!r}, where the first file has none")
 
 
-def summed_up(rows: Rows, threshold: float | None) -> tuple[Rows, Summary]:
-    """Return rows, with ratings of one byte if there is a threshold, and their summary."""
-    values, users = rows.ratings, rows.user_ids
+def summed_up(rows: Rows, newest: Times | None) -> Summary:
+    """Return the summary of rows."""
+    users = rows.user_ids
     low = high = None
     if len(users) and is_sorted_kind(users):
         low, high = users[0], users[-1]
     kind = Kind(users.dtype, low, high, is_text(users))
-    binary, highest = spread_of(values)
-    if values is not None and threshold is not None:
-        rows.ratings = (values >= threshold).astype(np.int8)
-    summary = Summary(len(rows), len(users), kind, binary, highest)
-    return rows, summary
+    return Summary(len(rows), len(users), kind, *spread_of(rows.ratings), newest)
 
 
 def spread_of(ratings: NDArray[Any] | None) -> tuple[bool, float]:
@@ -180,11 +234,23 @@ def items_of(block: tuple[Rows, Summary]) -> NDArray[Any]:
     return found
 
 
-def renumbered(block: tuple[Rows, Summary], ids: NDArray[Any], known: bool) -> Rows:
-    """Return all rows of a block, items numbered among all; `known` if they are already."""
+def renumbered(
+    block: tuple[Rows, Summary],
+    ids: NDArray[Any],
+    known: bool,
+    age: tuple[Times, float] | None = None,
+) -> Rows:
+    """Return all rows of a block, items numbered among all; `known` if they are already.
+
+    With `age`, the newest time of all and the half-life, they have weights.
+    """
     rows, _ = block
     items = rows.items if known else places_in(ids, rows.item_ids)[rows.items]
-    return Rows(rows.users, items, rows.ratings, rows.user_ids, ids[:0])
+    weights = None
+    if age is not None and rows.times is not None:
+        newest, half_life = age
+        weights = weights_of(rows.times, half_life, newest)
+    return Rows(rows.users, items, rows.ratings, rows.user_ids, ids[:0], weights)
 
 
 def parted(rows: Rows, dtype: np.dtype[Any], n_parts: int) -> list[Rows]:
@@ -197,9 +263,9 @@ def parted(rows: Rows, dtype: np.dtype[Any], n_parts: int) -> list[Rows]:
         own = np.flatnonzero(part_of == part)
         place[own] = np.arange(len(own))
         here = np.flatnonzero(of_row == part)
-        ratings = None if rows.ratings is None else rows.ratings[here]
+        ratings, weights = (None if x is None else x[here] for x in (rows.ratings, rows.weights))
         users, items = place[rows.users[here]], rows.items[here]
-        pieces.append(Rows(users, items, ratings, rows.user_ids[own], rows.item_ids))
+        pieces.append(Rows(users, items, ratings, rows.user_ids[own], rows.item_ids, weights))
     return pieces
 
 
@@ -207,12 +273,12 @@ def gathered(
     pieces: Sequence[Rows],
     ids: NDArray[Any],
     dtype: np.dtype[Any],
-    threshold: float,
-    duplicates: Duplicates,
+    least: float,
+    options: Options,
 ) -> tuple[UserRows, tuple[bool, float]]:
     """Return the likes of a part, and `spread_of` its ratings that count, one a user and item.
 
-    The pieces are in the order of their blocks.
+    The pieces are in the order of their blocks. A rating, or its code, from `least` on is a like.
     """
     each = [rows for rows in pieces if len(rows.user_ids)]
     users = np.empty(0, dtype=object if dtype == TEXT else dtype)
@@ -220,22 +286,24 @@ def gathered(
         users = ordered(union(*(as_kind(rows.user_ids, dtype) for rows in each)))
     codes = [places_in(users, as_kind(rows.user_ids, dtype))[rows.users] for rows in each]
     ratings = [rows.ratings for rows in each if rows.ratings is not None]
+    weights = [rows.weights for rows in each if rows.weights is not None]
     joined = Rows(
         _joined(codes, np.int32),
         _joined([rows.items for rows in each], np.int32),
         _joined(ratings, np.int8) if ratings or not each else None,
         users,
         ids,
+        _joined(weights, np.float32) if weights else None,
     )
     known = spread_of(None)
 
     def reaching(values: NDArray[Any]) -> NDArray[np.bool_]:
         nonlocal known
         known = spread_of(values)
-        liked: NDArray[np.bool_] = values >= threshold
+        liked: NDArray[np.bool_] = values >= least
         return liked
 
-    matrix, seen = matrices_of_rows(joined, duplicates, reaching)
+    matrix, seen = matrices_of_rows(joined, options.duplicates, reaching, options.disliked)
     return UserRows(matrix, users, seen), known
 
 

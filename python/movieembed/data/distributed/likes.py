@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Sequence
+from datetime import timedelta
 from operator import getitem
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed._base.validation import check_count
+from movieembed._base.validation import check_count, check_threshold
 from movieembed.data.distributed import blocks, reading
 from movieembed.data.distributed.cluster import Cluster, new_key
 from movieembed.data.frames import item_labels
@@ -108,6 +109,9 @@ class DistributedLikes:
         duplicates: Duplicates = "last",
         missing: RaiseOrDrop = "raise",
         unknown: RaiseOrDrop = "raise",
+        dislike_below: float | None = None,
+        half_life: float | str | timedelta | np.timedelta64 | None = None,
+        timestamp: Hashable | None = None,
         n_parts: int | None = None,
         client: Any = None,
         progress: bool | None = None,
@@ -120,7 +124,8 @@ class DistributedLikes:
             A row a rating. A path is one Parquet file, or a folder of them and of folders with
             more, in the order of their names with numbers in them by value; every worker must see
             it. Names that begin with "." or "_" are left out.
-        threshold, user, item, rating, items, item_id, title, duplicates, missing, unknown
+        threshold, user, item, rating, items, item_id, title, duplicates, missing, unknown, \
+        dislike_below, half_life, timestamp
             As :meth:`movieembed.Likes.from_ratings`. Rows are in the order of the files or
             partitions.
         n_parts : int, optional
@@ -169,6 +174,7 @@ class DistributedLikes:
         (DistributedLikes(2 users x 2 items, 3 likes, 1 parts), [5, 7], [2, 1])
         """
         threshold = check_reading(threshold, duplicates, missing, unknown)
+        dislike_below = check_threshold(dislike_below, "dislike_below")
         if n_parts is not None:
             check_count(n_parts, "n_parts")
         given, titles, table = None, None, None
@@ -176,9 +182,14 @@ class DistributedLikes:
             given, titles, table = item_labels(items, item_id, title, item)
         cluster = Cluster(client)
         sources = reading.find_sources(ratings, cluster)
-        labels = reading.find_labels(sources, user, item, rating)
+        labels, time = reading.find_labels(
+            sources, user, item, rating, timestamp, half_life is not None
+        )
         check_rated(threshold, len(labels) == 3)
-        options = reading.Options(threshold, duplicates, missing, unknown)
+        check_rated(dislike_below, len(labels) == 3, "dislike_below")
+        options = blocks.Options(
+            threshold, duplicates, missing, unknown, dislike_below, half_life, time
+        )
         parts, ids, least, n_rows = reading.read_parts(
             cluster, sources, labels, given, options, n_parts, progress
         )

@@ -17,21 +17,16 @@ from numpy.typing import NDArray
 from movieembed._base.warn import warn_caller
 from movieembed.data import frames as tables
 from movieembed.data.distributed import blocks
+from movieembed.data.distributed.blocks import Options
 from movieembed.data.distributed.cluster import Cluster, new_key
 from movieembed.data.distributed.ids import common_kind, ordered, union
 from movieembed.data.likes_matrix import default_threshold, warn_of_scale
-from movieembed.data.rating_columns import find_rating_columns, warn_of_choice
-from movieembed.data.ratings import Duplicates, RaiseOrDrop
-
-
-@dataclass(frozen=True)
-class Options:
-    """How ratings become likes; see :meth:`movieembed.Likes.from_ratings`."""
-
-    threshold: float | None
-    duplicates: Duplicates
-    missing: RaiseOrDrop
-    unknown: RaiseOrDrop
+from movieembed.data.rating_columns import (
+    find_rating_columns,
+    find_time_column,
+    warn_of_choice,
+)
+from movieembed.data.times import Times, newest_of_all
 
 
 @dataclass(frozen=True)
@@ -116,15 +111,24 @@ def natural(names: Sequence[str]) -> list[Any]:
 
 
 def find_labels(
-    sources: Sources, user: Hashable | None, item: Hashable | None, rating: Hashable | None
-) -> tuple[Hashable, ...]:
-    """Return the labels of user, item and perhaps rating, as `Likes.from_ratings` finds them."""
+    sources: Sources,
+    user: Hashable | None,
+    item: Hashable | None,
+    rating: Hashable | None,
+    timestamp: Hashable | None,
+    timed: bool,
+) -> tuple[tuple[Hashable, ...], Hashable]:
+    """Return the labels of user, item and perhaps rating, and of the time where it is needed.
+
+    They are those that `Likes.from_ratings` finds.
+    """
     table = tables.as_table(sources.empty, "ratings")
     assert table is not None
     argument = "ratings" if sources.frames is not None else sources.names[0]
     labels = find_rating_columns(table, user, item, rating, argument)
     warn_of_choice(table, labels, (user, item, rating))
-    return tuple(labels.values())
+    time = find_time_column(table, timestamp, labels.values()) if timed else None
+    return tuple(labels.values()), time
 
 
 def read_parts(
@@ -151,10 +155,8 @@ def read_parts(
             name,
             frame,
             labels,
-            options.missing,
-            options.threshold,
+            options,
             ids,
-            options.unknown,
         )
         for b, (name, frame) in enumerate(zip(sources.names, frames, strict=True))
     }
@@ -178,11 +180,12 @@ def read_parts(
         cluster.follow(parts, "users", progress)
         return parts, cluster.result(known)
 
-    # With a threshold given, blocks hold 1 for a rating that reaches it and 0 for others.
-    binary = options.threshold is not None or all(s.binary for s in summaries)
+    binary = all(s.binary for s in summaries)
     least = default_threshold(binary)
+    if options.threshold is not None:
+        least = blocks.LIKED if options.coded else options.threshold
     parts, known = gather_from(least)
-    if not binary and all(ones for ones, _ in known):
+    if options.threshold is None and not binary and all(ones for ones, _ in known):
         # Only ratings that others took the place of were neither 0 nor 1.
         least = 1.0
         parts, known = gather_from(least)
@@ -195,6 +198,14 @@ def read_parts(
     if len(labels) == 3:
         used = known_threshold(options.threshold, highest, least)
     return parts, item_ids, used, sum(s.n_rows for s in summaries)
+
+
+def age_of(summaries: Sequence[blocks.Summary], options: Options) -> tuple[Times, float] | None:
+    """Return the newest time of all ratings and the half-life in its unit, where likes fade."""
+    if options.half_life is None:
+        return None
+    newest = newest_of_all([s.newest for s in summaries if s.newest is not None])
+    return newest, newest.span(options.half_life, "half_life")
 
 
 def known_threshold(given: float | None, highest: float, least: float) -> float:
@@ -245,16 +256,17 @@ def gather(
     ids: Any,
     known: bool,
     summaries: Sequence[blocks.Summary],
-    threshold: float,
+    least: float,
     options: Options,
     plan: list[range] | int,
 ) -> tuple[list[Any], list[Any]]:
     """Return futures of the parts, and of what is known of their ratings."""
     dtype = common_kind([s.users for s in summaries if s.n_users])
+    age = age_of(summaries, options)
     whole, both = new_key("renumber"), new_key("gather")
     part, spread = new_key("users"), new_key("ratings")
     tasks: dict[Any, Any] = {
-        (whole, b): (blocks.renumbered, block, ids, known) for b, block in enumerate(held)
+        (whole, b): (blocks.renumbered, block, ids, known, age) for b, block in enumerate(held)
     }
     if isinstance(plan, int):
         split, pick = new_key("split"), new_key("exchange")
@@ -268,7 +280,7 @@ def gather(
     else:
         chosen = [[(whole, b) for b in run] for run in plan]
     for p, pieces in enumerate(chosen):
-        tasks[both, p] = (blocks.gathered, pieces, ids, dtype, threshold, options.duplicates)
+        tasks[both, p] = (blocks.gathered, pieces, ids, dtype, least, options)
         tasks[part, p] = (getitem, (both, p), 0)
         tasks[spread, p] = (getitem, (both, p), 1)
     each = range(len(chosen))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from movieembed.model.embedding import Embedding
+from movieembed.outputs.map.clusters import Clusters, Kind, clusters_of, title_words
 from movieembed.outputs.map.layout import Method, arranged, nearest, shown_items, unit_vectors
 
 YEAR = re.compile(r"\s*\((\d{4})(?:[-\u2013]\d{0,4})?\)\s*$")
@@ -34,6 +35,8 @@ class Content(NamedTuple):
     neighbours: NDArray[np.int64]  # rows of the map, -1 where there are no more
     genres: list[str]  # those of most items first
     genres_of: list[tuple[int, ...]]  # each item's, the rarest that has a colour first
+    ids: list[str]
+    clusters: Clusters
 
 
 def content_of(
@@ -42,6 +45,7 @@ def content_of(
     method: Method,
     positions: Any,
     genres: Iterable[Any] | None,
+    tags: Iterable[Any] | None,
     n_neighbors: int,
     min_likes: int,
     random_state: int,
@@ -54,6 +58,7 @@ def content_of(
         positions = _checked_positions(positions, n_items)
         shown = shown[~np.isnan(positions[shown]).any(axis=1)]
     listed = [[]] * n_items if genres is None else split_genres(genres, n_items)
+    said = None if tags is None else split_genres(tags, n_items, "tags")
     if not len(shown):
         raise ValueError(
             "there is nothing to draw: no item has a vector"
@@ -64,17 +69,30 @@ def content_of(
     neighbours = np.empty((len(shown), 0), dtype=np.int64)
     if n_neighbors:
         neighbours = nearest(U, n_neighbors, n_jobs)[0]
+    xy = _within_one(xy)
+    titles, years = _titles_and_years(model, shown)
+    likes = model.item_counts_[shown]
+    listed = [listed[column] for column in shown]
+    kinds = [
+        Kind(title_words(titles), 0.02, 2) if genres is None else Kind(listed, 0.15, 2),
+        Kind([[f"{year - year % 10}s"] if year else [] for year in years.tolist()], 0.3, 1),
+    ]
+    if said is not None:
+        kinds[0] = Kind([said[column] for column in shown], 0.02, 2)
     return Content(
-        _within_one(xy),
-        *_titles_and_years(model, shown),
-        model.item_counts_[shown],
+        xy,
+        titles,
+        years,
+        likes,
         neighbours,
-        *_numbered([listed[column] for column in shown]),
+        *_numbered(listed),
+        [str(item) for item in model.items_[shown].tolist()],
+        clusters_of(xy, likes, titles, kinds),
     )
 
 
-def split_genres(genres: Iterable[Any], n_items: int) -> list[list[str]]:
-    """Genres as lists of names, each name once.
+def split_genres(genres: Iterable[Any], n_items: int, called: str = "genres") -> list[list[str]]:
+    """Genres, or tags, as lists of names, each name once.
 
     Parameters
     ----------
@@ -82,6 +100,8 @@ def split_genres(genres: Iterable[Any], n_items: int) -> list[list[str]]:
         Missing values stand for none.
     n_items : int
         How many entries there must be.
+    called : str, default="genres"
+        What they are, for errors.
 
     Returns
     -------
@@ -99,7 +119,7 @@ def split_genres(genres: Iterable[Any], n_items: int) -> list[list[str]]:
     [['Comedy', 'Crime'], ['War'], [], []]
     """
     if isinstance(genres, (str, bytes)) or not isinstance(genres, Iterable):
-        raise TypeError(f"genres must be a sequence, one entry an item, not {genres!r}")
+        raise TypeError(f"{called} must be a sequence, one entry an item, not {genres!r}")
     out = []
     for entry in genres:
         if entry is None or (isinstance(entry, float) and math.isnan(entry)):
@@ -109,11 +129,11 @@ def split_genres(genres: Iterable[Any], n_items: int) -> list[list[str]]:
         elif isinstance(entry, (Sequence, np.ndarray)) and not isinstance(entry, bytes):
             names = list(entry)
         else:
-            raise TypeError(f"genres must be 'A|B' or lists of names, not {entry!r}")
+            raise TypeError(f"{called} must be 'A|B' or lists of names, not {entry!r}")
         clean = (str(name).strip() for name in names)
         out.append(list(dict.fromkeys(name for name in clean if name not in NO_GENRE)))
     if len(out) != n_items:
-        raise ValueError(f"there are {len(out)} genres for {n_items} items")
+        raise ValueError(f"there are {len(out)} {called} for {n_items} items")
     return out
 
 

@@ -25,7 +25,9 @@ from movieembed.outputs.map.content import COLOURS, OTHER, Content, content_of
 from movieembed.outputs.map.layout import Method
 
 # Parts of the page's script, in their order; page.html puts one function around them.
-SCRIPTS = ("data", "drawing", "moving", "choosing", "search", "colours", "start")
+SCRIPTS = (
+    *("data", "shape", "drawing", "labels", "moving", "choosing", "search", "colours", "start"),
+)
 
 
 def map_html(
@@ -35,6 +37,7 @@ def map_html(
     method: Method = "auto",
     positions: Any = None,
     genres: Iterable[Any] | None = None,
+    tags: Iterable[Any] | None = None,
     n_neighbors: int = 10,
     min_likes: int = 0,
     title: str | None = None,
@@ -58,6 +61,9 @@ def map_html(
         A layout of one's own, NaN for what is to be left out; then `method` is not used.
     genres : sequence of str or of lists of str, optional
         Of each item, aligned with ``model.items_``: "Comedy|Crime" or ["Comedy", "Crime"].
+    tags : sequence of str or of lists of str, optional
+        The same for words that name the clusters; without them they are named by genres, or else by
+        words of titles, and by decades.
     n_neighbors : int, default=10
         How many nearest items, as `similar` finds them, an item shows.
     title : str, optional
@@ -100,6 +106,7 @@ def map_html(
         method=method,
         positions=positions,
         genres=genres,
+        tags=tags,
         n_neighbors=check_count(n_neighbors, "n_neighbors"),
         min_likes=min_likes,
         random_state=random_state,
@@ -118,6 +125,7 @@ def packed(content: Content, heading: str) -> str:
 
     Base64 has neither quotes nor angle brackets, so that no title can end the script around it.
     """
+    clusters = content.clusters
     combinations: dict[tuple[int, ...], int] = {}
     combined = [combinations.setdefault(of, len(combinations)) for of in content.genres_of]
     index = "<u2" if len(content.titles) < 0xFFFF else "<u4"
@@ -128,11 +136,15 @@ def packed(content: Content, heading: str) -> str:
         "years": content.years.astype("<u2"),
         "likes": content.likes.astype("<u4"),
         "combined": np.array(combined, dtype="<u4"),
+        "cluster": np.where(clusters.of < 0, len(clusters.names), clusters.of).astype("<u2"),
         "neighbours": np.where(content.neighbours < 0, missing, content.neighbours).astype(index),
     }
     header = {
         "heading": heading,
         "titles": content.titles,
+        "ids": content.ids,
+        "clusters": clusters.names,
+        "centres": clusters.centres.round(4).tolist(),
         "genres": content.genres,
         "combinations": list(combinations),
         "colours": COLOURS,

@@ -27,11 +27,11 @@
   let hit = false;
   plot.subscribe('select', ({ points }) => {
     hit = true;
-    if (points.length) choose(points[0], false);
+    if (points.length) goTo(points[0], false);
   });
   // After the library's, which says whether a point was there.
   canvas.addEventListener('click', () => {
-    if (!hit && travelled <= 4) clear();
+    if (!hit && travelled <= 4) leave();
     hit = false;
     canvas.focus({ preventScroll: true });
   });
@@ -55,11 +55,12 @@
       button.type = 'button';
       make('b', titles[j], button).style.fontWeight = 400;
       make('span', years[j] || '', button);
-      button.onclick = () => choose(j, true);
+      button.onclick = () => goTo(j, true);
     }
     $('chosen').hidden = false;
     $('chosen').scrollTop = 0;
     document.body.classList.add('has-choice');
+    $('said').textContent = `${titles[i]}, ${facts(i)}; its ${lit.length} nearest are listed.`;
     if (travel) flyTo(i);
     repaint();
   }
@@ -73,7 +74,7 @@
     const reach = lit.map((j) => Math.hypot(X[j] - X[i], Y[j] - Y[i])).sort((a, b) => a - b);
     const radius = Math.max(0.01, reach[Math.max(0, reach.length - 4)] || 0);
     const free = 0.4 * Math.max(120, Math.min(right - left, bottom - top));
-    const s = Math.min(40, Math.max(homeScale(), free / (radius * (H / 2))));
+    const s = Math.min(40, Math.max(home.s, free / (radius * (H / 2))));
     const k = (H / 2) * s;
     fly(X[i] - ((left + right) / 2 - W / 2) / k, Y[i] + ((top + bottom) / 2 - H / 2) / k, s);
   }
@@ -88,6 +89,37 @@
     repaint();
   }
   $('close').onclick = () => {
-    clear();
+    leave();
     canvas.focus();
   };
+
+  // --- the address: #item=ID is a choice, so that links and the back button work ---------------
+
+  const addressOf = (i) => `#item=${encodeURIComponent(ids[i])}`;
+  let here = false; // a point that was clicked is where one looks already
+  function goTo(i, travel) {
+    if (location.hash === addressOf(i)) {
+      choose(i, travel);
+      return;
+    }
+    here = !travel;
+    location.hash = addressOf(i);
+  }
+  function leave() {
+    if (!location.hash) clear();
+    else location.hash = '';
+  }
+  function follow() {
+    const found = /^#item=(.*)$/.exec(location.hash);
+    let wanted = null;
+    try {
+      wanted = found && decodeURIComponent(found[1]);
+    } catch {
+      // Not what the page writes: no choice.
+    }
+    const i = wanted === null ? -1 : ids.indexOf(wanted);
+    if (i >= 0) choose(i, !here);
+    else clear();
+    here = false;
+  }
+  addEventListener('hashchange', follow);

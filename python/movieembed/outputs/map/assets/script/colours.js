@@ -17,13 +17,31 @@
     for (let i = 0; i < n; i++) for (const g of genresOf(i)) counts[g]++;
     modes.Genre = {
       palette,
+      words: 'An item has the colour of its rarest genre. Click a genre to see all of its items.',
       of: (i) => Math.min(genresOf(i)[0] ?? Infinity, palette.length - 1),
       rows: data.genres.map((name, g) => ({
         name,
-        colour: palette[Math.min(g, palette.length - 1)],
+        colour: palette.length > g + 1 ? palette[g] : null,
         count: counts[g],
         has: (i) => genresOf(i).includes(g),
       })),
+    };
+  }
+  if (data.clusters.length > 1) {
+    const counts = new Uint32Array(data.clusters.length + 1);
+    for (const c of data.cluster) counts[c]++;
+    modes.Cluster = {
+      palette: [...data.colours.slice(0, data.clusters.length), data.other],
+      words: 'Clusters are where items lie dense. Their names say what is commoner there than elsewhere.',
+      of: (i) => data.cluster[i],
+      rows: [...data.clusters, 'between clusters']
+        .map((name, c) => ({
+          name,
+          colour: data.colours[c < data.clusters.length ? c : -1] || data.other,
+          count: counts[c],
+          has: (i) => data.cluster[i] === c,
+        }))
+        .filter((row) => row.count),
     };
   }
   const decades = [...new Set(years)].filter((y) => y).map((y) => y - (y % 10));
@@ -47,19 +65,23 @@
     of: (i) => Math.floor(weight[i] * 32),
   };
 
+  const paintIn = (palette) =>
+    plot.set({ pointColor: palette, pointColorActive: palette, pointColorHover: palette });
   let mode;
   let first = true;
-  async function colourBy(name) {
+  async function colourBy(name, moved = false) {
     mode = modes[name];
     const z = new Float32Array(n);
     for (let i = 0; i < n; i++) z[i] = mode.of(i);
+    drawKey();
     filter(null);
-    plot.set({ pointColor: mode.palette, pointColorActive: mode.palette, pointColorHover: mode.palette });
+    // The key's breadth is known now, so the map's shape is.
+    if (first && shape()) Object.assign(camera, home);
+    paintIn(mode.palette);
     const options = { zDataType: 'categorical', wDataType: 'continuous', preventFilterReset: true };
-    if (!first) options.spatialIndex = plot.get('spatialIndex');
+    if (!first && !moved) options.spatialIndex = plot.get('spatialIndex');
     first = false;
     const drawn = plot.draw({ x: X, y: Y, z, w: weight }, options);
-    drawKey();
     await drawn;
     if (chosen >= 0) light();
   }
@@ -76,13 +98,17 @@
       make('span', number.format(most), ends);
       return;
     }
+    if (mode.words) make('p', mode.words, legend);
+    let plain = false;
     for (const row of mode.rows) {
+      if (!row.colour && !plain) make('p', 'Grey, unless they have one of the above too:', legend);
+      plain ||= !row.colour;
       const button = make('button', undefined, legend);
       button.type = 'button';
       button.title = `Show only ${row.name}`;
       button.setAttribute('aria-pressed', 'false');
-      make('i', undefined, button).style.background = row.colour;
-      button.append(row.name);
+      if (row.colour) make('i', undefined, button).style.background = row.colour;
+      make('b', row.name, button);
       make('span', number.format(row.count), button);
       button.onclick = () => {
         const on = button.getAttribute('aria-pressed') === 'true';
@@ -94,13 +120,19 @@
   function filter(row) {
     for (const button of $('legend').querySelectorAll('button')) button.setAttribute('aria-pressed', 'false');
     if (!row) {
-      if (shown) plot.unfilter({ preventEvent: true });
+      if (shown) {
+        plot.unfilter({ preventEvent: true });
+        paintIn(mode.palette);
+      }
       shown = null;
     } else {
+      leave();
       clear();
       shown = new Uint8Array(n);
       const kept = [];
       for (let i = 0; i < n; i++) if (row.has(i)) kept.push(i) && (shown[i] = 1);
+      // All in the colour of what was asked for, whatever theirs is otherwise.
+      paintIn(mode.palette.map(() => row.colour || colours.accent));
       plot.filter(kept, { preventEvent: true });
     }
     repaint();

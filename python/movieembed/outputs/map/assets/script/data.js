@@ -41,15 +41,14 @@
     fail('This map needs a newer browser (Chrome 80, Firefox 113 or Safari 16.4).');
     throw error;
   }
-  const { titles, years, likes, neighbours, k } = data;
+  const { titles, ids, years, likes, neighbours, k } = data;
   const n = titles.length;
   const none = neighbours.BYTES_PER_ELEMENT === 2 ? 0xffff : 0xffffffff;
   const X = new Float32Array(n);
   const Y = new Float32Array(n);
-  for (let i = 0; i < n; i++) {
-    X[i] = data.xy[i] / 32767.5 - 1;
-    Y[i] = data.xy[n + i] / 32767.5 - 1;
-  }
+  // Of the map as it comes; the screen's shape stretches it to X and Y.
+  const givenX = Float32Array.from({ length: n }, (_, i) => data.xy[i] / 32767.5 - 1);
+  const givenY = Float32Array.from({ length: n }, (_, i) => data.xy[n + i] / 32767.5 - 1);
   const weight = new Float32Array(n);
   let most = 1;
   for (let i = 0; i < n; i++) most = Math.max(most, likes[i]);

@@ -1,7 +1,7 @@
   // --- moving ---------------------------------------------------------------------------------
 
   let flight = 0;
-  const bounded = (s) => Math.min(400, Math.max(homeScale() * 0.5, s));
+  const bounded = (s) => Math.min(400, Math.max(home.s * 0.5, s));
   function fly(x, y, s) {
     cancelAnimationFrame(flight);
     s = bounded(s);
@@ -42,7 +42,7 @@
     camera.y = Math.min(1.5, Math.max(-1.5, camera.y + dy / unit()));
     moved();
   }
-  const home = () => fly(0, narrow.matches ? 0.05 : 0, homeScale());
+  const goHome = () => fly(home.x, home.y, home.s);
 
   const fingers = new Map();
   let travelled = 0;
@@ -88,4 +88,4 @@
   canvas.addEventListener('dblclick', (event) => zoomAt(event.clientX, event.clientY, 2));
   $('in').onclick = () => fly(camera.x, camera.y, camera.s * 1.8);
   $('out').onclick = () => fly(camera.x, camera.y, camera.s / 1.8);
-  $('home').onclick = home;
+  $('home').onclick = goHome;

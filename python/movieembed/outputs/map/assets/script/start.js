@@ -11,7 +11,7 @@
     document.documentElement.dataset.theme = theme || (system.matches ? 'dark' : 'light');
     const style = getComputedStyle(document.documentElement);
     const value = (name) => style.getPropertyValue(name).trim();
-    colours = { text: value('--text'), back: value('--back'), accent: value('--accent') };
+    colours = { text: value('--text'), soft: value('--soft'), back: value('--back'), accent: value('--accent') };
     plot.set({ backgroundColor: colours.back });
     repaint();
   }
@@ -28,6 +28,7 @@
 
   // --- the start ------------------------------------------------------------------------------
 
+  let atHome = true;
   function resize() {
     W = innerWidth;
     H = innerHeight;
@@ -35,15 +36,28 @@
     plot.set({ width: W, height: H });
     moved();
   }
-  addEventListener('resize', resize);
+  let waiting = 0;
+  addEventListener('resize', () => {
+    atHome = Math.abs(camera.s / home.s - 1) < 1e-3;
+    resize();
+    clearTimeout(waiting);
+    // The points' places are found again only when the window has come to rest.
+    waiting = setTimeout(async () => {
+      if (shape()) await colourBy($('by').value, true);
+      if (atHome) Object.assign(camera, home);
+      moved();
+    }, 150);
+  });
+  $('about').textContent = `${number.format(n)} items; alike ones lie together`;
   $('key').open = !narrow.matches;
   $('key').addEventListener('toggle', repaint);
+  countDots();
   resize();
   dress();
-  camera.s = homeScale();
   await colourBy(Object.keys(modes)[0]);
   ready = true;
   moved();
+  if (location.hash) follow();
   requestAnimationFrame(() =>
     requestAnimationFrame(() => {
       document.body.dataset.ready = Math.round(performance.now());
