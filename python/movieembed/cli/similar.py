@@ -57,7 +57,7 @@ def similar(
     refine: Refine = None,
     as_json: Json = False,
 ) -> None:
-    """List the nearest items of one or more, or the users most like one.
+    """List the nearest items of one or more, or users who are alike.
 
     $ movieembed similar small.npz "Toy Story (1995)"
     $ movieembed similar small.npz 1 "apollo 13" -n 5 --method dot --json
