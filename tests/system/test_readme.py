@@ -105,3 +105,10 @@ def test_sh_blocks_name_real_commands():
     text = "\n".join(text for kind, text in BLOCKS if kind == "sh")
     assert "pip install ." in text
     assert "pytest" in text
+
+
+def test_links_lead_somewhere():
+    targets = re.findall(r"\]\(([^)#]+)", README.read_text(encoding="utf-8"))
+    here = [target for target in targets if "://" not in target]
+    assert len(here) >= 15
+    assert [target for target in here if not (REPOSITORY / target).exists()] == []

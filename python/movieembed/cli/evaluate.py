@@ -17,7 +17,9 @@ BASELINES = ("popularity", "item-cosine", "ease", "als")
 Components = Annotated[
     str,
     typer.Option(
-        "--components", metavar="D,D,...", help="The first, or with --tune the best of them."
+        "--components",
+        metavar="D,D,...",
+        help="Numbers of components: the first is used, or with --tune the best.",
     ),
 ]
 Split = Annotated[
@@ -34,8 +36,8 @@ SplitAt = Annotated[
         "--split-at",
         metavar="WHEN",
         show_default=False,
-        help="Where --split time parts them: a share of the likes, the newest, such as 0.2, the "
-        "default; a date; or a number of the times.",
+        help="What --split time holds out: a share of the likes, the newest, such as 0.2, the "
+        "default; or all from a date, or from a number in the unit of the times, on.",
     ),
 ]
 Cutoff = Annotated[int, typer.Option("-k", "--cutoff", min=1, help="Length of the lists.")]
@@ -46,7 +48,11 @@ Tune = Annotated[
     ),
 ]
 Baselines = Annotated[
-    str, typer.Option(metavar="NAME,...", help="Of popularity, item-cosine, ease and als.")
+    str,
+    typer.Option(
+        metavar="NAME,...",
+        help="Simpler ways to compare with: popularity, item-cosine, ease or als.",
+    ),
 ]
 ExcludeSeen = Annotated[
     bool,

@@ -43,7 +43,11 @@ Format = Annotated[
 ]
 Keys = Annotated[
     str | None,
-    choice(("item", "title"), show_default=False, help="Of word2vec: item, the default, or title."),
+    choice(
+        ("item", "title"),
+        show_default=False,
+        help="What a word2vec file names items by: item, the default, or title.",
+    ),
 ]
 OnlyEmbedded = Annotated[
     bool, typer.Option("--only-embedded", help="Leave out items without a vector; else zeros.")

@@ -55,7 +55,7 @@ LearningRate = Annotated[
     str,
     typer.Option(
         metavar="RATE",
-        help="Of gd, momentum, adam or lbfgs: a number, or exact for the best step each time.",
+        help="For gd, momentum, adam or lbfgs: a number, or exact for the best step each time.",
         **DESCENT,
     ),
 ]
@@ -87,8 +87,8 @@ KeepUnliked = Annotated[
     bool,
     typer.Option(
         "--keep-unliked",
-        help="Of gd, momentum, adam or lbfgs: move the vectors of items that nobody liked too, as "
-        "the exercise does.",
+        help="For gd, momentum, adam or lbfgs: also move the vectors of items that nobody liked, "
+        "as the exercise does.",
         **DESCENT,
     ),
 ]
@@ -104,21 +104,29 @@ Regularization = Annotated[
     float | None,
     typer.Option(
         metavar="LAMBDA",
-        help="Of recommend; by default the one with the best lists for people held out.",
+        help="How cautious recommend is; by default what makes the best lists for people held out.",
         **MEANING,
     ),
 ]
 ItemScaling = Annotated[
-    float, typer.Option(help="From 0, counts, to 1, cosines of likes.", **MEANING)
+    float,
+    typer.Option(
+        help="How much less popular items weigh: from 0, X of counts, to 1, X of cosines.",
+        **MEANING,
+    ),
 ]
 UserWeighting = Annotated[
-    float, typer.Option(help="From 0, all count alike, to 1, by 1 / likes.", **MEANING)
+    float,
+    typer.Option(
+        help="How much less people with many likes weigh: from 0, not at all, to 1, by 1 / likes.",
+        **MEANING,
+    ),
 ]
 EntryWeighting = Annotated[
     str | None,
     choice(
         ENTRY_WEIGHTINGS,
-        help="Of the entries of X: log1p or ppmi. For data whose X fits in memory.",
+        help="Change the entries of X: log1p or ppmi. For data whose X fits in memory.",
         **MEANING,
     ),
 ]

@@ -85,7 +85,7 @@ Pairs = Annotated[
 ]
 MinLikes = Annotated[int, typer.Option(min=0, help="Leave out items with fewer likes.")]
 Number = Annotated[int, typer.Option("-n", "--number", min=1, help="Rows to show.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the random start.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random start.")]
 Jobs = Annotated[int | None, typer.Option("--jobs", help="Threads; all cores by default.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 

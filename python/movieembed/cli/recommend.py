@@ -99,7 +99,7 @@ Method = Annotated[
     ),
 ]
 Regularization = Annotated[
-    float | None, typer.Option(metavar="LAMBDA", help="Instead of the model's.")
+    float | None, typer.Option(metavar="LAMBDA", help="Use this lambda instead of the model's.")
 ]
 Refine = Annotated[
     int | None,

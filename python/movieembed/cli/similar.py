@@ -31,7 +31,7 @@ Refine = Annotated[
     ),
 ]
 Every = Annotated[
-    bool, typer.Option("--all", help="Of every item, into the table that --out names.")
+    bool, typer.Option("--all", help="List those of every item, in the table that --out names.")
 ]
 User = Annotated[
     list[str] | None,
