@@ -280,3 +280,43 @@ def test_scipy_agrees_on_movielens_small(small_likes: Likes, keep_all: bool) -> 
     np.testing.assert_allclose(op.apply(V[op.active]), expected[op.active], rtol=0, atol=1e-10)
     left = np.setdiff1d(np.arange(9_742), op.active)
     np.testing.assert_allclose(expected[left], 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("share", [0.0, np.inf])
+def test_sparse_rows_by_what_they_meet_and_by_all_likes(
+    dtype: Any, weighted: bool, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cpu, "SPARSE", share)
+    L = random_likes(80, 60, 0.1, seed=0)
+    L = sp.csr_array(L.astype(np.float64))
+    if weighted:
+        L.data = np.random.default_rng(1).random(L.nnz)
+    op = CpuOperator(L, dtype)
+    M = to_dense(op.matrix)
+    X = M.T @ M - np.diag((M**2).sum(axis=0))
+    people = normal((7, op.n_items), 2, np.float64) * (M[:7] > 0)
+    people[3] = 0
+    rows = sp.csr_array(people)
+    weights = normal((op.n_items, 1), 3, np.float64)[:, 0]
+    found = op.apply_rows(rows, weights)
+    assert found.dtype == dtype
+    assert found.flags.c_contiguous
+    expected = weights[:, None] * (X @ rows.toarray().T)
+    bound = np.abs(weights)[:, None] * ((M.T @ M) @ np.abs(rows.toarray()).T)
+    assert (np.abs(found - expected) <= eps(dtype) * bound + 1e-30).all()
+
+
+def test_rows_that_meet_few_likes_are_added_up_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty groups of people with items of their own; not where everybody shares all items."""
+    asked = []
+    alone = CpuOperator._apply_sparse_rows
+    monkeypatch.setattr(
+        CpuOperator, "_apply_sparse_rows", lambda *given: asked.append(1) or alone(*given)
+    )
+    apart = sp.csr_array(sp.block_diag([random_likes(20, 10, 0.4, seed=s) for s in range(40)]))
+    for L, times in ((apart, 1), (random_likes(80, 60, 0.2, seed=0), 1)):
+        op = CpuOperator(sp.csr_array(L), np.float32)
+        op.apply_rows(op.matrix[:9], np.ones(op.n_items))
+        assert len(asked) == times
