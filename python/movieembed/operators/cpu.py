@@ -19,9 +19,6 @@ from movieembed.operators.host_arrays import HostArrays, rows_contiguous
 FEW_USERS = 1000
 # Up to this many sparse rows two products of SciPy take less than the kernel, which is for many.
 FEW_ROWS = 3
-# Additions for a row beside all likes, up to which adding up only what it meets takes less than the
-# kernel, which goes through all likes for some rows at once: where items are very many.
-SPARSE = 1 / 16
 # Rows of VV' that are formed at a time.
 EXACT_ROWS = 256
 
@@ -105,8 +102,6 @@ class CpuOperator(HostArrays):
     def apply_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> NDArray[Any]:
         if rows.shape[0] <= FEW_ROWS:
             return self._apply_few_rows(rows, weights)
-        if self._sums[rows.indices].sum() < SPARSE * self.matrix.nnz * rows.shape[0]:
-            return self._apply_sparse_rows(rows, weights)
         out = self.empty(rows.shape[0])
         factors = np.ascontiguousarray(weights, dtype=np.float64)
         self._product.apply_rows(core_csr(rows, self.dtype), factors, out, n_threads=self.n_threads)
@@ -116,34 +111,6 @@ class CpuOperator(HostArrays):
         R = rows.toarray().T.astype(self.dtype)
         XR: NDArray[Any] = self.matrix.T @ (self.matrix @ R) - self.diagonal[:, None] * R
         return np.ascontiguousarray(XR * weights[:, None], dtype=self.dtype)
-
-    def _apply_sparse_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> NDArray[Any]:
-        index = self.matrix.indices.dtype  # of other types SciPy would make copies of all likes
-        values = self.matrix.dtype if self.dtype == np.float32 else np.float64
-        parts = rows.data.astype(values), rows.indices.astype(index), rows.indptr.astype(index)
-        found = (sp.csr_array(parts, rows.shape) @ self._by_item) @ self.matrix
-        out = np.zeros((self.n_items, rows.shape[0]), dtype=self.dtype)
-        for row in range(rows.shape[0]):
-            there = slice(found.indptr[row], found.indptr[row + 1])
-            out[found.indices[there], row] = found.data[there]
-            own = slice(rows.indptr[row], rows.indptr[row + 1])
-            out[rows.indices[own], row] -= self._squares[rows.indices[own]] * rows.data[own]
-        out *= weights.astype(self.dtype)[:, None]
-        return out
-
-    @derived
-    def _by_item(self) -> sp.csr_array:
-        """L', its rows items."""
-        return self.matrix.T.tocsr()
-
-    @derived
-    def _sums(self) -> NDArray[np.float64]:
-        """The likes that an item's row of X adds up."""
-        lengths = np.diff(self.matrix.indptr)
-        sums: NDArray[np.float64] = np.bincount(
-            self.matrix.indices, weights=np.repeat(lengths, lengths), minlength=self.n_items
-        )
-        return sums
 
     def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
         V = rows_contiguous(V)
