@@ -10,7 +10,8 @@ import scipy.sparse as sp
 
 import movieembed as me
 from movieembed.data.likes import Likes
-from movieembed.model.refinement import SAMPLE
+from movieembed.model import refinement
+from movieembed.model.refinement import ONE_STEP_ARRAYS, SAMPLE, blocks
 from movieembed.operators.cpu import CpuOperator
 from precision_cases import LAMBDA, UNWEIGHTED, dense_precision, ease, inverse_gram, ranking
 
@@ -132,3 +133,20 @@ def test_neighbors_of_all(model: Any, method: Any) -> None:
     some = model.neighbors(40, method=method, min_likes=30)[0]
     enough = np.flatnonzero(model.item_counts_ >= 30)
     assert set(some.ravel().tolist()) - {-1} == set(enough.tolist())
+
+
+@pytest.mark.parametrize(
+    ("arrays", "most"), [(refinement.REFINE_ARRAYS, 16), (ONE_STEP_ARRAYS, 64)]
+)
+def test_blocks_of_people_are_as_large_as_memory_allows(
+    arrays: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    likes = sp.csr_array(np.ones((200, 100)))
+    op = CpuOperator(likes, np.float32)
+    monkeypatch.setattr(refinement, "REFINE_BYTES", 79 * 200 * 4)
+    found = list(blocks(likes, op, arrays))
+    assert max(stop - start for start, stop, _ in found) == most
+    assert [start for start, *_ in found] == list(range(0, 200, most))
+    np.testing.assert_array_equal(
+        sp.vstack([rows for *_, rows in found]).toarray(), likes.toarray()
+    )

@@ -16,9 +16,11 @@ from movieembed.model.neighbors import Found, none_found, positions_among
 from movieembed.model.precision import Lengths, PrecisionForm, System
 from movieembed.operators.protocol import Operator, Tall
 
-# Of the arrays of one block of users while their scores are refined.
+# Of the arrays of one block of users while their scores are refined, and how many count: with one
+# step the result alone. It takes a pass through all likes, whose rows lie anywhere in memory: with
+# a million items one for 64 people takes twice the time of one for 16.
 REFINE_BYTES = 256 << 20
-REFINE_ARRAYS = 6
+REFINE_ARRAYS, ONE_STEP_ARRAYS = 6, 1
 # People whose likes set the lengths of the steps, evenly spaced by activity.
 SAMPLE = 64
 # How much of its length the last of few steps goes: the whole length fits the likes at hand best,
@@ -125,7 +127,8 @@ class Refinement:
     ) -> Iterator[tuple[int, int, NDArray[Any]]]:
         """Blocks of columns of P times rows: (start, stop, (n_active, stop - start))."""
         system, lengths = self.system(dtype), self.lengths(steps)
-        for start, stop, block in blocks(rows, system.op):
+        arrays = ONE_STEP_ARRAYS if len(lengths) <= 1 else REFINE_ARRAYS
+        for start, stop, block in blocks(rows, system.op, arrays):
             with serial_blas():
                 yield start, stop, system.op.to_host(solution(system, block, lengths))
 
@@ -164,12 +167,14 @@ def solution(system: System, rows: sp.csr_array, lengths: Lengths) -> Tall:
     return system.solution(system.op.asarray(rows.toarray().T), lengths)
 
 
-def blocks(rows: sp.csr_array, op: Operator) -> Iterator[tuple[int, int, sp.csr_array]]:
+def blocks(
+    rows: sp.csr_array, op: Operator, arrays: int = REFINE_ARRAYS
+) -> Iterator[tuple[int, int, sp.csr_array]]:
     """Blocks of rows whose columns are the operator's items, so many that REFINE_BYTES hold them.
 
-    Dense, as the columns of REFINE_ARRAYS tall arrays.
+    Dense, as the columns of so many tall arrays.
     """
-    column = REFINE_ARRAYS * max(op.n_items, op.n_users) * op.dtype.itemsize
+    column = arrays * max(op.n_items, op.n_users) * op.dtype.itemsize
     size = int(np.clip(REFINE_BYTES // max(1, column) // 16 * 16, 16, 256))
     for start in range(0, rows.shape[0], size):
         block = rows[start : start + size]

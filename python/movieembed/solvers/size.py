@@ -15,7 +15,7 @@ from movieembed._base.message import Message
 from movieembed.solvers.eigen import block_width
 
 # Arrays of n_items rows that are held at once, fitted to measured peaks: see tests/solvers.
-EIGEN_ARRAYS, EIGEN_FLOAT64_ARRAYS, DESCENT_ARRAYS = 24, 14, 10
+EIGEN_ARRAYS, EIGEN_FLOAT64_ARRAYS, DESCENT_ARRAYS = 17, 8, 10
 # Bytes of an item that nobody liked: its id, its counts.
 OF_ITEM = 40
 # Of a like: of ones, and with weights.
