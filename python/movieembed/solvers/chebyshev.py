@@ -20,6 +20,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from movieembed.operators.protocol import Operator, Small, Tall
+from movieembed.solvers.als import least_squares
 from movieembed.solvers.eigen import (
     POWER_STEPS,
     block_width,
@@ -27,7 +28,6 @@ from movieembed.solvers.eigen import (
     first_basis,
     is_slow,
     leading_pairs,
-    least_squares,
     next_delta,
     orthonormalise,
     symmetric,
