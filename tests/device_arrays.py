@@ -81,6 +81,10 @@ class DeviceArray:
     def sum(self, axis: int | None = None, dtype: Any = None) -> DeviceArray:
         return DeviceArray(self._host.sum(axis=axis, dtype=dtype))
 
+    def clip(self, low: Any = None, high: Any = None) -> DeviceArray:
+        bounds = [x if x is None else _operand(x) for x in (low, high)]
+        return DeviceArray(self._host.clip(*bounds))
+
     def max(self) -> DeviceArray:
         return DeviceArray(self._host.max())
 

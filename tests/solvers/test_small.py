@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.optimize
+import scipy.sparse as sp
 
 import movieembed as me
 from helpers import dense_cooccurrence, dense_cost, dense_gradient, random_likes
 from movieembed.model.fitting import item_vectors
+from movieembed.operators.cpu import CpuOperator
 from movieembed.solvers import small
 
 
@@ -122,7 +124,9 @@ def test_a_row_that_goes_to_infinity_leaves_the_others():
     X = -np.ones((6, 6))
     X[0] = X[:, 0] = 1
     np.fill_diagonal(X, 0)
-    op = type("Op", (), {"to_host": staticmethod(np.asarray), "frobenius_squared": 30.0})
+    op = CpuOperator(sp.csr_array(np.ones((2, 6))), np.float64)
+    assert op.frobenius_squared == (dense_cooccurrence(np.ones((2, 6))) ** 2).sum()
+    vars(op)["frobenius_squared"] = 30.0  # X has negative entries, and no L
     V = np.array([[3000.0], *[[1 / 3000]] * 5])
     solution = type("Solution", (), {"V": V})
     kept, _ = item_vectors(op, solution, 1)

@@ -118,8 +118,7 @@ def eigen(
 
     while True:
         theta, C = op.eigh(H + fast.weighted_gram(W[:, :width], delta))
-        theta, C = theta[::-1], C[:, ::-1]
-        ritz = C[:, :k]
+        theta, ritz = theta[::-1], C[:, ::-1][:, :k]
         kept = np.hstack([ritz, directions(op, ritz, n_ritz)]) if n_ritz and narrow else ritz
         turn(fast, W[:, :width], kept, some_rows)
         turn(fast, XW[:, :width], kept, some_rows)
