@@ -123,6 +123,20 @@ class FittedItems:
         """Which items have a vector."""
         return embedded(self.embedding)
 
+    def embedded_by(self, method: Method, steps: int = 0) -> NDArray[np.bool_]:
+        """Which items have a vector as a method goes by them; refined lists go by likes."""
+        if method in ("cosine", "dot"):
+            return self.embedded
+        if not steps:
+            return self.embedded & self._embedded_as_weighted
+        liked = np.zeros(len(self), dtype=bool)
+        liked[self.operator.active] = True
+        return self.embedded & liked
+
+    @derived
+    def _embedded_as_weighted(self) -> NDArray[np.bool_]:
+        return embedded(self.weighted_vectors)
+
     @derived
     def user_index(self) -> UserIndex:
         """What finds the rows of the kept likes by the ids of their users."""

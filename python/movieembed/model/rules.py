@@ -55,9 +55,9 @@ class Rules:
         rules = cls(**{name: value for name, value in options.items() if name in names})
         return rules, {name: value for name, value in options.items() if name not in names}
 
-    def candidates(self, fitted: FittedItems) -> NDArray[np.bool_]:
-        """Which items may be recommended."""
-        candidates = fitted.embedded.copy()
+    def candidates(self, fitted: FittedItems, of: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which of some items may be recommended."""
+        candidates = of.copy()
         drop = self.unknown == "drop"
         if self.allowed_items is not None:
             allowed = np.zeros(len(candidates), dtype=bool)

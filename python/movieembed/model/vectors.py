@@ -18,7 +18,7 @@ from movieembed.exceptions import ParameterError
 from movieembed.model.fitted_items import FittedItems, Method
 from movieembed.model.holdout import discounted
 from movieembed.model.neighbors import embedded, top_k_neighbors
-from movieembed.model.ranking import discount_of, scorer
+from movieembed.model.ranking import discount_of, scorer, scores_of
 from movieembed.model.taste import as_taste
 from movieembed.model.users import kept_rows
 
@@ -54,10 +54,8 @@ def item_vectors(fitted: FittedItems, method: Method | None = None) -> NDArray[A
     True
     """
     method = fitted.check_method(method, "weighted")
-    vectors, _ = scorer(fitted, method)
     factor = discounted(fitted.item_counts, discount_of(method, 0, None))
-    discounted_vectors: NDArray[Any] = vectors * factor[:, None].astype(vectors.dtype)
-    return discounted_vectors
+    return scores_of(fitted, factor, method, None, None)[0]
 
 
 @silent_overflow
