@@ -157,7 +157,7 @@ def recommend(
     taste = as_taste(fitted, items, weights, dislikes)
     ranking = Ranking(
         fitted,
-        Rules(**rules),
+        Rules.among(rules, "recommend")[0],
         method=method,
         regularization=regularization,
         refine=refine,
