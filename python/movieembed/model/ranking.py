@@ -129,13 +129,15 @@ class Ranking:
 
     def _alone(self, items: NDArray[Any]) -> NDArray[np.float64]:
         """The score that each of some items, liked alone, has itself."""
+        score: NDArray[np.float64]
         if self.steps:
             own = self.refinement.own(items, self.steps, self.dtype)
             score = -own / self.refinement.diagonal(self.steps)[items]
         else:
             form = self.fitted.precision(self.fitted.check_lambda(self.regularization))
             score = 1 / (form.D[items] * form.diagonal[items]) - 1
-        return score * self.factor[items]
+        score *= self.factor[items]
+        return score
 
 
 def beyond(rows: sp.csr_array) -> bool:

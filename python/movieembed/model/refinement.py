@@ -142,7 +142,8 @@ class Refinement:
                 for start, stop, Y in self.products(unit, steps, dtype):
                     known[new[start:stop]] = Y[place[start:stop], np.arange(stop - start)]
                     bar.update(stop - start)
-        return known[items]
+        found: NDArray[np.float64] = known[items]
+        return found
 
 
 def lengths_of(system: System, steps: int) -> Lengths:

@@ -44,7 +44,7 @@ OPTIONS = ("method", "regularization", "refine", "popularity_discount")
 def recommend_users(
     fitted: FittedItems,
     /,
-    likes: Likes | DistributedLikes | None = None,
+    likes: Likes | DistributedLikes | Any | None = None,
     n: int = 10,
     *,
     users: Any = None,
@@ -58,9 +58,10 @@ def recommend_users(
 
     Parameters
     ----------
-    likes : Likes or DistributedLikes, optional
-        By default those that the model keeps. Items are found by id; of others than the model's
-        likes are an error, or with ``unknown="drop"`` passed over. The users of distributed likes,
+    likes : Likes, DistributedLikes, or matrix or data frame of shape (n_users, n_items), optional
+        By default those that the model keeps. Items are found by id, and those of a matrix without
+        names are the model's; of others than the model's likes are an error, or with
+        ``unknown="drop"`` passed over. The users of distributed likes,
         whose items must be the model's, are scored by the workers that hold them; where lists are
         refined by this process, one part after the other, with products on all workers. What users
         rated and did not like, `Likes.seen`, is left out as well, unless ``exclude_seen=False``.
@@ -101,6 +102,8 @@ def recommend_users(
         the folder has lists of likes in another number of parts.
     ItemNotFoundError
         When likes are of items that the model lacks.
+    TypeError
+        For an option that `recommend` does not have.
     NotFittedError
         Before `fit`.
 

@@ -104,7 +104,7 @@ def user_vectors(fitted: FittedItems, rows: sp.csr_array) -> NDArray[Any]:
 
 
 def similar_users(
-    fitted: FittedItems, users: Any, n: int = 10, *, likes: Likes | None = None
+    fitted: FittedItems, users: Any, n: int = 10, *, likes: Likes | Any | None = None
 ) -> pd.DataFrame:
     """The users whose likes are most like those of one user, or of each of several.
 
@@ -113,7 +113,7 @@ def similar_users(
     users : id or list of ids
     n : int, default=10
         Users for each.
-    likes : Likes, optional
+    likes : Likes, or matrix or data frame of shape (n_users, n_items), optional
         Of the model's items; by default those that the model keeps.
 
     Returns
