@@ -51,6 +51,7 @@ class Refinement:
         self.op, self.form, self.weights, self.n_jobs = op, form, weights, n_jobs
         self._systems: dict[Any, System] = {}
         self._lengths: dict[int, Lengths] = {}
+        self._diagonals: dict[int, NDArray[np.float64]] = {}
         self._own: dict[Any, NDArray[np.float64]] = {}
 
     def system(self, dtype: Any) -> System:
@@ -72,9 +73,11 @@ class Refinement:
         """That of P, or from MANY_STEPS on that of what the steps lead to."""
         if steps < MANY_STEPS:
             return self.form.diagonal
-        diagonal, active = self.form.diagonal.copy(), self.op.active
-        diagonal[active] = self.own(active, steps, np.float64)
-        return diagonal
+        if steps not in self._diagonals:
+            diagonal, active = self.form.diagonal.copy(), self.op.active
+            diagonal[active] = self.own(active, steps, np.float64)
+            self._diagonals[steps] = diagonal
+        return self._diagonals[steps]
 
     def best(
         self,
