@@ -37,6 +37,15 @@ def test_columns_that_cannot_be_the_user_and_item(frame: str) -> None:
     assert both.shape == (2, 5)
 
 
+def test_a_column_that_a_table_without_names_lacks() -> None:
+    table = pd.DataFrame([[1, 2, 5], [2, 3, 4]])
+    for given in ({"user": "user"}, {"item": "item"}, {"rating": "r"}, {"user": "a", "item": "b"}):
+        words = r"is not a column of ratings; it has: 0, 1, 2"
+        with pytest.raises(ValueError, match=words) as caught:
+            me.Likes.from_ratings(table, **given)
+        assert caught.value.parameter == next(iter(given))
+
+
 def test_as_many_rows_as_pairs_are_all_right() -> None:
     table = pd.DataFrame({"userId": np.repeat(range(10), 10), "movieId": list(range(10)) * 10})
     assert me.Likes.from_ratings(table).n_likes == 100

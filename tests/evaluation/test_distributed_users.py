@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -40,3 +41,19 @@ def test_users_pairs_and_a_file(client: Any, tmp_path: Path, refined: bool) -> N
     pd.testing.assert_frame_equal(pd.read_parquet(out), found, check_dtype=False, rtol=1e-6)
     with pytest.raises(me.UserNotFoundError, match=r"no user has the id 'user 99'; .* 57 users"):
         model.recommend_users(there, users=[asked[0], "user 99"])
+
+
+@pytest.mark.parametrize("options", [{"refine": 0}, {"method": "cosine"}, {"method": "weighted"}])
+def test_a_model_of_likes_on_the_cluster_goes_to_its_workers(
+    client: Any, options: dict[str, Any]
+) -> None:
+    """The vectors are enough, and the likes stay where they are."""
+    likes = some_likes()
+    there = spread(likes, client, 3)
+    model = me.MovieEmbedding(4, random_state=0).fit(there)
+    found = model.recommend_users(there, 4, **options)
+    columns, scores = model.recommend(likes.matrix, 4, **options)
+    listed = columns >= 0
+    assert found["user"].tolist() == likes.users[np.nonzero(listed)[0]].tolist()
+    assert found["item"].tolist() == likes.items[columns[listed]].tolist()
+    np.testing.assert_allclose(found["score"], scores[listed], rtol=1e-5)

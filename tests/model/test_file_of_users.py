@@ -17,7 +17,10 @@ from helpers import random_likes
 N_USERS, N_ITEMS = 40, 8
 
 
-def likes(users: Any = None) -> me.Likes:
+DAY = pd.to_datetime(["2020-01-01"] * N_ITEMS)
+
+
+def likes(users: Any = None, **columns: Any) -> me.Likes:
     rng = np.random.default_rng(0)
     matrix = random_likes(N_USERS, N_ITEMS, 0.5, 0)
     table = pd.DataFrame(
@@ -25,10 +28,9 @@ def likes(users: Any = None) -> me.Likes:
             "genres": ["Comedy", None] * 4,
             "minutes": [90.5, np.nan] * 4,
             "year": range(1990, 1998),
-            "day": pd.to_datetime(["2020-01-01"] * 8),
             7: ["a"] * 8,
         }
-    )
+    ).assign(**columns)
     seen = (rng.random(matrix.shape) < 0.3) & (matrix.toarray() == 0)
     users = range(N_USERS) if users is None else users
     return me.Likes(matrix, users, np.arange(N_ITEMS) + 20, item_table=table, seen=seen)
@@ -46,9 +48,10 @@ def likes(users: Any = None) -> me.Likes:
     ids=["numbers", "text", "mixed", "uint64", "float"],
 )
 def test_there_and_back(tmp_path: Path, users: Any) -> None:
-    given = likes(users)
+    given = likes(users, day=DAY)
     model = fit(given)
-    model.save(tmp_path / "m.npz")
+    with pytest.warns(UserWarning, match=r"so it lacks column 'day' of the table of items$"):
+        model.save(tmp_path / "m.npz")
     again = me.load(tmp_path / "m.npz")
     kept = again._fitted
     assert again.users_.tolist() == given.users.tolist()
@@ -65,13 +68,39 @@ def test_there_and_back(tmp_path: Path, users: Any) -> None:
 
 
 def test_ids_that_a_file_cannot_hold_are_not_kept(tmp_path: Path) -> None:
-    model = fit(likes([(i, i) for i in range(N_USERS)]))
+    model = fit(likes([(i, i) for i in range(N_USERS)], day=DAY))
     assert len(model.recommend_users(users=[(3, 3)]))
-    model.save(tmp_path / "m.npz")
+    with pytest.warns(UserWarning, match="so it lacks the ids of the users and column 'day' of"):
+        model.save(tmp_path / "m.npz")
     again = me.load(tmp_path / "m.npz")
     assert again.likes_ is not None
-    with pytest.raises(ValueError, match="does not keep whose likes"):
+    with pytest.raises(ValueError, match=r"file does not keep whose likes it has: pass likes$"):
         again.recommend_users()
+    X = me.MovieEmbedding(2, random_state=0).fit(me.Cooccurrence(np.ones((5, 5))))
+    with pytest.raises(
+        ValueError, match=r"is of a Cooccurrence, which knows no users: pass likes$"
+    ):
+        X.recommend_users()
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [np.arange(3)] * N_ITEMS,
+        [np.arange(1)] * N_ITEMS,
+        [["a", "b"]] * N_ITEMS,
+        [*[None] * (N_ITEMS - 1), np.zeros(0)],
+    ],
+    ids=["arrays", "arrays of one", "lists", "some"],
+)
+def test_a_table_with_lists_in_its_cells(tmp_path: Path, cells: list[Any]) -> None:
+    given = likes(tags=pd.Series(cells, dtype=object))
+    model = fit(given)
+    with pytest.warns(UserWarning, match="so it lacks column 'tags' of the table of items$"):
+        model.save(tmp_path / "m.npz")
+    again = me.load(tmp_path / "m.npz").item_table_
+    expected = given.item_table.drop(columns="tags").rename(columns={7: "7"})
+    pd.testing.assert_frame_equal(again, expected, check_dtype=False)
 
 
 def test_a_file_of_before_users_were_kept(tmp_path: Path) -> None:

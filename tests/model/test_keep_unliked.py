@@ -77,6 +77,49 @@ def test_a_random_start_and_the_way_to_the_optimum() -> None:
     assert lengths.max() < 0.1 * np.linalg.norm(model.embedding_, axis=1).max()
 
 
+@pytest.fixture(scope="module")
+def unliked() -> me.MovieEmbedding:
+    """A model in which items 3 and 19 have vectors, though nobody likes them."""
+    A = (np.random.default_rng(0).random((60, 20)) < 0.3).astype(float)
+    A[:, [3, 19]] = 0
+    model = me.MovieEmbedding(5, random_state=0, solver="lbfgs", keep_unliked=True).fit(A)
+    assert model.embedding_.any(axis=1).all()
+    return model
+
+
+@pytest.mark.parametrize("options", [{}, {"refine": 0}, {"refine": 1}, {"refine": 9}])
+def test_items_that_nobody_likes_have_no_score(
+    unliked: me.MovieEmbedding, options: dict[str, Any]
+) -> None:
+    table = unliked.rank([0], [3, 4, 19, 5], **options).set_index("item")["score"]
+    assert table.index[2:].tolist() == [3, 19]
+    assert table.isna().tolist() == [False, False, True, True]
+    alone = unliked.recommend([0], 20, **options).set_index("item")["score"]
+    np.testing.assert_allclose(table[[4, 5]], alone[[4, 5]], rtol=1e-6)
+    with pytest.warns(UserWarning, match="19 has no embedding: nobody liked it"):
+        found = unliked.recommend([0, 19], 20, exclude_given=False, **options)
+    assert set(found["item"]) == set(range(20)) - {3, 19}
+    with pytest.raises(me.ItemWithoutLikesError, match="3 has no embedding: nobody liked it"):
+        unliked.recommend([3], **options)
+
+
+@pytest.mark.parametrize("method", ["weighted", "precision", "cosine", "dot"])
+def test_the_items_near_those_that_nobody_likes(unliked: me.MovieEmbedding, method: str) -> None:
+    columns, _ = unliked.neighbors(20, method=method)
+    if method in ("weighted", "precision"):
+        with pytest.raises(me.ItemWithoutLikesError, match="19 has no embedding: nobody liked it"):
+            unliked.similar([0, 19], method=method)
+        assert (columns[[3, 19]] == -1).all()
+        assert not np.isin(columns, [3, 19]).any()
+        return
+    V = unliked.embedding_
+    V = V / np.linalg.norm(V, axis=1, keepdims=True) if method == "cosine" else V
+    scores = np.delete(V @ V[19], 19)
+    np.testing.assert_allclose(
+        unliked.similar(19, 19, method=method)["score"], -np.sort(-scores), rtol=1e-9
+    )
+
+
 def test_it_is_saved() -> None:
     file = io.BytesIO()
     fitted(keep_unliked=True).save(file)

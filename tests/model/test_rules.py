@@ -71,6 +71,33 @@ def test_the_others_score_as_before(
         np.testing.assert_allclose(ranked["score"], scores[ranked["item"]], rtol=1e-10)
 
 
+@pytest.mark.parametrize("refine", [0, 1, 2, 5, 8])
+@pytest.mark.parametrize("weighting", [UNWEIGHTED, {}])
+def test_no_item_speaks_for_itself(
+    likes: np.ndarray, weighting: dict[str, Any], refine: int
+) -> None:
+    """Scores add up over a person's items, and leave out an item's own share of its score."""
+    model = me.MovieEmbedding(6, random_state=0, regularization=LAMBDA, **weighting).fit(likes)
+    B = np.zeros((N_ITEMS, N_ITEMS))
+    for item in EVERY:
+        table = model.rank([item], EVERY, refine=refine)
+        B[item, table["item"]] = table["score"]
+    np.testing.assert_allclose(np.diag(B), 0, atol=1e-12)
+    if refine == 0 and weighting:
+        V, c = model.embedding_, likes.sum(axis=0)
+        P = np.linalg.inv(V @ V.T + np.diag(np.maximum(c - (V**2).sum(axis=1), 0) + LAMBDA))
+        expected = -P / np.diag(P) / c**0.08
+        np.fill_diagonal(expected, 0)
+        np.testing.assert_allclose(B, expected, atol=1e-12)
+    person, weights = [0, 4, 7, 9], [1.0, -0.5, 2.0, 1.0]
+    table = model.rank(person, EVERY, weights=weights, refine=refine)
+    expected = np.array(weights) @ B[person]
+    np.testing.assert_allclose(table["score"], expected[table["item"]], atol=1e-12)
+    columns, scores = model.recommend(likes, N_ITEMS, exclude_given=False, refine=refine)
+    expected = np.take_along_axis(likes @ B, columns, 1)  # here in float32, above in float64
+    np.testing.assert_allclose(scores, expected, atol=2e-6)
+
+
 def test_a_shelf_that_holds_known_items(likes: np.ndarray, model: me.MovieEmbedding) -> None:
     person = np.flatnonzero(likes[5]).tolist()
     shelf = [*person[:2], *np.flatnonzero(likes[5] == 0)[:3].tolist()]

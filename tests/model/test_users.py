@@ -121,6 +121,28 @@ def test_users_that_are_not_there(likes: me.Likes, model: me.MovieEmbedding) -> 
         bare.recommend_users(users=3)
 
 
+def test_a_matrix_without_names_has_the_items_of_the_model(
+    likes: me.Likes, model: me.MovieEmbedding
+) -> None:
+    expected = model.recommend_users(likes, 3, exclude_seen=False).drop(columns="user")
+    backwards = me.Likes.from_matrix(likes.matrix, items=np.arange(12)[::-1])
+    for fitted in (model, me.MovieEmbedding(4, random_state=0).fit(backwards)):
+        for matrix in (likes.matrix, likes.matrix.toarray()):
+            table = fitted.recommend_users(matrix, 3)
+            columns, scores = fitted.recommend(matrix, 3)
+            there = columns >= 0
+            assert table["user"].tolist() == np.nonzero(there)[0].tolist()
+            assert table["item"].tolist() == fitted.items_[columns[there]].tolist()
+            np.testing.assert_allclose(table["score"], scores[there], rtol=1e-6)
+    pd.testing.assert_frame_equal(
+        model.recommend_users(likes.matrix, 3).drop(columns="user"), expected
+    )
+    with pytest.raises(ValueError, match="has 11 columns for 12 items"):
+        model.recommend_users(likes.matrix[:, :11])
+    frame = pd.DataFrame(likes.matrix.toarray(), columns=likes.items)[likes.items[::-1]]
+    same(model.recommend_users(frame, 3).drop(columns="user"), expected)
+
+
 @pytest.mark.parametrize("suffix", READERS)
 def test_files(
     likes: me.Likes,
@@ -168,8 +190,31 @@ def test_what_out_refuses(likes: me.Likes, model: me.MovieEmbedding, tmp_path: P
         model.recommend_users(likes, out=tmp_path / "a.csv", folder=tmp_path)
     with pytest.raises(FileNotFoundError):
         model.recommend_users(likes, out=tmp_path / "none" / "a.csv")
-    with pytest.raises(TypeError, match="weights"):
-        model.recommend_users(likes, weights=[1])
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "words"),
+    [
+        ({"weights": [1]}, TypeError, r"recommend_users\(\) has no parameter 'weights'"),
+        ({"as_frame": True}, TypeError, r"recommend_users\(\) has no parameter 'as_frame'"),
+        ({"diversify": 2}, ValueError, "diversify must be"),
+        ({"users": [4]}, me.UserNotFoundError, "no user has the id 4"),
+        ({"method": "best"}, ValueError, "method must be one of"),
+    ],
+)
+def test_what_is_refused_leaves_no_folder(
+    likes: me.Likes,
+    model: me.MovieEmbedding,
+    tmp_path: Path,
+    options: dict[str, Any],
+    kind: type[Exception],
+    words: str,
+) -> None:
+    with pytest.raises(kind, match=words):
+        model.recommend_users(likes, folder=tmp_path / "lists", **options)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(TypeError, match=r"recommend\(\) has no parameter 'folder'"):
+        model.recommend([100], folder=tmp_path)
 
 
 def test_ids_of_several_types_in_a_file(tmp_path: Path) -> None:
@@ -200,12 +245,30 @@ def test_never_for_single_users(
     assert found["user"].tolist() == expected["user"].tolist()
 
 
+def test_pairs_in_columns_without_names(likes: me.Likes, model: me.MovieEmbedding) -> None:
+    first = model.recommend_users(likes, 1)
+    bare = pd.DataFrame(first[["user", "item"]].to_numpy())
+    named = model.recommend_users(likes, 3, exclude=first[["user", "item"]])
+    pd.testing.assert_frame_equal(model.recommend_users(likes, 3, exclude=bare), named)
+    assert not len(named.merge(first[["user", "item"]]))
+
+
 def test_pairs_that_mean_nothing(likes: me.Likes, model: me.MovieEmbedding) -> None:
     other = pd.DataFrame({"user": [3], "item": ["Film 1"]})
     with pytest.raises(ValueError, match=r"exclude has none of the model's items: .*'Film 1'"):
         model.recommend_users(likes, exclude=other)
     with pytest.raises(ValueError, match="exclude has no column that looks like the item"):
         model.recommend_users(likes, exclude=other[["user"]])
+    missing = pd.DataFrame({"user": [3, None], "item": [100, 101]})
+    with pytest.raises(
+        ValueError, match=r"missing values in 1 of 2 rows .*; leave those rows out$"
+    ):
+        model.recommend_users(likes, exclude=missing)
+    for columns in (["u", "item"], ["buyer", "i"], ["customer", "buyer_id"]):
+        advice = "; call the columns 'user' and 'item'$"
+        with pytest.raises(ValueError, match=advice) as caught:
+            model.recommend_users(likes, exclude=pd.DataFrame([[3, 100]], columns=columns))
+        assert caught.value.parameter == "exclude"
     with pytest.raises(TypeError, match="exclude must be Likes or a table of users and items"):
         model.recommend_users(likes, exclude=[1, 2])
     same(

@@ -38,6 +38,31 @@ def test_transform(likes: me.Likes, parameters: dict[str, float]) -> None:
     assert model.get_feature_names_out().tolist() == [f"movieembedding{i}" for i in range(4)]
 
 
+@pytest.mark.parametrize("fitted_on", ["numbered frame", "likes"])
+def test_transform_finds_the_columns_of_frames(likes: me.Likes, fitted_on: str) -> None:
+    """In any order and by number, id in text or title; items without a column are not liked."""
+    ids, L = np.arange(12) * 3 + 5, likes.matrix.toarray()
+    numbered = pd.DataFrame(L, columns=ids)
+    named = me.Likes.from_matrix(L, items=ids, titles=[f"Film {i}" for i in ids])
+    model = me.MovieEmbedding(4, random_state=0)
+    model.fit(numbered if fitted_on == "numbered frame" else named)
+    axes = model.embedding_ / np.linalg.norm(model.embedding_, axis=0)
+    turned = np.random.default_rng(0).permutation(12)
+    frames = [numbered, numbered.iloc[:, turned], numbered.iloc[:, turned].rename(columns=str)]
+    if fitted_on == "likes":
+        frames.append(numbered.iloc[:, turned].rename(columns=lambda id_: f"Film {id_}"))
+    for frame in frames:
+        np.testing.assert_allclose(model.transform(frame), L @ axes, atol=1e-12)
+    some = turned[:5]
+    np.testing.assert_allclose(
+        model.transform(numbered.iloc[:, some]), L[:, some] @ axes[some], atol=1e-12
+    )
+    with pytest.raises(me.ItemNotFoundError, match="columns that are no items of the model: 77"):
+        model.transform(numbered.rename(columns={5: 77}))
+    symmetric = np.ones((12, 12)) - np.eye(12)
+    np.testing.assert_allclose(model.transform(symmetric), symmetric @ axes, atol=1e-12)
+
+
 def test_transform_keeps_all_with_all_components(likes: me.Likes) -> None:
     model = me.MovieEmbedding(12, random_state=0).fit(likes)
     U, L = model.transform(likes), likes.matrix.toarray()
@@ -63,6 +88,9 @@ def test_similar_users(likes: me.Likes) -> None:
     assert len(model.similar_users("u3", 100)) == 48  # not themselves, not who likes nothing
     other = me.Likes(likes.matrix[:20], likes.users[:20], likes.items)
     assert set(model.similar_users("u3", 100, likes=other)["user"]) == {*other.users} - {"u3", "u9"}
+    bare = model.similar_users(3, 5, likes=likes.matrix)
+    assert bare["user"].tolist() == order[3, :5].tolist()
+    np.testing.assert_allclose(bare["score"], table["score"], rtol=1e-10)
 
 
 def test_what_similar_users_refuses(likes: me.Likes) -> None:

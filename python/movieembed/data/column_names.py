@@ -133,12 +133,13 @@ def find_column(
         return found[0]
     if found:
         either = " and ".join(repr(label) for label in found)
-        what = f"{argument} has several columns that could be the {role}: {either}; say which with "
-        raise ParameterError(Message("{what}{one}", what=what, one=Parameter(role, found[0])), role)
+        what = f"{argument} has several columns that could be the {role}: {either}"
+        advice = "{what}|; say which with {one}"
+        raise ParameterError(Message(advice, what=what, one=Parameter(role, found[0])), role)
     if required:
-        what = f"{argument} has no column that looks like the {role}; it has: {listed}. "
-        what += "Say which one it is with "
-        raise ParameterError(Message("{what}{one}", what=what, one=Parameter(role, ...)), role)
+        what = f"{argument} has no column that looks like the {role}; it has: {listed}"
+        advice = "{what}|. Say which one it is with {one}"
+        raise ParameterError(Message(advice, what=what, one=Parameter(role, ...)), role)
     return None
 
 

@@ -10,11 +10,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import object_array
+from movieembed._base.message import Message
 from movieembed.data import frames
-from movieembed.data.column_names import RATING_COLUMNS, find_column
 from movieembed.data.ids import each_id, holds_values
 from movieembed.data.items import ById, ItemIndex
 from movieembed.data.likes import Likes
+from movieembed.data.rating_columns import find_pair_columns
 from movieembed.exceptions import ParameterError, ParameterTypeError, UserNotFoundError
 
 N_NAMED = 3
@@ -92,13 +93,7 @@ class Pairs:
             if table is None:
                 what = f"{argument} must be Likes or a table of users and items, not "
                 raise ParameterTypeError(what + type(given).__name__, argument)
-            labels = {
-                role: find_column(
-                    list(table.columns), None, RATING_COLUMNS[role], argument=argument, role=role
-                )
-                for role in ("user", "item")
-            }
-            columns = frames.complete_columns(table, labels, argument, drop=False)
+            columns = _columns(table, argument)
             (user, users), (item, named) = (
                 _numbered(columns[role].to_list()) for role in ("user", "item")
             )
@@ -136,6 +131,19 @@ class Pairs:
 def shown(user: Hashable) -> str:
     """A user's id as Python writes it."""
     return repr(user.item() if isinstance(user, np.generic) else user)
+
+
+def _columns(table: frames.Table, argument: str) -> dict[str, Any]:
+    """The columns of user and item, complete; no parameter names them or lets rows be dropped."""
+    advice = "call the columns 'user' and 'item'"
+    try:
+        labels = find_pair_columns(table, None, None, argument)
+        advice = "leave those rows out"
+        return frames.complete_columns(table, labels, argument, drop=False)
+    except ValueError as error:
+        said = error.args[0]
+        what = said.spelled(lambda parameter: None) if isinstance(said, Message) else said
+        raise ParameterError(f"{what}; {advice}", argument) from None
 
 
 def _numbered(values: list[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:

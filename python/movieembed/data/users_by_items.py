@@ -235,6 +235,16 @@ def refuse_cooccurrence(matrix: Any) -> None:
     )
 
 
+def check_columns(given: GivenMatrix, n_items: int) -> None:
+    """Raise ValueError unless a matrix without names has as many columns as there are items."""
+    shape = np.shape(given.values)
+    if len(shape) == 2 and shape[1] != n_items:
+        hint = "; it looks transposed: pass matrix.T" if shape[0] == n_items else ""
+        raise ValueError(
+            f"the matrix, users x items, has {shape[1]} columns for {n_items} items{hint}"
+        )
+
+
 def plain_labels(labels: Sequence[Any], ids: NDArray[Any]) -> list[Any]:
     """Return labels of columns as numbers where ids are: many frames can only name them in text."""
     if ids.dtype.kind in "iu" and all(isinstance(label, str) for label in labels):

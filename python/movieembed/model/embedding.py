@@ -333,7 +333,8 @@ class Embedding(Questions, Parameters):
         Notes
         -----
         `callback`, an array given as `init` and a `random_state` that is not an integer are not
-        kept.
+        kept. Nor are, with a warning, ids of users and columns of the table of items that are
+        neither numbers nor text, such as dates.
 
         Examples
         --------

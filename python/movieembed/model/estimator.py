@@ -12,14 +12,13 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, validate_data
 
 from movieembed._base.gpu_arrays import on_host
-from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.likes import Likes
 from movieembed.data.notebook import html_table, most_liked
 from movieembed.data.users_by_items import read_matrix
 from movieembed.model.embedding import Embedding
-from movieembed.model.taste import as_taste
+from movieembed.model.taste import as_taste, of_columns
 from movieembed.model.vectors import user_vectors
 
 
@@ -55,7 +54,9 @@ class MovieEmbedding(  # noqa: D101
         Parameters
         ----------
         X : Likes, or matrix or data frame of shape (n_users, n_items)
-            The items are the model's. Likes of other items are found by id.
+            The items are the model's, a matrix's in its order. Likes are found by id, the columns
+            of a data frame by id or title; items without a column are not liked. A model fitted on
+            a data frame with names of text wants the same columns in the same order.
 
         Returns
         -------
@@ -87,9 +88,13 @@ class MovieEmbedding(  # noqa: D101
             return user_vectors(fitted, as_taste(fitted, X).rows)
         given = read_matrix(on_host(X), "X")
         checked = check_array(given.values, accept_sparse="csr", dtype=[np.float64, np.float32])
-        named = checked if given.items is None else pd.DataFrame(columns=given.items)
-        validate_data(self, named, reset=False, skip_check_array=True)
-        return user_vectors(fitted, canonical_csr(sp.csr_array(checked)))
+        if given.items is None:
+            validate_data(self, checked, reset=False, skip_check_array=True)
+        elif hasattr(self, "feature_names_in_"):
+            named = pd.DataFrame(columns=given.items)
+            validate_data(self, named, reset=False, skip_check_array=True)
+        given.values = sp.csr_array(checked)
+        return user_vectors(fitted, of_columns(fitted.index, given, rows_are_users=True))
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         if isinstance(self.init, str) or not hasattr(self.init, "shape"):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones, index_dtype
 from movieembed._base.validation import check_threshold
+from movieembed._base.warn import warn_caller
 from movieembed.data.canonical_csr import of_canonical_parts
 from movieembed.data.ids import as_ids
 from movieembed.data.items import ItemIndex
@@ -68,6 +69,7 @@ def write(
         kept["random_state"] = None
     names = result.get("feature_names_in_")
     ours = None if fitted.item_squares is None else fitted.recommending
+    lost: list[str] = []
     header = {
         "params": {name: _plain(value) for name, value in kept.items()},
         **{name: kinds[0](result[f"{name}_"]) for name, kinds in OUTCOME.items()},
@@ -79,9 +81,11 @@ def write(
         "titles": None if fitted.titles is None else [str(title) for title in fitted.titles],
         "feature_names": None if names is None else [str(name) for name in names],
         "threshold": fitted.threshold,
-        "users": None if fitted.likes is None else _users_to_json(fitted.users),
+        "users": None if fitted.likes is None else _users_to_json(fitted.users, lost),
         "user_dtype": None if fitted.users is None else fitted.users.dtype.name,
-        "item_table": None if fitted.item_table is None else _table_to_json(fitted.item_table),
+        "item_table": None
+        if fitted.item_table is None
+        else _table_to_json(fitted.item_table, lost),
     }
     arrays = {
         "embedding": fitted.embedding,
@@ -109,6 +113,8 @@ def write(
         if ours.path is not None:
             arrays["recommend_path"] = ours.path[list(PATH)].to_numpy(dtype=np.float64)
     npz.write(place, MODEL, header, arrays)
+    if lost:
+        warn_caller(f"a file keeps only numbers and text, so it lacks {' and '.join(lost)}")
 
 
 def _facts(ours: Recommender) -> dict[str, Any]:
@@ -268,23 +274,31 @@ def _users(contents: npz.Contents, likes: sp.csr_array | None) -> NDArray[Any] |
     return users
 
 
-def _users_to_json(users: NDArray[Any] | None) -> list[Any] | None:
+def _users_to_json(users: NDArray[Any] | None, lost: list[str]) -> list[Any] | None:
     """Ids of users; None where a file can hold no such ids, for nothing else needs them."""
     try:
         return None if users is None else _ids_to_json(users)
     except TypeError:
+        lost.append("the ids of the users")
         return None
 
 
-def _table_to_json(table: pd.DataFrame) -> dict[str, list[Any]]:
+def _table_to_json(table: pd.DataFrame, lost: list[str]) -> dict[str, list[Any]]:
     """The columns of numbers and text of the table of items."""
     columns: dict[str, list[Any]] = {}
     for place, label in enumerate(table.columns):
         values = [_plain(value) for value in table.iloc[:, place].astype(object).tolist()]
-        values = [None if value is pd.NA or value != value else value for value in values]
+        values = [None if _is_missing(value) else value for value in values]
         if all(isinstance(value, (str, int, float, type(None))) for value in values):
             columns[str(label)] = values
+        else:
+            lost.append(f"column {label!r} of the table of items")
     return columns
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a cell holds nothing."""
+    return value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
 
 
 def _item_table(contents: npz.Contents, n_items: int) -> pd.DataFrame | None:

@@ -123,12 +123,31 @@ class FittedItems:
         """Which items have a vector."""
         return embedded(self.embedding)
 
+    def embedded_by(self, method: Method, steps: int = 0) -> NDArray[np.bool_]:
+        """Which items have a vector as a method goes by them; refined lists go by likes."""
+        if method in ("cosine", "dot"):
+            return self.embedded
+        if not steps:
+            return self.embedded & self._embedded_as_weighted
+        liked = np.zeros(len(self), dtype=bool)
+        liked[self.operator.active] = True
+        return self.embedded & liked
+
+    @derived
+    def _embedded_as_weighted(self) -> NDArray[np.bool_]:
+        return embedded(self.weighted_vectors)
+
     @derived
     def user_index(self) -> UserIndex:
         """What finds the rows of the kept likes by the ids of their users."""
         if self.likes is None or self.users is None:
             what = "this model does not keep whose likes it was fitted on: pass {likes}, or fit it"
-            raise ParameterError(Message(what + " with {keep_likes=}", keep_likes=True), "likes")
+            what += " with {keep_likes=}"
+            if self.likes is not None:
+                what = "this model's file does not keep whose likes it has: pass {likes}"
+            elif self.is_of_cooccurrence:
+                what = "this model is of a Cooccurrence, which knows no users: pass {likes}"
+            raise ParameterError(Message(what, keep_likes=True), "likes")
         return UserIndex(self.users)
 
     @derived
@@ -243,6 +262,11 @@ class FittedItems:
         return kept[1]
 
     @property
+    def is_of_cooccurrence(self) -> bool:
+        """Whether the items are those of an X that came without likes."""
+        return self.item_squares is None and self.weighting.entries is None
+
+    @property
     def has_likes(self) -> bool:
         """Whether the likes are at hand: kept, or on a cluster that is still there."""
         return self.likes is not None or (
@@ -261,7 +285,7 @@ class FittedItems:
         if method in ("precision", "weighted") and self.item_squares is None:
             cosine, entries = Parameter("method", "cosine"), self.weighting.entries
             what = "{method=} needs a Gram matrix, which {entry_weighting=} does not leave; "
-            if entries is None:
+            if self.is_of_cooccurrence:
                 what = "{method=} needs likes, and this model is of a Cooccurrence; "
             what += "use {use}"
             raise ValueError(Message(what, method=method, entry_weighting=entries, use=cosine))

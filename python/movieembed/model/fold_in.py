@@ -182,7 +182,7 @@ def _behind(
 def _checked(fitted: FittedItems, new: Any, known: Any) -> tuple[sp.csr_array, sp.csr_array]:
     """New items' likes, and what the same users like of the model's items."""
     new = likes_matrix(new)
-    if fitted.item_squares is None and fitted.weighting.entries is None:
+    if fitted.is_of_cooccurrence:
         raise ValueError("this model is of a Cooccurrence: new items need likes; fit a larger X")
     if known is not None:
         known = as_taste(fitted, known).rows

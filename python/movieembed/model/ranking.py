@@ -52,14 +52,16 @@ class Ranking:
     ) -> None:
         self.fitted, self.rules = fitted, rules
         self.method = fitted.check_method(method, "precision")
-        self.candidates = rules.candidates(fitted)
         self.steps = steps = fitted.check_steps(refine, self.method)
+        self.embedded = fitted.embedded_by(self.method, steps)
+        self.candidates = rules.candidates(fitted, self.embedded)
         power = discount_of(self.method, steps, popularity_discount)
         self.factor = fitted.last("factor by", power, lambda: discounted(fitted.item_counts, power))
         dtype = np.dtype(np.float64) if exact or steps >= MANY_STEPS else None
         if steps == 0:
             if regularization is not None or self.method == "precision":
                 regularization = fitted.check_lambda(regularization)
+            self.regularization = regularization
             key = (self.method, regularization, dtype, power)
             self.vectors, self.users, self.among = fitted.last(
                 "scores by", key, lambda: scores_of(fitted, self.factor, *key[:3])
@@ -101,8 +103,8 @@ class Ranking:
     def values(self, rows: sp.csr_array, wanted: sp.csr_array) -> NDArray[Any]:
         """The score of each stored entry of a matrix of people and candidates.
 
-        With "precision" an item of the person's own has the score that their others give it: the
-        diagonal of P, with which it speaks for itself, would take its weight away.
+        With "precision" an item of the person's own has the score that their others give it: what
+        it says for itself is taken away.
         """
         user = np.repeat(np.arange(wanted.shape[0]), np.diff(wanted.indptr))
         scores = np.zeros(wanted.nnz)
@@ -120,9 +122,22 @@ class Ranking:
                 scores[at] = np.einsum("pd,pd->p", *pairs)
         if self.method == "precision":
             own = rows[user, wanted.indices]
-            weights = own.toarray() if sp.issparse(own) else own  # as versions of SciPy differ
-            scores += np.ravel(weights) * self.factor[wanted.indices]
+            weights = np.ravel(own.toarray() if sp.issparse(own) else own)  # as SciPy's versions
+            mine = np.flatnonzero(weights)
+            scores[mine] -= weights[mine] * self._alone(wanted.indices[mine])
         return scores
+
+    def _alone(self, items: NDArray[Any]) -> NDArray[np.float64]:
+        """The score that each of some items, liked alone, has itself."""
+        score: NDArray[np.float64]
+        if self.steps:
+            own = self.refinement.own(items, self.steps, self.dtype)
+            score = -own / self.refinement.diagonal(self.steps)[items]
+        else:
+            form = self.fitted.precision(self.fitted.check_lambda(self.regularization))
+            score = 1 / (form.D[items] * form.diagonal[items]) - 1
+        score *= self.factor[items]
+        return score
 
 
 def beyond(rows: sp.csr_array) -> bool:

@@ -54,6 +54,7 @@ class Refinement:
         self._systems: dict[Any, System] = {}
         self._lengths: dict[int, Lengths] = {}
         self._diagonals: dict[int, NDArray[np.float64]] = {}
+        self._own: dict[Any, NDArray[np.float64]] = {}
 
     def system(self, dtype: Any) -> System:
         """The system in a precision."""
@@ -75,7 +76,9 @@ class Refinement:
         if steps < MANY_STEPS:
             return self.form.diagonal
         if steps not in self._diagonals:
-            self._diagonals[steps] = self._refined_diagonal(steps)
+            diagonal, active = self.form.diagonal.copy(), self.op.active
+            diagonal[active] = self.own(active, steps, np.float64)
+            self._diagonals[steps] = diagonal
         return self._diagonals[steps]
 
     def best(
@@ -132,19 +135,21 @@ class Refinement:
             with serial_blas():
                 yield start, stop, system.op.to_host(solution(system, block, lengths))
 
-    def _refined_diagonal(self, steps: int) -> NDArray[np.float64]:
-        op = self.op
-        diagonal = self.form.diagonal.copy()
-        ones = np.ones(op.n_items)
-        unit = sp.csr_array(
-            (ones, op.active, np.arange(op.n_items + 1)), shape=(op.n_items, len(diagonal))
-        )
-        with progress_bar(op.n_items, "diagonal", "item", None) as bar:
-            for start, stop, Y in self.products(unit, steps, np.float64):
-                own = np.arange(start, stop)
-                diagonal[op.active[own]] = Y[own, own - start]
-                bar.update(stop - start)
-        return diagonal
+    def own(self, items: NDArray[Any], steps: int, dtype: Any) -> NDArray[np.float64]:
+        """What the steps lead to from P x at each item of the operator, x that item alone."""
+        n_items = len(self.form.diagonal)
+        known = self._own.setdefault((steps, np.dtype(dtype)), np.full(n_items, np.nan))
+        new = np.unique(items[np.isnan(known[items])])
+        if len(new):
+            parts = np.ones(len(new)), new, np.arange(len(new) + 1)
+            unit = sp.csr_array(parts, shape=(len(new), n_items))
+            place = np.searchsorted(self.op.active, new)
+            with progress_bar(len(new), "diagonal", "item", None) as bar:
+                for start, stop, Y in self.products(unit, steps, dtype):
+                    known[new[start:stop]] = Y[place[start:stop], np.arange(stop - start)]
+                    bar.update(stop - start)
+        found: NDArray[np.float64] = known[items]
+        return found
 
 
 def lengths_of(system: System, steps: int) -> Lengths:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Self
 
@@ -49,15 +49,20 @@ class Rules:
         check_real(self.diversify, "diversify", low=0.0, high=1.0)
 
     @classmethod
-    def among(cls, options: Mapping[str, Any]) -> tuple[Self, dict[str, Any]]:
-        """The rules that are among the options of `recommend`, and the others."""
+    def among(
+        cls, options: Mapping[str, Any], function: str, others: Collection[str] = ()
+    ) -> tuple[Self, dict[str, Any]]:
+        """The rules that are among the options of a function, and the others that it has."""
         names = {f.name for f in fields(cls)}
+        for name in options:
+            if name not in names and name not in others:
+                raise TypeError(f"{function}() has no parameter {name!r}")
         rules = cls(**{name: value for name, value in options.items() if name in names})
         return rules, {name: value for name, value in options.items() if name not in names}
 
-    def candidates(self, fitted: FittedItems) -> NDArray[np.bool_]:
-        """Which items may be recommended."""
-        candidates = fitted.embedded.copy()
+    def candidates(self, fitted: FittedItems, of: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which of some items may be recommended."""
+        candidates = of.copy()
         drop = self.unknown == "drop"
         if self.allowed_items is not None:
             allowed = np.zeros(len(candidates), dtype=bool)

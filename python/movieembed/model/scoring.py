@@ -89,8 +89,9 @@ def recommend(
     unknown : {"raise", "drop"}, default="raise"
         Whether an item of these lists that the model lacks is an error or is passed over.
     exclude_given : bool, default=True
-        Leave out the items given. With False they are ranked with all others, each by what the
-        person's other items say for it; dislikes are left out in any case.
+        Leave out the items given. With False they are ranked with all others, dislikes left out:
+        with "precision" each by what the person's other items say for it, with other methods also
+        by what it says itself.
     exclude_seen : bool, default=True
         Leave out what a person has rated below the threshold, where that is known: in a dict or
         Series, and in the `seen` of Likes.
@@ -154,17 +155,17 @@ def recommend(
     """
     n = min(check_count(n, "n"), len(fitted))
     taste = as_taste(fitted, items, weights, dislikes)
-    if taste.single:
-        _warn_of_unembedded(fitted, taste.rows)
     ranking = Ranking(
         fitted,
-        Rules(**rules),
+        Rules.among(rules, "recommend")[0],
         method=method,
         regularization=regularization,
         refine=refine,
         popularity_discount=popularity_discount,
         exact=taste.single or beyond(taste.rows),
     )
+    if taste.single:
+        _warn_of_unembedded(ranking, taste.rows)
     found, scores = ranking.lists(taste, n)
     if taste.single:
         there = found[0] >= 0
@@ -195,8 +196,8 @@ def rank(
     person : list of ids or titles, dict or Series, row of a matrix, or matrix of one row
         One person, as `recommend` takes them.
     items : list of ids or titles
-        What is to be ranked. An item of the person's own is scored by what their other items say
-        for it.
+        What is to be ranked. An item of the person's own is scored with "precision" by what their
+        other items say for it, with other methods also by what it says itself.
     method, weights, dislikes, regularization, refine, popularity_discount
         As `recommend`.
 
@@ -223,7 +224,6 @@ def rank(
     taste = as_taste(fitted, person, weights, dislikes)
     if taste.rows.shape[0] != 1:
         raise ParameterError("person must be one person, not a matrix of them", "person")
-    _warn_of_unembedded(fitted, taste.rows)
     columns = fitted.index.resolve_many(items)
     _, first = np.unique(columns, return_index=True)
     columns = columns[np.sort(first)]
@@ -236,7 +236,8 @@ def rank(
         popularity_discount=popularity_discount,
         exact=True,
     )
-    embedded = np.sort(columns[fitted.embedded[columns]])
+    _warn_of_unembedded(ranking, taste.rows)
+    embedded = np.sort(columns[ranking.embedded[columns]])
     scores = np.full(len(fitted), np.nan)
     wanted = (np.ones(len(embedded)), embedded, np.array([0, len(embedded)]))
     scores[embedded] = ranking.values(taste.rows, sp.csr_array(wanted, shape=taste.rows.shape))
@@ -245,9 +246,9 @@ def rank(
     return as_table(fitted.index, columns[order], scores[columns[order]])
 
 
-def _warn_of_unembedded(fitted: FittedItems, rows: sp.csr_array) -> None:
+def _warn_of_unembedded(ranking: Ranking, rows: sp.csr_array) -> None:
     """Warn of each unembedded item, which says nothing; raise if there are no others."""
-    unembedded = rows.indices[~fitted.embedded[rows.indices]].tolist()
+    fitted, unembedded = ranking.fitted, rows.indices[~ranking.embedded[rows.indices]].tolist()
     reasons = [why_unembedded(fitted.index, fitted.item_counts, row) for row in unembedded]
     if len(reasons) == len(rows.indices):
         raise ItemWithoutLikesError(reasons[0])

@@ -87,7 +87,8 @@ def similar(
     ['B']
     """
     rows = fitted.index.resolve_many(items)
-    for row in rows[~fitted.embedded[rows]]:
+    method = fitted.check_method(method, "weighted")
+    for row in rows[~fitted.embedded_by(method, fitted.check_steps(refine, method))[rows]]:
         raise ItemWithoutLikesError(why_unembedded(fitted.index, fitted.item_counts, row))
     found, scores = _nearest(fitted, rows, n, method, min_likes, refine, regularization)
     there = found >= 0
@@ -186,7 +187,8 @@ def _nearest(
     min_likes = check_integer(min_likes, "min_likes")
     method = fitted.check_method(method, "weighted")
     steps = fitted.check_steps(refine, method)
-    candidates = fitted.embedded & (fitted.item_counts >= min_likes)
+    embedded = fitted.embedded_by(method, steps)
+    candidates = embedded & (fitted.item_counts >= min_likes)
     own = sp.csr_array(
         (np.ones(len(rows)), rows, np.arange(len(rows) + 1)), shape=(len(rows), len(fitted))
     )
@@ -198,21 +200,24 @@ def _nearest(
             lengths = np.sqrt(refinement.diagonal(steps))
             found, scores = refinement.best(own, n, candidates, -1 / lengths, steps, np.float64)
             scores = scores / lengths[rows][:, None].astype(scores.dtype)
-            return found, check_finite(scores, "the scores", missing=found < 0)
+            return _of_embedded(embedded[rows], found, scores)
         form = fitted.precision(value)
         lengths = np.sqrt(form.diagonal)[:, None]
-        items = form.W / lengths
         queries = (form.W[rows] @ form.K) / lengths[rows]
     else:
-        items = fitted.directions(method)
-        queries = items[rows]
-    near = fitted.last(
-        "candidates by",
-        (method, regularization, min_likes),
-        lambda: Candidates(check_finite(items, "the vectors of the items"), candidates),
-    )
+        queries = fitted.directions(method)[rows]
+
+    def made() -> Candidates:
+        items = form.W / lengths if method == "precision" else fitted.directions(method)
+        return Candidates(check_finite(items, "the vectors of the items"), candidates)
+
+    near = fitted.last("candidates by", (method, regularization, min_likes), made)
     found, scores = near.best(queries, n, own, resolve_n_jobs(fitted.n_jobs))
+    return _of_embedded(embedded[rows], found, scores)
+
+
+def _of_embedded(embedded: NDArray[np.bool_], found: NDArray[np.int64], scores: Any) -> Found:
+    """Lists with finite scores, those of unembedded items empty."""
     check_finite(scores, "the scores", missing=found < 0)
-    unembedded = ~fitted.embedded[rows]
-    found[unembedded], scores[unembedded] = -1, -np.inf
+    found[~embedded], scores[~embedded] = -1, -np.inf
     return found, scores

@@ -27,6 +27,7 @@ from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
 from movieembed.data.users_by_items import (
     GivenMatrix,
+    check_columns,
     places_of_columns,
     read_matrix,
     with_columns,
@@ -256,21 +257,23 @@ def _of_likes(index: ItemIndex, likes: Likes) -> Taste:
 
 def _of_matrix(index: ItemIndex, given: GivenMatrix) -> Taste:
     """Rows of a matrix, its columns found by name where it has names."""
-    n_items = len(index)
     if given.items is None:
-        shape = np.shape(given.values)
-        if len(shape) == 2 and shape[1] != n_items:
-            hint = "; it looks transposed: pass matrix.T" if shape[0] == n_items else ""
-            raise ValueError(
-                f"the matrix, users x items, has {shape[1]} columns for {n_items} items{hint}"
-            )
-    rows = given.canonical()
-    if given.items is not None and given.items != index.ids.tolist():
-        rows = with_columns(rows, places_of_columns(index, given.items), n_items)
+        check_columns(given, len(index))
+    rows = of_columns(index, given)
     if given.one and not rows.nnz:
         raise ValueError("items is empty: the row has no likes to recommend from")
     users = None if given.users is None else unify(object_array(given.users))
     return Taste(rows, single=given.one, users=users)
+
+
+def of_columns(
+    index: ItemIndex, given: GivenMatrix, *, rows_are_users: bool = False
+) -> sp.csr_array:
+    """The rows of a matrix, its columns found by name where it has names."""
+    rows = given.canonical(rows_are_users=rows_are_users)
+    if given.items is not None and given.items != index.ids.tolist():
+        rows = with_columns(rows, places_of_columns(index, given.items), len(index))
+    return rows
 
 
 def as_table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,14 @@ from movieembed.data.distributed.cluster import new_key
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.ids import each_id
 from movieembed.data.items import ById
-from movieembed.data.likes import Likes, as_likes
+from movieembed.data.likes import Likes
 from movieembed.data.users import Pairs, UserIndex, is_single, shown
-from movieembed.data.users_by_items import places_of_columns, with_columns
+from movieembed.data.users_by_items import (
+    check_columns,
+    places_of_columns,
+    read_matrix,
+    with_columns,
+)
 from movieembed.exceptions import ParameterError, UserNotFoundError
 from movieembed.model.fitted_items import FittedItems
 from movieembed.model.ranking import Ranking, beyond
@@ -33,12 +38,13 @@ from movieembed.operators.dask.part import threads
 
 # Whose lists are made and written at a time: a whole number of the search's own blocks.
 BLOCK_USERS = 6144
+OPTIONS = ("method", "regularization", "refine", "popularity_discount")
 
 
 def recommend_users(
     fitted: FittedItems,
     /,
-    likes: Likes | DistributedLikes | None = None,
+    likes: Likes | DistributedLikes | Any | None = None,
     n: int = 10,
     *,
     users: Any = None,
@@ -52,9 +58,10 @@ def recommend_users(
 
     Parameters
     ----------
-    likes : Likes or DistributedLikes, optional
-        By default those that the model keeps. Items are found by id; of others than the model's
-        likes are an error, or with ``unknown="drop"`` passed over. The users of distributed likes,
+    likes : Likes, DistributedLikes, or matrix or data frame of shape (n_users, n_items), optional
+        By default those that the model keeps. Items are found by id, and those of a matrix without
+        names are the model's; of others than the model's likes are an error, or with
+        ``unknown="drop"`` passed over. The users of distributed likes,
         whose items must be the model's, are scored by the workers that hold them; where lists are
         refined by this process, one part after the other, with products on all workers. What users
         rated and did not like, `Likes.seen`, is left out as well, unless ``exclude_seen=False``.
@@ -95,6 +102,8 @@ def recommend_users(
         the folder has lists of likes in another number of parts.
     ItemNotFoundError
         When likes are of items that the model lacks.
+    TypeError
+        For an option that `recommend` does not have.
     NotFittedError
         Before `fit`.
 
@@ -114,12 +123,15 @@ def recommend_users(
             what = "{out} names one file and {folder} a folder of them: pass one of the two"
             raise ParameterError(Message(what), "out")
         check_table_path(out, "out")
+    n, (rules, options) = check_count(n, "n"), Rules.among(options, "recommend_users", OPTIONS)
     wish = Wish(
-        check_count(n, "n"),
+        n,
+        rules,
         options,
         None if users is None else [users] if is_single(users) else list(each_id(users)),
         None if exclude is None else Pairs(exclude, fitted.index, "exclude"),
     )
+    of_all_parts = needs_all_parts(fitted, options)
     if isinstance(likes, DistributedLikes):
         check_same_items(likes, fitted)
         check_users(likes, wish)
@@ -127,11 +139,11 @@ def recommend_users(
         where = None if folder is None else prepared(folder, n_parts)
         found = of_parts(likes, fitted, wish, where, progress)
         total, unit = n_parts, "part"
-        if not needs_all_parts(fitted, options):
+        if not of_all_parts:
             progress = False  # its own bar follows the workers
     else:
+        rows = some_rows(*kept_rows(fitted, likes, rules.unknown), wish)
         where = None if folder is None else prepared(folder, 1)
-        rows = some_rows(*kept_rows(fitted, likes, options.get("unknown", "raise")), wish)
         total, unit = -(-len(rows.users) // BLOCK_USERS), "block"
         found = tables(rows, fitted, wish)
     with progress_bar(total, "recommend", unit, progress) as bar:
@@ -153,14 +165,16 @@ class Wish:
     Attributes
     ----------
     n : int
+    rules : Rules
     options : dict
-        Of `recommend`.
+        Of `recommend`, but the rules.
     users : list of ids, or None
     exclude : Pairs or None
     """
 
     n: int
-    options: dict[str, Any] = field(default_factory=dict)
+    rules: Rules
+    options: dict[str, Any]
     users: list[Any] | None = None
     exclude: Pairs | None = None
 
@@ -170,12 +184,17 @@ def kept_rows(
 ) -> tuple[UserRows, Callable[[], UserIndex]]:
     """The rows of some likes, or of those that a model keeps, and what finds them.
 
-    Their items are found by id; likes of others are an error, or with ``unknown="drop"`` left out.
+    Their items are found by id, those of a matrix without names are the model's; likes of others
+    are an error, or with ``unknown="drop"`` left out.
     """
     if likes is None:
         kept = fitted.user_index
         return UserRows(fitted.likes, kept.ids, fitted.seen), lambda: kept
-    likes = as_likes(likes)
+    if not isinstance(likes, Likes):
+        given = read_matrix(likes)
+        if given.items is None:
+            check_columns(given, len(fitted))
+        likes = Likes.from_matrix(given, items=fitted.items if given.items is None else None)
     matrix, seen, index = likes.matrix, likes.seen, fitted.index
     if not np.array_equal(likes.items, fitted.items):
         ids = likes.items
@@ -218,8 +237,8 @@ def needs_all_parts(fitted: FittedItems, options: dict[str, Any]) -> bool:
 
 
 def in_a_task(fitted: FittedItems) -> FittedItems:
-    """Give what a task answers with its share of the worker's threads, and nothing of others."""
-    return replace(fitted, n_jobs=threads(), distributed=None)
+    """Give what a task answers with its share of the worker's threads."""
+    return replace(fitted, n_jobs=threads())
 
 
 def prepared(folder: str | os.PathLike[str], n_parts: int) -> str:
@@ -269,7 +288,9 @@ def of_parts(
         for p, part in enumerate(likes.parts):
             yield best_of(cluster.result(part), fitted, wish, where, p)
         return
-    sent = cluster.here("model", fitted)
+    # Dask looks into what it sends for parts of other likes to wait for.
+    alone = replace(fitted, recommender=fitted.recommender_if_made, distributed=None)
+    sent = cluster.here("model", alone)
     key = new_key("recommend")
     tasks = {
         (key, p): (best_in_task, part, sent, wish, where, p) for p, part in enumerate(likes.parts)
@@ -301,8 +322,7 @@ def best_of(
 
 def tables(rows: UserRows, fitted: FittedItems, wish: Wish) -> Iterator[pd.DataFrame]:
     """The lists of some users, block after block; at least one table."""
-    rules, options = Rules.among(wish.options)
-    ranking = Ranking(fitted, rules, exact=beyond(rows.matrix), **options)
+    ranking = Ranking(fitted, wish.rules, exact=beyond(rows.matrix), **wish.options)
     n = min(wish.n, len(fitted))
     for start in range(0, max(1, len(rows.users)), BLOCK_USERS):
         block = slice(start, start + BLOCK_USERS)

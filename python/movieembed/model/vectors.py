@@ -18,7 +18,7 @@ from movieembed.exceptions import ParameterError
 from movieembed.model.fitted_items import FittedItems, Method
 from movieembed.model.holdout import discounted
 from movieembed.model.neighbors import embedded, top_k_neighbors
-from movieembed.model.ranking import discount_of, scorer
+from movieembed.model.ranking import discount_of, scorer, scores_of
 from movieembed.model.taste import as_taste
 from movieembed.model.users import kept_rows
 
@@ -54,10 +54,8 @@ def item_vectors(fitted: FittedItems, method: Method | None = None) -> NDArray[A
     True
     """
     method = fitted.check_method(method, "weighted")
-    vectors, _ = scorer(fitted, method)
     factor = discounted(fitted.item_counts, discount_of(method, 0, None))
-    discounted_vectors: NDArray[Any] = vectors * factor[:, None].astype(vectors.dtype)
-    return discounted_vectors
+    return scores_of(fitted, factor, method, None, None)[0]
 
 
 @silent_overflow
@@ -106,7 +104,7 @@ def user_vectors(fitted: FittedItems, rows: sp.csr_array) -> NDArray[Any]:
 
 
 def similar_users(
-    fitted: FittedItems, users: Any, n: int = 10, *, likes: Likes | None = None
+    fitted: FittedItems, users: Any, n: int = 10, *, likes: Likes | Any | None = None
 ) -> pd.DataFrame:
     """The users whose likes are most like those of one user, or of each of several.
 
@@ -115,7 +113,7 @@ def similar_users(
     users : id or list of ids
     n : int, default=10
         Users for each.
-    likes : Likes, optional
+    likes : Likes, or matrix or data frame of shape (n_users, n_items), optional
         Of the model's items; by default those that the model keeps.
 
     Returns
