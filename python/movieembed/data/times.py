@@ -140,7 +140,10 @@ def weights_of(times: Times, half_life: float) -> NDArray[np.float32]:
     ages = times.values.max() - times.values
     if ages.dtype.kind == "i":
         ages = ages.view(np.uint64)  # so that those over 2^63 are right too
-    return np.exp2(-np.minimum(ages / half_life, MOST_HALF_LIVES)).astype(np.float32)
+    weights: NDArray[np.float32] = np.exp2(-np.minimum(ages / half_life, MOST_HALF_LIVES)).astype(
+        np.float32
+    )
+    return weights
 
 
 def _as_utc(found: pd.Series[Any], *, strictly: bool = False) -> NDArray[Any]:
