@@ -297,6 +297,8 @@ def test_from_a_model_takes_its_threshold(folder, tmp_path):
     assert told["data"]["likes"] == (ratings["rating"] >= 3).sum()
     again = ["fit", folder / "data", "--out", new, "--from", old, "--threshold", 5, "--json"]
     assert json.loads(run(*again).stdout)["data"]["likes"] == (ratings["rating"] >= 5).sum()
+    told = error("fit", folder / "data", "--out", new, "--from", old, "--jobs", 0)
+    assert told.startswith("--jobs must not be 0")
 
 
 @pytest.mark.parametrize("option", ["--components", "--regularization"])
