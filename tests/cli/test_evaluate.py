@@ -80,3 +80,16 @@ def test_the_estimate_grows_with_the_work(demo_likes):
         "2 minutes",
         "2 hours",
     ]
+
+
+def test_a_share_that_cannot_be_split_says_so(folder, tmp_path):
+    given = ["evaluate", folder / "data", "--split", "time", "--split-at"]
+    for share in ("0.9", "0.2"):  # all are of one time
+        told = error(*given, share)
+        assert told == f"nobody liked anything before share={share}: the likes are from 0 to 0"
+    assert error(*given, "soon") == "--split-at soon is neither a number nor a date or time"
+    assert error(*given, "nan") == "--split-at nan is neither a number nor a date or time"
+    bare = tmp_path / "bare.csv"
+    bare.write_text("user,item\n1,7\n2,7\n")
+    told = error("evaluate", bare, "--split", "time", "--split-at", "0.5")
+    assert told.startswith("ratings has no column that looks like the timestamp")

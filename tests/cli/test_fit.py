@@ -229,6 +229,16 @@ def test_what_does_not_go_with_pairs(tmp_path, folder):
     assert told.startswith("--pairs reads a table (.csv, ")
     told = error("fit", path, "--pairs", "--threshold", 3, "--out", out)
     assert told == "--threshold is for ratings, not for pairs"
+    for option, value in (
+        ("--half-life", "3 days"),
+        ("--missing", "drop"),
+        ("--time-col", "t"),
+        ("--dislike-below", 3),
+    ):
+        told = error("fit", path, "--pairs", option, value, "--out", out)
+        assert told == f"{option} is for ratings, not for pairs"
+    told = error("fit", path, "--pairs", "--title-col", "title", "--out", out)
+    assert told == "--title-col names a column of --items: name that file"
     told = error("fit", path, "--pairs", "--item-scaling", 1, "--out", out)
     assert told == "--item-scaling needs likes: of a Cooccurrence it is not known who liked what"
     assert not out.exists()
@@ -257,3 +267,47 @@ def test_from_yesterdays_model(folder, tmp_path):
     assert refused.stderr == (
         "movieembed: error: --from takes the parameters of its model: leave out --tol\n"
     )
+
+
+def test_a_table_of_pairs_is_read_as_the_options_say(tmp_path):
+    rows = [(1, 2, 5, "x"), (1, 3, 2, "x"), (2, 3, 9, "y"), (2, 4, 1, "x")]
+    lines = ["%".join(map(str, row)) for row in rows]
+    (tmp_path / "odd.csv").write_text("\n".join(["one%other%n%kind", *lines]))
+    expected = me.Cooccurrence([[0, 5, 2, 0], [5, 0, 0, 1], [2, 0, 0, 0], [0, 1, 0, 0]])
+    named = ["--sep", "%", "--where", "kind == x"]
+    model = pairs_of(tmp_path / "odd.csv", *named)[1]
+    assert model.items_.tolist() == [1, 2, 3, 4]
+    reference = me.MovieEmbedding(1, random_state=0).fit(expected)
+    np.testing.assert_allclose(model.embedding_, reference.embedding_, atol=1e-6)
+    (tmp_path / "odd.csv").write_text("\n".join(lines))
+    model = pairs_of(tmp_path / "odd.csv", "--sep", "%", "--no-header", "--where", "3 == x")[1]
+    np.testing.assert_allclose(model.embedding_, reference.embedding_, atol=1e-6)
+    records = [dict(zip(("one", "other", "n", "kind"), row, strict=True)) for row in rows]
+    (tmp_path / "odd.txt").write_text("\n".join(map(json.dumps, records)))
+    model = pairs_of(tmp_path / "odd.txt", "--layout", "json", "--where", "kind == x")[1]
+    np.testing.assert_allclose(model.embedding_, reference.embedding_, atol=1e-6)
+
+
+def test_from_a_model_takes_its_threshold(folder, tmp_path):
+    old, new = tmp_path / "old.npz", tmp_path / "new.npz"
+    run("fit", folder / "data", "--out", old, "--components", 2, "--threshold", 3)
+    told = json.loads(run("fit", folder / "data", "--out", new, "--from", old, "--json").stdout)
+    ratings, _ = me.load_movielens(folder / "data")
+    assert told["threshold"] == 3
+    assert told["data"]["likes"] == (ratings["rating"] >= 3).sum()
+    again = ["fit", folder / "data", "--out", new, "--from", old, "--threshold", 5, "--json"]
+    assert json.loads(run(*again).stdout)["data"]["likes"] == (ratings["rating"] >= 5).sum()
+    told = error("fit", folder / "data", "--out", new, "--from", old, "--jobs", 0)
+    assert told.startswith("--jobs must not be 0")
+
+
+@pytest.mark.parametrize("option", ["--components", "--regularization"])
+def test_what_tuning_chooses_is_not_given_as_well(folder, tmp_path, option):
+    told = error("fit", folder / "data", "--out", tmp_path / "m.npz", "--tune", option, 3)
+    assert told == f"--tune chooses {option}: leave out one of the two"
+
+
+def test_columns_of_a_table_of_items_that_is_not_there(folder, tmp_path):
+    given = ["fit", folder / "ratings.parquet", "--out", tmp_path / "m.npz"]
+    told = error(*given, "--id-col", "movieId")
+    assert told == "--id-col names a column of --items: name that file"

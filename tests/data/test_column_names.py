@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -139,3 +141,19 @@ def test_ratings_in_place_of_likes_are_refused_by_any_usual_name() -> None:
     table = pd.DataFrame({"visitorid": [1, 2], "asin": ["x", "y"], "overall": [5, 5]})
     with pytest.raises(ValueError, match="looks like a table with a row a rating"):
         me.Likes.from_matrix(table)
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ({"user": "user", "item": "item"}, "user='user'"),
+        ({"item": "item"}, "item='item'"),
+        ({"user": 0, "item": 1, "rating": "stars"}, "rating='stars'"),
+        ({"user": 0, "item": (1,)}, r"item=\(1,\)"),
+        ({"user": 0, "item": 7}, "item=7"),
+    ],
+)
+def test_labels_that_numbered_columns_lack(given: dict[str, Any], wrong: str) -> None:
+    table = pd.DataFrame([[1, 2, 5], [2, 1, 4]])
+    with pytest.raises(ValueError, match=f"^{wrong} is not a column of ratings; it has: 0, 1, 2"):
+        me.Likes.from_ratings(table, **given)

@@ -221,3 +221,10 @@ def test_the_first_row_of_words_is_no_header_unless_it_has_a_known_name(tmp_path
     path.write_text("user,item,item\n1,2,3\n")
     with pytest.raises(ValueError, match="several columns that could be the item"):
         Likes.from_ratings(read_table(path))
+
+
+def test_columns_are_a_list(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("user,item\n1,2\n")
+    with pytest.raises(TypeError, match=r"columns must be a list of labels, such as \['user'\]"):
+        read_table(tmp_path / "t.csv", columns="user")
+    assert read_table(tmp_path / "t.csv", columns=["item"]).values.tolist() == [[2]]

@@ -210,3 +210,55 @@ def test_plays_of_last_fm(tmp_path: Path) -> None:
     path.write_text("ann\tbook\nbob\tsong\n")
     assert me.read_table(path).shape == (1, 2)
     assert me.read_table(path, header=False).shape == (2, 2)
+
+
+PAIRS = [[0, 1], [0, 2], [1, 5]]
+
+
+@pytest.mark.parametrize("separator", ["::", "\t", ",", ";", "|", " ", ", "])
+@pytest.mark.parametrize("named", ["user{}item{}more\n", "", "x{}y\n"])
+@pytest.mark.parametrize("block", [1 << 23, 4])
+def test_what_separates_items_in_lists_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, separator: str, named: str, block: int
+) -> None:
+    monkeypatch.setattr("movieembed.data.number_file.BLOCK_BYTES", block)
+    path = tmp_path / "lists.csv"
+    header = named.format(separator, separator)
+    path.write_text(header + f"0{separator}1{separator}2\n1{separator}5\n")
+    pairs = me.read_table(path, layout="lists")
+    assert pairs.values.tolist() == PAIRS
+    assert me.read_table(path, layout="lists", header=bool(header)).values.tolist() == PAIRS
+    if header:
+        without = me.read_table(path, layout="lists", header=False)
+        assert without["user"].iloc[0] == header.split(separator.strip() or None)[0].strip()
+
+
+def test_lists_of_words_are_no_header(tmp_path: Path) -> None:
+    path = tmp_path / "words.csv"
+    path.write_text("ann,Emma,The Idiot\nbob,Emma\n")
+    pairs = me.read_table(path, layout="lists")
+    assert pairs.values.tolist() == [["ann", "Emma"], ["ann", "The Idiot"], ["bob", "Emma"]]
+    assert me.read_table(path, layout="lists", header=True).values.tolist() == [["bob", "Emma"]]
+
+
+def test_blanks_behind_the_item_of_a_block(tmp_path: Path) -> None:
+    path = tmp_path / "blocks.txt"
+    path.write_bytes(b"1: \n7,3,2005-01-01\n2:\t \r\n9,4,2005-01-02\r\n3:  ")
+    table = me.read_table(path)
+    assert table[["user", "item", "rating"]].values.tolist() == [[7, 1, 3], [9, 2, 4]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize("block", [1 << 23, 40])
+def test_lines_of_json_in_either_encoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, encoding: str
+) -> None:
+    monkeypatch.setattr("movieembed.data.number_file.BLOCK_BYTES", block)
+    path = tmp_path / "reviews.jsonl"
+    names = ["Am\u00e9lie", "It", "L\u00e9on", "Emma"]
+    lines = [f'{{"user": {i}, "item": "{name}", "stars": {i}}}\n' for i, name in enumerate(names)]
+    path.write_bytes("".join(lines).encode(encoding))
+    table = me.read_table(path)
+    assert table["item"].tolist() == names
+    assert me.read_table(path, columns=["user"])["user"].tolist() == [0, 1, 2, 3]
+    assert table["stars"].tolist() == [0, 1, 2, 3]

@@ -143,7 +143,12 @@ def test_pairs_with_titles() -> None:
         (PAIRS, {"count": "n"}, "'n' is not a column of table; it has: 0, 1, 2"),
         ([("w",)], {}, "table has no column for b"),
         ([("w", None, 1)], {}, "missing values"),
-        ([("w", "x", -1)], {}, "negative"),
+        ([("w", "x", -1)], {}, "column 2 holds -1 in row 0"),
+        ([("w", "x", 3), ("x", "w", 3), ("w", "y", -2)], {}, "column 2 holds -2 in row 2"),
+        ([("w", "x", 3), ("w", "x", -1)], {}, "column 2 holds -1 in row 1"),
+        ([("w", "x", 3), ("w", "w", -1)], {}, "column 2 holds -1 in row 1"),
+        ([("w", "x", 3), ("w", "y", np.inf)], {}, "column 2 holds inf in row 1"),
+        ([("w", "x", 1e6), ("w", "y", 0.5), ("y", "w", 0.4)], {}, "table has 0.[45] for"),
         (PAIRS, {"items": ["w", "x"]}, "table names 1 items that items lacks, such as 'y'"),
     ],
 )
@@ -167,3 +172,62 @@ def test_what_needs_likes_says_so() -> None:
             call()
     with pytest.raises(ValueError, match=r"or Cooccurrence\(X\) without them"):
         Likes.from_matrix(dense_cooccurrence(random_likes(20, 9, 0.5, seed=1)))
+
+
+@pytest.mark.parametrize("order", [IDS, IDS[::-1], ["y", "w", "z", "x"], ["y", "new", *"wzx"]])
+@pytest.mark.parametrize("titled", [True, False])
+@pytest.mark.parametrize("kind", ["frame", "rows named", "Cooccurrence"])
+def test_items_put_what_x_names_in_their_order(order: list[str], titled: bool, kind: str) -> None:
+    given: Any = pd.DataFrame(X, columns=IDS) if kind == "frame" else frame(["z", "x", "w", "y"])
+    given = me.Cooccurrence(given) if kind == "Cooccurrence" else given
+    titles = [name.upper() for name in order]
+    items: Any = pd.DataFrame({"item": order, "title": titles}) if titled else order
+    read = me.Cooccurrence(given, items=items)
+    expected = pd.DataFrame(X, index=IDS, columns=IDS).reindex(index=order, columns=order)
+    np.testing.assert_array_equal(read.matrix.toarray(), expected.fillna(0))
+    assert read.items.tolist() == order
+    assert (None if read.titles is None else read.titles.tolist()) == (titles if titled else None)
+
+
+def test_items_of_text_columns_that_are_numbers_and_items_that_are_not_there() -> None:
+    numbered = pd.DataFrame(X, columns=["10", "20", "30", "40"])
+    read = me.Cooccurrence(numbered, items=[40, 20, 10, 30])
+    np.testing.assert_array_equal(read.matrix.toarray(), X[np.ix_([3, 1, 0, 2], [3, 1, 0, 2])])
+    with pytest.raises(ValueError, match="X has 1 rows that items lacks, such as 'z'"):
+        me.Cooccurrence(frame(IDS), items=["w", "x", "y", "q"])
+    plain = me.Cooccurrence(pd.DataFrame(X), items=IDS)
+    np.testing.assert_array_equal(plain.matrix.toarray(), X)
+
+
+def test_a_cooccurrence_of_one_keeps_its_titles() -> None:
+    one = me.Cooccurrence(X, items=IDS, titles=["A", "B", "C", "D"])
+    again = me.Cooccurrence(one)
+    assert again.titles is not None
+    assert again.titles.tolist() == ["A", "B", "C", "D"]
+    renamed = me.Cooccurrence(one, titles=["E", "F", "G", "H"])
+    assert renamed.titles is not None
+    assert renamed.titles.tolist() == ["E", "F", "G", "H"]
+
+
+def test_halves_are_compared_entry_by_entry() -> None:
+    with pytest.raises(ValueError, match=r"it is 0.5 at row 0, column 2 and 0 at row 2, column 0"):
+        me.Cooccurrence([[0, 1e6, 0.5], [1e6, 0, 0], [0, 0, 0]])
+    # Rounding is none of it, whatever the size.
+    rounded = np.array([[0, 1e6, 0.1], [1e6, 0, 3e-7], [0.1, 3e-7, 0]])
+    rounded[2, :2] = rounded[2, :2].astype(np.float32)
+    read = me.Cooccurrence(rounded).matrix.toarray()
+    np.testing.assert_array_equal(read, (rounded + rounded.T) / 2)
+    table = pd.DataFrame([("a", "b", 1e6), ("a", "c", 0.1), ("c", "a", float(np.float32(0.1)))])
+    pairs = me.Cooccurrence.from_pairs(table).matrix.toarray()
+    np.testing.assert_allclose(pairs, [[0, 1e6, 0.1], [1e6, 0, 0], [0.1, 0, 0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("types", [("int64", "uint64"), ("uint64", "int64"), ("int32", "int64")])
+def test_integer_ids_of_two_widths_stay_apart(types: tuple[str, str]) -> None:
+    start = 2**60 if "int32" not in types else 2**30
+    table = pd.DataFrame({"a": [start + 1, start + 2], "b": [start + 3, start + 4], "n": [1, 2]})
+    read = me.Cooccurrence.from_pairs(table.astype(dict(zip("ab", types, strict=True))))
+    assert read.items.tolist() == [start + 1, start + 2, start + 3, start + 4]
+    expected = np.zeros((4, 4))
+    expected[[0, 2, 1, 3], [2, 0, 3, 1]] = [1, 1, 2, 2]
+    np.testing.assert_array_equal(read.matrix.toarray(), expected)

@@ -133,3 +133,65 @@ def test_times_before_1970_fade_from_their_own_newest() -> None:
     rows = [("ann", "Emma", -200.0), ("ann", "It", -100.0)]
     table = pd.DataFrame(rows, columns=["user", "item", "timestamp"])
     assert Likes.from_ratings(table, half_life=100).matrix.toarray().tolist() == [[0.5, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("times", "half_life"),
+    [
+        (np.array([-100, -90, -50]), 10),
+        (np.array([-100, 0, 100], np.int8), 40),
+        (np.array([0, 100, 250], np.uint8), 40),
+        (np.array([0, 100, 250], np.float16), 40),
+        (pd.array([-100, -90, -50], dtype="Int8"), 10),
+        (2**60 + np.array([1, 2, 3]), 1),
+        (np.array([-(2**62), 0, 2**63 - 1]), 2.0**62),
+        (np.array(["-3", "-2", "-1"], dtype=object), 1),
+    ],
+)
+def test_the_newest_weighs_one_whatever_the_times(times: Any, half_life: float) -> None:
+    table = pd.DataFrame({"user": [1, 2, 3], "item": [7, 7, 7], "timestamp": times})
+    likes = me.Likes.from_ratings(table, half_life=half_life)
+    exact = np.array([int(time) for time in times], dtype=object)
+    ages = (exact.max() - exact).astype(float)
+    expected = 2.0 ** -(ages / half_life)
+    np.testing.assert_allclose(likes.matrix.toarray().ravel(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("year", ["1960", "2020"])
+@pytest.mark.parametrize(
+    "half_life",
+    [
+        "1 day",
+        np.timedelta64(1, "D"),
+        np.timedelta64(1, "D").astype("m8[ns]"),
+        np.array(np.timedelta64(24, "h").astype("m8[us]")),
+        86400,
+        np.int32(86400),
+        np.array(86400.0),
+    ],
+)
+def test_dates_before_1970_and_lengths_of_any_unit(year: str, half_life: Any) -> None:
+    when = pd.to_datetime([f"{year}-01-01", f"{year}-01-02", f"{year}-01-04"])
+    table = pd.DataFrame({"user": [1, 2, 3], "item": [7, 7, 7], "timestamp": when})
+    likes = me.Likes.from_ratings(table, half_life=half_life)
+    np.testing.assert_allclose(likes.matrix.toarray().ravel(), [0.125, 0.25, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("half_life", [np.datetime64("2020-01-01", "ns"), np.True_, pd.NaT])
+def test_what_is_no_length_of_time_is_refused(half_life: Any) -> None:
+    with pytest.raises(ValueError, match="is no length of time"):
+        me.Likes.from_ratings(TABLE.assign(timestamp=SECONDS), half_life=half_life)
+
+
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [
+        ([1, 2, np.inf, 4, 5], "'timestamp' has an infinite time in row 2"),
+        (["1", "2", "inf", "4", "5"], "'timestamp' has an infinite time in row 2"),
+        (["1", "2", "nan", "4", "5"], "'timestamp' holds no dates, times or numbers"),
+        (["2020-01-01", "NaT", "2020", "2021", "2022"], "'timestamp' holds no dates"),
+    ],
+)
+def test_times_without_an_end_are_refused(times: list[Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        me.Likes.from_ratings(TABLE.assign(timestamp=times), half_life=1)

@@ -108,3 +108,27 @@ def test_where_no_row_is_left_it_says_what_there_is() -> None:
     with pytest.raises(ValueError, match="no row has event == sale; column 'event' holds 'view', "):
         rows_left(TABLE, ["event == sale"])
     assert rows_left(TABLE[:0], ["event == sale"]).empty
+
+
+@pytest.mark.parametrize(
+    ("values", "condition", "expected"),
+    [
+        ([True, None, False], "f == true", [True, False, False]),
+        ([True, None, False], "f != true", [False, False, True]),
+        ([True, None, False], "f = 0", [False, False, True]),
+        ([1990, None, 2000], "f == 1990.0", [True, False, False]),
+        ([1990, None, 2000.5], "f > 1990", [False, False, True]),
+        ([1990, pd.NA, 2**60 + 1], f"f == {2**60 + 1}", [False, False, True]),
+        (
+            [pd.Timestamp("2020-01-01"), None, pd.Timestamp("2021-01-01")],
+            "f < 2020-06-01",
+            [1, 0, 0],
+        ),
+        (["true", None, True], "f == True", [False, False, True]),
+    ],
+)
+def test_objects_are_compared_as_what_they_are(
+    values: list[Any], condition: str, expected: list[bool]
+) -> None:
+    table = pd.DataFrame({"f": pd.Series(values, dtype=object)})
+    assert rows_where(table, condition).tolist() == expected

@@ -101,3 +101,57 @@ def test_who_has_nothing_before_is_not_asked_for() -> None:
         ev.split_time(likes, dated)
     with pytest.raises(ValueError, match="holds no dates, times or numbers, such as 'soon'"):
         ev.split_last(likes, ratings.assign(timestamp="soon"))
+
+
+@pytest.mark.parametrize(
+    ("times", "cutoff", "n_before"),
+    [
+        (WHEN, "2020", 0),
+        (WHEN - pd.Timedelta(days=12), "2020", 5),
+        (WHEN, "20200113", 5),
+        (WHEN, np.datetime64("2020-01-13", "ns"), 5),
+        (WHEN, np.datetime64("2020-01-13", "D"), 5),
+        (WHEN, np.array(np.datetime64("2020-01-13", "ns")), 5),
+        (WHEN, str(1577836800 + 12 * 86400), 5),
+        (WHEN.astype("M8[ns]").astype("int64"), np.datetime64("2020-01-13", "ns"), 5),
+        (2**60 + DAYS, 2**60 + 12, 5),
+        (2**60 + DAYS.astype(np.uint64), 2**60 + 12, 5),
+    ],
+)
+def test_a_moment_in_any_form(times: Any, cutoff: Any, n_before: int) -> None:
+    ratings = RATINGS.assign(when=times)
+    likes = Likes.from_ratings(ratings, user="reader", item="book", rating="stars")
+    if not n_before:
+        with pytest.raises(ValueError, match="nobody liked anything before"):
+            ev.split_time(likes, ratings, cutoff=cutoff, **kwargs())
+        return
+    assert ev.split_time(likes, ratings, cutoff=cutoff, **kwargs()).train.n_likes == n_before
+
+
+@pytest.mark.parametrize(
+    "cutoff", [pd.NaT, np.nan, float("nan"), "nan", "NaT", np.timedelta64(3, "D"), True]
+)
+@pytest.mark.parametrize("times", [WHEN, DAYS])
+def test_what_is_no_moment_is_refused(times: Any, cutoff: Any) -> None:
+    ratings = RATINGS.assign(when=times)
+    likes = Likes.from_ratings(ratings, user="reader", item="book", rating="stars")
+    with pytest.raises(ValueError, match=r"cutoff=.* is neither a number nor a date or time"):
+        ev.split_time(likes, ratings, cutoff=cutoff, **kwargs())
+
+
+@pytest.mark.parametrize("per_second", [1, 1000])
+def test_the_ends_are_said_in_the_form_of_the_cutoff(per_second: int) -> None:
+    ratings = RATINGS.assign(when=WHEN.astype("M8[s]").astype("int64") * per_second)
+    likes = Likes.from_ratings(ratings, user="reader", item="book", rating="stars")
+    with pytest.raises(ValueError, match=r"from 2020-01-02 00:00:00 to 2020-01-31 00:00:00$"):
+        ev.split_time(likes, ratings, cutoff="2030-01-01", **kwargs())
+    ends = f"from {1577923200 * per_second} to {1580428800 * per_second}$"
+    with pytest.raises(ValueError, match=ends):
+        ev.split_time(likes, ratings, cutoff=10**15, **kwargs())
+
+
+@pytest.mark.parametrize("percent", range(10, 100, 10))
+def test_a_share_of_ten_likes(percent: int) -> None:
+    ratings = pd.DataFrame({"user": 1, "item": range(10), "timestamp": range(10)})
+    split = ev.split_time(Likes.from_ratings(ratings), ratings, percent / 100)
+    assert split.train.matrix.indices.tolist() == list(range(10 - percent // 10))

@@ -61,8 +61,8 @@ def test_metrics_that_there_are_not(metric: object) -> None:
 
 
 def test_what_the_scorer_refuses(likes: sp.csr_array) -> None:
-    for share in (0, 1.5):
-        with pytest.raises(ValueError, match="holdout must be"):
+    for share in (0, 1, 1.0, 1.5, float("nan"), True):
+        with pytest.raises((ValueError, TypeError), match="holdout must be"):
             evaluation.make_scorer(holdout=share)
     model = me.MovieEmbedding(2, random_state=0).fit(likes)
     with pytest.raises(ValueError, match="nothing is held out"):

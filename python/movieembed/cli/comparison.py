@@ -85,9 +85,11 @@ def make_split(loaded: Loaded, kind: str, seed: int, at: str | None) -> Split:
     labels["timestamp"] = loaded.columns.get("time")
     if kind == "last":
         return split_last(likes, loaded.table, **labels)
+    share = 0.2 if at is None else 0.0
     with contextlib.suppress(ValueError):
-        if at is None or 0 < float(at) < 1:
-            return split_time(likes, loaded.table, 0.2 if at is None else float(at), **labels)
+        share = float(at or share)
+    if 0 < share < 1:
+        return split_time(likes, loaded.table, share, **labels)
     return split_time(likes, loaded.table, cutoff=at, **labels)
 
 

@@ -87,6 +87,7 @@ def load_table(path: Path, threshold: float | None, own: OwnTable, timed: bool) 
     from movieembed.data.likes import Likes
 
     item_id, title = own.item_id, own.title
+    check_catalogue(own)
     ratings = read_kept(
         path,
         is_short,
@@ -125,6 +126,13 @@ def load_table(path: Path, threshold: float | None, own: OwnTable, timed: bool) 
         ratings, (user, item, rating), time, timed or own.half_life is not None
     )
     return Loaded(len(ratings), likes, columns, ratings)
+
+
+def check_catalogue(own: OwnTable) -> None:
+    """Raise if a column of a table of items is named without that table."""
+    for name in ("item_id", "title"):
+        if own.items is None and getattr(own, name) is not None:
+            raise ParameterError(f"{name} names a column of --items: name that file", name)
 
 
 def chosen_columns(
@@ -219,16 +227,22 @@ def load_pairs(source: str, threshold: float | None, own: OwnTable) -> Cooccurre
         raise ParameterError(
             f"pairs reads a table ({', '.join(TABLES[:5])}), not {source}", "pairs"
         )
-    if threshold is not None:
-        raise ParameterError("threshold is for ratings, not for pairs", "threshold")
+    of_ratings = ("timestamp", "missing", "dislike_below", "half_life")
+    for name, value in {"threshold": threshold, **{n: getattr(own, n) for n in of_ratings}}.items():
+        if value is not None:
+            raise ParameterError(f"{name} is for ratings, not for pairs", name)
+    check_catalogue(own)
     items = None
     if own.items is not None:
         items = read_table(own.items, ids=typed(own.item_id or "0", own.title or "1"))
     # Which columns hold ids is known once the header is.
-    header = read_table(path, ids=typed(own.user, own.item)).columns
-    rest = [str(name) for name in header if str(name) not in (own.user, own.item, own.rating)]
+    how: dict[str, Any] = {"separator": own.separator, "where": own.where or ()}
+    how["header"] = has_header(own.header, typed(own.user, own.item, own.rating))
+    how["layout"] = one_of(own.layout, ("rows", "lists", "blocks", "json"), "--layout")
+    names = read_table(path, ids=typed(own.user, own.item), **how).columns
+    rest = [str(name) for name in names if str(name) not in (own.user, own.item, own.rating)]
     sides = [name or (rest.pop(0) if rest else None) for name in (own.user, own.item)]
-    table = read_table(path, ids=typed(*sides))
+    table = read_table(path, ids=typed(*sides), **how)
     a, b, count = (as_column(name, table) for name in (*sides, own.rating))
     return Cooccurrence.from_pairs(table, a, b, count, items=items)
 

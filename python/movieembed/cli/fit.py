@@ -137,9 +137,12 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="MODEL",
-        help="Start from a saved model, with its parameters: fewer passes over more likes.",
+        help="Start from a saved model, with its parameters and its threshold: fewer passes over "
+        "more likes.",
     ),
 ]
+# What --tune chooses.
+TUNED = ("n_components", "regularization")
 # What goes with --from: all else is a parameter of the model.
 WITH_FROM = ("data", "out", "threshold", "n_jobs", "pairs", "as_json", "yesterday")
 
@@ -186,13 +189,15 @@ def fit(
     from movieembed.model.embedding import Embedding
 
     console.check_out_file(out)
-    if yesterday is not None:
-        check_alone(ctx)
+    check_together(ctx, yesterday is not None, tune)
+    old = None if yesterday is None else Embedding.load(yesterday)
+    if old is not None and threshold is None and not pairs:
+        threshold = old.threshold_
     of_data, likes = load_data(data, threshold, table, pairs)
     start = time.perf_counter()
-    if yesterday is not None:
-        model = Embedding.load(yesterday).refit(likes)
-        finish(model, of_data, time.perf_counter() - start, out, as_json)
+    if old is not None:
+        old.n_jobs = old.n_jobs if n_jobs is None else n_jobs
+        finish(old.refit(likes), of_data, time.perf_counter() - start, out, as_json)
         return
     chosen = as_given(n_components, regularization)
     if tune:
@@ -218,16 +223,18 @@ def fit(
     finish(model, of_data, time.perf_counter() - start, out, as_json)
 
 
-def check_alone(ctx: typer.Context) -> None:
-    """Raise if an option was typed that a saved model has its own value of."""
+def check_together(ctx: typer.Context, refitted: bool, tuned: bool) -> None:
+    """Raise if an option was typed whose value a saved model has, or --tune chooses."""
     of_table = {field.name for field in dataclasses.fields(OwnTable)}
     for option in ctx.command.params:
         source = ctx.get_parameter_source(str(option.name))
-        given = source is not None and source.name == "COMMANDLINE"
-        if given and option.name not in {*WITH_FROM, *of_table}:
-            raise ValueError(
-                f"--from takes the parameters of its model: leave out {max(option.opts, key=len)}"
-            )
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        typed = max(option.opts, key=len)
+        if refitted and option.name not in {*WITH_FROM, *of_table}:
+            raise ValueError(f"--from takes the parameters of its model: leave out {typed}")
+        if tuned and option.name in TUNED:
+            raise ValueError(f"--tune chooses {typed}: leave out one of the two")
 
 
 def finish(

@@ -168,14 +168,16 @@ def recommend(
     rules["where"] = conditions(fitted, genre, where) or None
     how: dict[str, Any] = {"regularization": regularization, "refine": refine}
     how["popularity_discount"] = popularity_discount
+    people = likes_of_model(fitted, likes, threshold, table)
     if given:
+        if exclude is not None:
+            raise ValueError("--exclude goes with users, not with items")
         to_one(fitted, model, given, n, dislikes, explain, method, how, rules, out, as_json)
         return
     if explain or dislikes:
         raise ValueError(
             f"{'--explain' if explain else '--dislike'} goes with items, not with users"
         )
-    people = likes_of_model(fitted, likes, threshold, table)
     if users is None and out is None:
         raise ValueError("--users needs --out, such as lists.parquet, or --user for single people")
     if exclude is not None:

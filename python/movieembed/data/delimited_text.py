@@ -33,7 +33,7 @@ from movieembed.data.number_file import Kind, read_regular
 from movieembed.data.other_layouts import LAYOUTS, Keep, Layout
 from movieembed.data.text_fields import QUOTING, Sample, Source, read_texts, sample_of, split
 from movieembed.data.where import conditions, rows_left
-from movieembed.exceptions import ParameterError
+from movieembed.exceptions import ParameterError, ParameterTypeError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,14 +72,15 @@ def read_table(
     ids : list of labels
         Columns of text that hold ids or titles, besides those with usual names such as userId.
     where : str or list of str
-        Rows to keep: a column, one of ``==``, ``!=``, ``<``, ``<=``, ``>`` and ``>=``, and a value,
-        as in ``event == "buy"``; of a list all must hold. Columns without names go by number,
-        ``2 == "play"``, and names with signs in quotation marks.
+        Rows to keep: a column, one of ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=`` and ``has``, and
+        a value, as in ``event == "buy"``; ``has`` finds a word of a list such as "Action|Comedy".
+        Of a list, and of what stands around ``and``, all must hold. Columns without names go by
+        number, ``2 == "play"``, and names with signs in quotation marks.
     layout : {"rows", "lists", "blocks", "json"} or None
         A row a rating; rows of a user and all their items, as in LightGCN's files; a line such as
         ``1:`` for an item and then its users and ratings, as the Netflix Prize's; or lines of JSON,
         an object each. None finds it.
-    columns : collection of labels, or None
+    columns : list of labels, or None
         Which columns to return; None for all. Fields of JSON that hold lists or objects are left
         out.
 
@@ -95,6 +96,8 @@ def read_table(
         If path is not a file.
     ValueError
         If no separator can be told, or a line has too many fields: the message names it.
+    TypeError
+        If columns is no list of labels, but one of them.
     ParameterError
         If `where` is no comparison, no row is left, or a column is absent. It is a ValueError.
     ImportError
@@ -124,6 +127,9 @@ def read_table(
     1  bob  2  3,      0  1  2
     0  ann  1  5)
     """
+    if isinstance(columns, str | bytes):
+        what = f"columns must be a list of labels, such as [{columns!r}], not {columns!r}"
+        raise ParameterTypeError(what, "columns")
     wanted = None if columns is None else list(columns)
     there: list[Hashable] = []
 
@@ -202,7 +208,10 @@ def _read_text(
     if layout == "json":
         found = other_layouts.read_json(source, sample.rows, keep)
     elif layout == "lists":
-        found = other_layouts.read_lists(source, separator)
+        separator = separator or other_layouts.separator_of_lists(sample.rows)
+        rows = [split(row, separator) for row in sample.rows[:50]]
+        named = len(rows[0]) - 1 if _is_header(rows, given, header) else 0
+        found = other_layouts.read_lists(source, separator, named)
     else:
         found = other_layouts.read_blocks(source, sample.rows)
     return pd.DataFrame(
@@ -229,8 +238,7 @@ def _read_rows(
     if separator is None:
         separator = _sniff(source, sample.rows)
     rows = [split(row, separator) for row in sample.rows[:50]]
-    if header is None:
-        header = _is_header(rows, given)
+    header = _is_header(rows, given, header)
     width = len(rows[0])
     if header and width < len(rows[:2][-1]):
         raise ValueError(f"{source.name}: the first row has more fields than the header's {width}")
@@ -303,8 +311,10 @@ def _sniff(source: Source, sample: Sequence[str]) -> str:
     return best
 
 
-def _is_header(rows: Sequence[Sequence[str]], given: Set[str]) -> bool:
+def _is_header(rows: Sequence[Sequence[str]], given: Set[str], header: bool | None) -> bool:
     """Whether the first row names columns; rows of nothing but words look like one another."""
+    if header is not None:
+        return header
     first, *others = rows
     if any(_is_number(field) or _DATE.match(field) for field in first):
         return False

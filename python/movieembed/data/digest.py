@@ -20,7 +20,7 @@ BLOCK_LIKES = 1 << 20
 def likes_digest(likes: Likes | Cooccurrence | DistributedLikes) -> str:
     """A digest of who likes what how much, in one pass; the order of users makes no difference.
 
-    Of X it is one of its rows.
+    A Cooccurrence has no users; its rows stand for them.
     """
     if not isinstance(likes, DistributedLikes):
         total = matrix_digest(likes)

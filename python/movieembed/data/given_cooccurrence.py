@@ -21,8 +21,8 @@ from movieembed.data.ratings import encode
 from movieembed.data.users_by_items import columns_together, plain_labels
 from movieembed.exceptions import ParameterError
 
-# Relative difference of two numbers that are the same but for float32's rounding.
-ROUNDING = 1e-6
+# Relative difference of two numbers that are the same but for float32's rounding of sums.
+ROUNDING = 1e-5
 
 
 class Cooccurrence:
@@ -39,7 +39,8 @@ class Cooccurrence:
         its index, where it has one, names them too, in any order.
     items : sequence of ids or data frame, optional
         Ids of the rows and columns, or a table of them with titles. By default a frame's columns,
-        else numbers from 0.
+        else numbers from 0. Where X names its items, they are put in this order, and those that it
+        lacks occur with none.
     titles : sequence of str, optional
         Titles of the items.
 
@@ -54,8 +55,8 @@ class Cooccurrence:
     Raises
     ------
     ValueError
-        If X is not square, not symmetric, or holds a negative number, NaN or infinity, or the ids
-        or titles are not as many as its rows.
+        If X is not square, not symmetric, or holds a negative number, NaN or infinity, the ids
+        or titles are not as many as its rows, or `items` lacks one that X names.
     TypeError
         If X is of no accepted kind or not of real numbers.
 
@@ -76,10 +77,13 @@ class Cooccurrence:
     threshold = None
 
     def __init__(self, X: Any, items: Any = None, titles: Any = None) -> None:
-        matrix, ids = _read(X)
+        matrix, own, own_titles = _read(X)
+        ids = own
         if items is not None:
-            ids, found, _ = frames.item_labels(on_host(items), None, None, None)
-            titles = found if titles is None else titles
+            ids, own_titles, _ = frames.item_labels(on_host(items), None, None, None)
+            if own is not None:
+                matrix = _in_order_of(ids, matrix, list(own))
+        titles = own_titles if titles is None else titles
         self.matrix: sp.csr_array = _checked(matrix)
         n_items = self.matrix.shape[0]
         self.items: NDArray[Any] = as_ids(np.arange(n_items) if ids is None else ids, "items")
@@ -143,7 +147,7 @@ class Cooccurrence:
         columns = frames.complete_columns(read, labels, "table", drop=False)
         sides = [columns[side].to_numpy() for side in ("a", "b")]
         both = np.concatenate([np.asarray(side, dtype=object) for side in sides])
-        if all(side.dtype.kind in "iu" for side in sides):
+        if np.result_type(*sides).kind in "iu":  # int64 and uint64 would be float64
             both = np.concatenate(sides)
         codes, ids = encode(both, "table")
         titles = None
@@ -153,6 +157,7 @@ class Cooccurrence:
         values = np.ones(len(first))
         if "count" in columns:
             values = frames.numbers(columns["count"], f"table column {labels['count']!r}")
+            _check_counts(values, labels["count"])
         shape = len(ids), len(ids)
         half = sp.coo_array((values.astype(np.float64), (first, second)), shape=shape).tocsr()
         half = canonical_csr(half)
@@ -197,20 +202,20 @@ class Cooccurrence:
         return f"Cooccurrence({self.n_items:,} items, {self.n_pairs:,} pairs)"
 
 
-def _read(X: Any) -> tuple[Any, Any]:
-    """The numbers of X, and its ids where it is a data frame."""
+def _read(X: Any) -> tuple[Any, Any, Any]:
+    """The numbers of X, and its ids and titles where it has them."""
     if isinstance(X, Cooccurrence):
-        return X.matrix, X.items
+        return X.matrix, X.items, X.titles
     X = on_host(X)
     if sp.issparse(X) or isinstance(X, np.ndarray | list | tuple):
-        return X, None
+        return X, None, None
     table = frames.as_table(X, "X")
     if table is None:
-        return (np.asarray(X) if hasattr(X, "__array__") else X), None
+        return (np.asarray(X) if hasattr(X, "__array__") else X), None, None
     labels, rows = table.own_columns(), table.row_labels()
     values = columns_together(table, labels, "X")
     if rows is None:
-        return values, labels
+        return values, labels, None
     labels = plain_labels(labels, np.asarray(rows))
     place = {label: row for row, label in enumerate(rows)}
     if len(rows) != len(labels) or set(place) != set(labels):
@@ -218,7 +223,24 @@ def _read(X: Any) -> tuple[Any, Any]:
         raise ValueError(
             f"the rows and columns of X are not the same items: {strangers[0]!r} is not in both"
         )
-    return values.tocsr()[[place[label] for label in labels]], labels
+    return values.tocsr()[[place[label] for label in labels]], labels, None
+
+
+def _in_order_of(ids: NDArray[Any], matrix: Any, own: list[Any]) -> Any:
+    """X with the rows and columns that it names in the order of `ids`; others are empty."""
+    # A frame's columns are numbered where they have no names.
+    if own == list(range(len(own))) or matrix.shape != (len(own), len(own)):
+        return matrix
+    labels = plain_labels(own, ids)
+    place = {id_: row for row, id_ in enumerate(ids.tolist())}
+    unknown = [label for label in labels if label not in place]
+    if unknown:
+        what = f"X has {len(unknown)} rows that items lacks, such as {unknown[0]!r}"
+        raise ParameterError(what + "; without items, the names in X are the ids", "items")
+    places = np.array([place[label] for label in labels], dtype=np.int64)
+    old = sp.coo_array(matrix)
+    moved = old.data, (places[old.row], places[old.col])
+    return sp.coo_array(moved, shape=(len(ids), len(ids))).tocsr()
 
 
 def _checked(X: Any) -> sp.csr_array:
@@ -233,9 +255,8 @@ def _checked(X: Any) -> sp.csr_array:
     matrix.eliminate_zeros()
     other = sp.csr_array(matrix.T)
     apart = abs(matrix.astype(np.float64) - other).tocoo()
-    if apart.nnz and (apart.data > ROUNDING * matrix.maximum(other).data.max()).any():
-        worst = int(np.argmax(apart.data))
-        i, j = int(apart.row[worst]), int(apart.col[worst])
+    if apart.nnz and (worst := _worst(apart, matrix.maximum(other))) is not None:
+        i, j = worst
         what = f"X is not symmetric: it is {matrix[i, j]:g} at row {i}, column {j} and "
         what += f"{matrix[j, i]:g} at row {j}, column {i}, the most apart of {apart.nnz // 2} pairs"
         if matrix.multiply(other).nnz == 0:
@@ -244,6 +265,24 @@ def _checked(X: Any) -> sp.csr_array:
     if apart.nnz:
         matrix = canonical_csr((matrix.astype(np.float64) + other) / 2)
     return matrix
+
+
+def _worst(apart: sp.coo_array, larger: sp.csr_array) -> tuple[int, int] | None:
+    """Where two halves of X are the most apart, if an entry differs by more than rounding."""
+    beyond = apart.data > ROUNDING * np.asarray(larger[apart.row, apart.col]).ravel()
+    if not beyond.any():
+        return None
+    worst = int(np.argmax(np.where(beyond, apart.data, 0)))
+    return int(apart.row[worst]), int(apart.col[worst])
+
+
+def _check_counts(values: NDArray[Any], label: Hashable) -> None:
+    """Raise ValueError unless counts are numbers from 0 on."""
+    wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+    if len(wrong):
+        what = "{count}: column {label!r} holds {value:g} in row {row}, where a count is from 0 on"
+        row = int(wrong[0])
+        raise ParameterError(Message(what, label=label, value=values[row], row=row), "count")
 
 
 def _columns_of_pairs(
@@ -289,9 +328,8 @@ def _both_halves(half: sp.csr_array, ids: NDArray[Any], counted: bool) -> sp.csr
     if not counted or not twice.nnz:
         return half + other
     differ = twice.multiply(abs(half - other)).tocoo()
-    if differ.nnz and differ.data.max() > ROUNDING * half.data.max():
-        worst = int(np.argmax(differ.data))
-        i, j = int(differ.row[worst]), int(differ.col[worst])
+    if differ.nnz and (worst := _worst(differ, half.maximum(other))) is not None:
+        i, j = worst
         x, y = ids.tolist()[i], ids.tolist()[j]
         raise ParameterError(
             f"table has {half[i, j]:g} for {x!r} with {y!r} and {half[j, i]:g} for {y!r} with "

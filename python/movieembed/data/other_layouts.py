@@ -25,6 +25,7 @@ Keep = Callable[[Any, Sequence[Any]], bool]
 
 _MOST_COLUMNS = 12
 _ITEM_LINE = re.compile(r"[0-9]+:\s*")
+_END_OF_ITEM = re.compile(rb":[ \t]*\n")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -41,22 +42,35 @@ def layout_of(sample: Sequence[str], separator: str | None) -> Layout:
     return "lists" if ragged and all(f.isdecimal() for row in rows for f in row) else "rows"
 
 
-def read_lists(source: Source, separator: str | None) -> Columns:
-    """Read rows of a user and all their items, as LightGCN's files are, into a row a pair."""
+def separator_of_lists(sample: Sequence[str]) -> str:
+    """Return what stands between the items of most rows; a blank if nothing else does."""
+    for separator in ("::", "\t", ",", ";", "|"):
+        if 2 * sum(separator in row for row in sample) > len(sample):
+            return separator
+    return " "
+
+
+def read_lists(source: Source, separator: str, named: int) -> Columns:
+    """Read rows of a user and all their items, as LightGCN's files are, into a row a pair.
+
+    `named` is how many pairs the header would make.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     def parse(block: bytes) -> dict[str, Any]:
         rows = pa.array(row for row in _text(block).splitlines() if row.strip())
-        if separator in (None, " "):
+        if separator == " ":
             fields = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(rows))
         else:
             fields = pc.split_pattern(rows, separator)
         items = pc.list_slice(fields, 1)
         users = pc.take(pc.list_element(fields, 0), pc.list_parent_indices(items))
-        return {"user": as_proven_ids(users), "item": as_proven_ids(pc.list_flatten(items))}
+        both = map(pc.utf8_trim_whitespace, (users, pc.list_flatten(items)))
+        return dict(zip(("user", "item"), map(as_proven_ids, both), strict=True))
 
-    return _joined(source, ["user", "item"], parse)
+    joined = _joined(source, ["user", "item"], parse)
+    return {name: column.slice(named) for name, column in joined.items()}
 
 
 def read_blocks(source: Source, sample: Sequence[str]) -> Columns:
@@ -79,8 +93,8 @@ def read_blocks(source: Source, sample: Sequence[str]) -> Columns:
     end = b":" + b"," * (len(names) - 1) + b"\n"
 
     def parse(block: bytes) -> dict[str, Any]:
-        rows = block.replace(b"\r\n", b"\n")
-        rows = (rows if rows.endswith(b"\n") else rows + b"\n").replace(b":\n", end)
+        rows = block if block.endswith(b"\n") else block + b"\n"
+        rows = _END_OF_ITEM.sub(end, rows.replace(b"\r\n", b"\n"))
         table = csv.read_csv(pa.BufferReader(rows), read, convert_options=convert)
         return {name: table[name].combine_chunks() for name in names}
 
@@ -130,8 +144,9 @@ def read_json(source: Source, sample: Sequence[str], keep: Keep) -> Columns:
         try:
             size = arrow_json.ReadOptions(use_threads=False, block_size=len(block) + 1)
             table = arrow_json.read_json(pa.BufferReader(block), size, options)
+            table.validate(full=True)  # that text is UTF-8
             return {name: table[name].combine_chunks() for name in kinds}
-        except pa.ArrowInvalid:  # of several kinds in one column, or no JSON
+        except pa.ArrowInvalid:  # of several kinds in one column, of Latin-1, or no JSON
             rows = [json.loads(row) for row in _text(block).split("\n") if row.strip()]
             return {name: _of_any([row.get(name) for row in rows]) for name in kinds}
 

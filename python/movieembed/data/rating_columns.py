@@ -54,9 +54,11 @@ def find_pair_columns(
 
 def _found(table: Table, labels: dict[str, Any], argument: str) -> dict[str, Any]:
     if is_numbered(table.columns) and len(table):
-        given = {role: label for role, label in labels.items() if label is not None}
-        for role, label in given.items():
-            find_column(table.columns, label, (), argument=argument, role=role)
+        given = {
+            role: find_column(table.columns, label, (), argument=argument, role=role)
+            for role, label in labels.items()
+            if label is not None
+        }
         labels = {role: guessed(given, table).get(role) for role in labels}
     for role in labels:
         labels[role] = find_column(

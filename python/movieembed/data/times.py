@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,11 +30,20 @@ MOST_HALF_LIVES = 40
 
 @dataclass(frozen=True)
 class Times:
-    """Times as numbers, and how many of them are a second where they are seconds since 1970."""
+    """Times as numbers.
+
+    Attributes
+    ----------
+    values : ndarray of int64 or float64
+    per_second : int
+        How many of their unit make a second, should they count from 1970.
+    numbers : bool
+        Whether they came as numbers.
+    """
 
     values: NDArray[Any]
     per_second: int
-    numbers: bool  # whether they came as numbers
+    numbers: bool
 
     @property
     def nbytes(self) -> int:
@@ -46,19 +56,36 @@ class Times:
         return replace(self, values=np.sort(self.values)[-1:])
 
     def at(self, given: Any, parameter: str) -> float:
-        """Return a time that was given, in the unit of these; ParameterError if it is none."""
+        """Return a time that was given, in the unit of these; ParameterError if it is none.
+
+        Text is a number where these are numbers. Else it is a date if it can be: "2020" is a year.
+        """
+        given = _alone(given)
         number = _as_number(given)
-        if number is not None:
-            return number if self.numbers else number * self.per_second
+        if isinstance(given, str) and not self.numbers:
+            with contextlib.suppress(ValueError, TypeError, OverflowError):
+                return float(_as_utc(pd.Series([given]), strictly=True)[0])
         try:
-            when = _as_utc(pd.Series([given]))
+            if number is None:
+                return int(_as_utc(pd.Series([given]))[0]) * self.per_second / _MICROSECONDS
         except (ValueError, TypeError, OverflowError):
+            number = float("nan")
+        if number != number:
             what = "{given} is neither a number nor a date or time"
-            raise ParameterError(_about(what, parameter, given), parameter) from None
-        return float(when[0]) / _MICROSECONDS * self.per_second
+            raise ParameterError(_about(what, parameter, given), parameter)
+        return number if self.numbers else number * self.per_second
+
+    def named(self, when: Any, beside: Any) -> str:
+        """Say one of these times, as a date where it stands beside one or was one."""
+        if not self.numbers or (beside is not None and _as_number(beside) is None):
+            with contextlib.suppress(ValueError, OverflowError):
+                micros = int(when) * _MICROSECONDS // self.per_second
+                return str(np.datetime64(micros, "us").astype("M8[s]")).replace("T", " ")
+        return str(int(when) if float(when).is_integer() else when)
 
     def span(self, given: Any, parameter: str) -> float:
         """Return a length of time that was given, in the unit of these, above 0."""
+        given = _alone(given)
         number = _as_number(given)
         if number is None:
             if isinstance(given, str):
@@ -86,21 +113,25 @@ def times_of(column: nw.Series[Any], label: Hashable) -> Times:
     Raises
     ------
     ParameterError
-        If a value is missing or none of those.
+        If a value is missing, infinite or none of those.
     """
     found = column.to_pandas()
+    if not pd.api.types.is_numeric_dtype(found.dtype):
+        with contextlib.suppress(ValueError, TypeError):
+            found = pd.to_numeric(found) if found.dtype.kind != "M" else found
     if found.isna().any():
         what = "{timestamp}: column {label!r} has no time in {n} of {rows} rows"
         facts = {"label": label, "n": int(found.isna().sum()), "rows": len(found)}
         raise ParameterError(Message(what, **facts), "timestamp")
-    if not pd.api.types.is_numeric_dtype(found.dtype):
-        with contextlib.suppress(ValueError, TypeError):
-            found = pd.to_numeric(found) if found.dtype.kind != "M" else found
     if pd.api.types.is_numeric_dtype(found.dtype):
         values = found.to_numpy()
-        if values.dtype.kind not in "if":
-            values = values.astype(np.float64 if values.dtype.kind == "O" else np.int64)
-        highest, per_second = float(np.abs(values).max(initial=0)), 1
+        whole = values.dtype.kind in "iub" and (not len(values) or values.max() < 2**63)
+        values = values.astype(np.int64 if whole else np.float64)
+        if not np.isfinite(values).all():
+            what = "{timestamp}: column {label!r} has an infinite time in row {row}"
+            row = int(np.argmin(np.isfinite(values)))
+            raise ParameterError(Message(what, label=label, row=row), "timestamp")
+        highest, per_second = float(np.abs(values.astype(np.float64)).max(initial=0)), 1
         while highest >= _SECONDS_BELOW * per_second and per_second < _STEP**3:
             per_second *= _STEP
         return Times(values, per_second, True)
@@ -130,34 +161,46 @@ def newest_of_all(parts: Sequence[Times]) -> Times:
 
 def weights_of(times: Times, half_life: float, newest: Times | None = None) -> NDArray[np.float32]:
     """Return ``2^(-age / half_life)``, the age that before the newest, by default of these."""
-    values = times.values
-    if not len(values):
-        return values.astype(np.float32)
-    ages = (times if newest is None else newest).values.max() - values
+    if not len(times.values):
+        return np.empty(0, dtype=np.float32)
+    ages = (times if newest is None else newest).values.max() - times.values
+    if ages.dtype.kind == "i":
+        ages = ages.view(np.uint64)  # so that those over 2^63 are right too
     weights: NDArray[np.float32] = np.exp2(-np.minimum(ages / half_life, MOST_HALF_LIVES)).astype(
         np.float32
     )
     return weights
 
 
-def _as_utc(found: pd.Series[Any]) -> NDArray[Any]:
-    """Return microseconds since 1970."""
+def _as_utc(found: pd.Series[Any], *, strictly: bool = False) -> NDArray[Any]:
+    """Return microseconds since 1970; ValueError or TypeError if one is no time."""
     try:
         when = pd.to_datetime(found, utc=True, format="ISO8601")
     except (ValueError, TypeError):
+        if strictly:
+            raise
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that each value is read by itself
             when = pd.to_datetime(found, utc=True)
+    if when.isna().any():
+        raise ValueError("a time is missing")
     micros: NDArray[Any] = when.astype("datetime64[us, UTC]").astype("int64").to_numpy()
     return micros
 
 
+def _alone(given: Any) -> Any:
+    """Return what an array without dimensions holds, its unit kept; all else as it is."""
+    return given[()] if isinstance(given, np.ndarray) and given.ndim == 0 else given
+
+
 def _as_number(given: Any) -> float | None:
-    if isinstance(given, (bool, timedelta)):
+    """Return what was given as a number; None of what is none, such as a date of NumPy's."""
+    # To float() the last three are numbers of their own units.
+    if isinstance(given, bool | np.bool_ | timedelta | np.timedelta64 | np.datetime64):
         return None
     try:
-        return float(given)
-    except (ValueError, TypeError):
+        return int(given) if isinstance(given, Integral) else float(given)
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

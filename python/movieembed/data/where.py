@@ -143,6 +143,8 @@ def _met(values: pd.Series[Any], sign: str, given: str) -> NDArray[np.bool_]:
         word = wanted.casefold()
         met[known] = [word in _SEPARATORS.split(text.strip()) for text in texts]
         return met
+    # What pandas holds as objects, for some are missing, is of numbers or booleans all the same.
+    values = values.infer_objects()
     if pd.api.types.is_bool_dtype(values.dtype):
         wanted = _read(wanted, lambda text: TRUTH[text.casefold()], values, "true or false")
     elif pd.api.types.is_numeric_dtype(values.dtype):

@@ -6,7 +6,6 @@ from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from movieembed._base.message import Message, Parameter
 from movieembed.data.frames import Table, as_table
@@ -94,7 +93,8 @@ def split_time(
         Of all likes, the newest; those of the same time as the oldest of them go with them.
     cutoff : number, str, datetime or None
         The moment, instead of a share: a number in the unit of the times, or seconds since 1970
-        where those are dates; text such as "2009-07-01"; without a zone in UTC.
+        where those are dates; text such as "2009-07-01", or "2009" where they are dates; without
+        a zone in UTC.
     user, item, timestamp : hashable or None
         Column labels; None looks for usual names. Times are numbers, dates or text.
 
@@ -127,7 +127,8 @@ def split_time(
     if not len(when):
         raise ValueError("there are no likes to split")
     if cutoff is None:
-        first: Any = np.sort(when)[int((1 - share) * len(when))]
+        # Rounded, as 1 - 0.9 is a little less than 0.1.
+        first: Any = np.sort(when)[int(round((1 - share) * len(when), 6))]
     else:
         first = times.at(cutoff, "cutoff")
     later = when >= first
@@ -135,7 +136,10 @@ def split_time(
         side = "before" if later.all() else "from"
         what = "nobody liked anything {side} {cutoff}: the likes are from {oldest} to {newest}"
         given = Parameter("cutoff", cutoff) if cutoff is not None else Parameter("share", share)
-        ends = {"oldest": _named(when.min(), times), "newest": _named(when.max(), times)}
+        ends = {
+            "oldest": times.named(when.min(), cutoff),
+            "newest": times.named(when.max(), cutoff),
+        }
         raise ParameterError(Message(what, side=side, cutoff=given, **ends), given.name)
     known = np.bincount(rows_of(matrix)[~later], minlength=matrix.shape[0]) > 0
     held = selected(matrix, later & known[rows_of(matrix)])
@@ -189,7 +193,3 @@ def _labels(
             raise ParameterError(Message(what, label=named, listed=listed), role)
     found = list(find_pair_columns(table, user, item).values())
     return [*found, find_time_column(table, timestamp, found)]
-
-
-def _named(when: Any, times: Times) -> str:
-    return f"{when:g}" if times.numbers else str(pd.Timestamp(int(when), unit="us"))

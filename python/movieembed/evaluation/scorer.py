@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from movieembed._base.validation import as_generator, check_real
+from movieembed._base.validation import Interval, as_generator, check_parameter
 from movieembed.evaluation.holdout import held_at_random
 from movieembed.evaluation.metrics import ranking_metrics
 from movieembed.exceptions import ParameterError
@@ -59,7 +60,7 @@ def make_scorer(metric: str = "ndcg@20", *, holdout: float = 0.2, random_state: 
         listed = ", ".join(METRICS)
         what = f'metric must be one of {listed}, "@" and a length, as "ndcg@20", not {metric!r}'
         raise ParameterError(what, "metric")
-    check_real(holdout, "holdout", low=0.0, high=1.0, open_low=True)
+    check_parameter(holdout, "holdout", Interval(Real, 0, 1, "neither"))
     return Scorer(f"{name}@{int(k)}", int(k), float(holdout), random_state)
 
 

@@ -210,8 +210,7 @@ def cooccurrence_top_k(
         found = statistics.top_k(likes.cluster, likes.parts, rows, k, likes.is_binary)
         return (*found, *cooccurrence_sums(likes)) if return_sums else found
     if items is not None:
-        given = likes if isinstance(likes, Cooccurrence) else as_likes(likes)
-        rows = given.item_index().resolve_many(items)
+        rows = likes_or_x(likes).item_index().resolve_many(items)
         every = cooccurrence_top_k(likes, k, return_sums=True, n_jobs=n_jobs, progress=progress)
         chosen = (every[0][rows], every[1][rows])
         return (*chosen, *every[2:]) if return_sums else chosen
@@ -275,7 +274,7 @@ def cooccurrence_frame(
     x  0  2  1
     y  2  0  1
     """
-    likes = likes if isinstance(likes, Cooccurrence) else as_likes(likes)
+    likes = likes_or_x(likes)
     index = likes.item_index()
     rows = index.resolve_many(items)
     cols = rows if columns is None else index.resolve_many(columns)
@@ -328,3 +327,8 @@ def _panels(
     for first, last in blocks_of_work(panels.work, matrix.shape[1], progress, name):
         panels.add(first, last, n_threads=threads)
     return panels
+
+
+def likes_or_x(given: Likes | Cooccurrence | Any) -> Likes | Cooccurrence:
+    """Return likes and a Cooccurrence as they are, or the likes of a matrix."""
+    return given if isinstance(given, Cooccurrence) else as_likes(given)

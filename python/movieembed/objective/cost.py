@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from movieembed._base.finite import check_finite
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_embedding
-from movieembed.data.given_cooccurrence import Cooccurrence
-from movieembed.data.likes import as_likes
 from movieembed.exceptions import ParameterError, ParameterTypeError
+from movieembed.objective.cooccurrence import likes_or_x
 from movieembed.operators.build import operator_of
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.protocol import Operator, Small
 from movieembed.operators.units import unit_of
 
 if TYPE_CHECKING:
+    from movieembed.data.given_cooccurrence import Cooccurrence
     from movieembed.data.likes import Likes
 
 # The identity subtracts numbers of about the size of its terms; below this part of them its result
@@ -63,9 +63,8 @@ def cost(
     Raises
     ------
     TypeError, ValueError
-        When V is not a finite matrix of real numbers with one row an item, `likes` is malformed
-        or X
-        itself, or the result leaves the range of its numbers.
+        When V is not a finite matrix of real numbers with one row an item, `likes` is malformed or
+        X itself, or the result leaves the range of its numbers.
 
     Examples
     --------
@@ -81,7 +80,7 @@ def cost(
     """
     if method not in ("auto", "identity", "exact"):
         raise ValueError(f"method must be 'auto', 'identity' or 'exact', not {method!r}")
-    likes = _known(likes)
+    likes = likes_or_x(likes)
     V = check_embedding(V, likes.n_items).astype(np.float64, copy=False)
     threads = resolve_n_jobs(n_jobs)
     with serial_blas(), np.errstate(over="ignore", invalid="ignore"):
@@ -128,7 +127,7 @@ def gradient(likes: Likes | Any, V: NDArray[Any], *, n_jobs: int | None = None) 
     array([[8.],
            [4.]])
     """
-    likes = _known(likes)
+    likes = likes_or_x(likes)
     V = check_embedding(V, likes.n_items)
     threads = resolve_n_jobs(n_jobs)
     with serial_blas(), np.errstate(over="ignore", invalid="ignore"):
@@ -183,7 +182,7 @@ def cost_and_gradient(
     (2.0, array([[8.],
            [4.]]))
     """
-    likes = _known(likes)
+    likes = likes_or_x(likes)
     V = check_embedding(V, likes.n_items)
     if out is not None:
         _check_out(out, V)
@@ -204,11 +203,6 @@ def cost_and_gradient(
         if out is not None and found is not out:
             out[...] = found
         return check_finite(value, "the cost"), found if out is None else out
-
-
-def _known(likes: Likes | Cooccurrence | Any) -> Likes | Cooccurrence:
-    """Likes or X as they are, or the likes of a matrix."""
-    return likes if isinstance(likes, Cooccurrence) else as_likes(likes)
 
 
 def _operator(likes: Likes | Cooccurrence, V: NDArray[Any], threads: int) -> CpuOperator:

@@ -170,8 +170,8 @@ def plan(ptr: Any, n_items: int, entry_bytes: int, free: int) -> Plan:
     -------
     Plan
         Resident where both sides of L take at most half of `free`, and fit in it while they are
-        made; else two chunks at a time
-        take a fifth of it, or a user and all items more than that where they must.
+        made; else two chunks at a time take a fifth of it, or a user and all items more than that
+        where they must.
     """
     ptr = np.asarray(ptr, dtype=np.int64)
     n_users = len(ptr) - 1

@@ -12,10 +12,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.message import Message
-from movieembed.data.given_cooccurrence import Cooccurrence
 from movieembed.data.likes import Likes, as_likes
 from movieembed.model.embedding import Embedding
-from movieembed.objective.cooccurrence import cooccurrence
+from movieembed.objective.cooccurrence import cooccurrence, likes_or_x
 from movieembed.outputs.export.chosen import check_path, choose, encodable, new_file, uniform
 
 
@@ -171,7 +170,7 @@ def export_cooccurrence(
            [2, 0, 1],
            [1, 1, 0]])
     """
-    checked = likes if isinstance(likes, Cooccurrence) else _as_likes(likes)
+    checked = _as_likes(likes) if isinstance(likes, Embedding) else likes_or_x(likes)
     labels = _labels(items=uniform(checked.items, "items"), titles=encodable(checked.titles))
     check_path(path)  # before the work
     _write_sparse(cooccurrence(checked, n_jobs=n_jobs), labels, path)
