@@ -190,18 +190,16 @@ def fit(
 
     console.check_out_file(out)
     check_together(ctx, yesterday is not None, tune)
-    old = None if yesterday is None else Embedding.load(yesterday)
+    old = None if yesterday is None else load_old(yesterday, n_jobs)
     if old is not None and threshold is None and not pairs:
         threshold = old.threshold_
     of_data, likes = load_data(data, threshold, table, pairs)
     start = time.perf_counter()
     if old is not None:
-        old.n_jobs = old.n_jobs if n_jobs is None else n_jobs
         finish(old.refit(likes), of_data, time.perf_counter() - start, out, as_json)
         return
-    chosen = as_given(n_components, regularization)
-    if tune:
-        chosen = tuned(likes, random_state=random_state, n_jobs=n_jobs)
+    given = as_given(n_components, regularization)
+    chosen = tuned(likes, random_state=random_state, n_jobs=n_jobs) if tune else given
     model = Embedding(
         solver=solver,
         learning_rate=as_rate(learning_rate),
@@ -221,6 +219,16 @@ def fit(
         **chosen,
     ).fit(likes)
     finish(model, of_data, time.perf_counter() - start, out, as_json)
+
+
+def load_old(path: Path, n_jobs: int | None) -> Embedding:
+    """Load the model that a fit starts from, which takes the threads that were asked for."""
+    from movieembed.model.embedding import Embedding
+
+    model = Embedding.load(path)
+    if n_jobs is not None:
+        model.n_jobs = n_jobs
+    return model
 
 
 def check_together(ctx: typer.Context, refitted: bool, tuned: bool) -> None:

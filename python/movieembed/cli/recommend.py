@@ -181,9 +181,7 @@ def recommend(
     if users is None and out is None:
         raise ValueError("--users needs --out, such as lists.parquet, or --user for single people")
     if exclude is not None:
-        from movieembed.data.delimited_text import read_table
-
-        rules["exclude"] = read_table(exclude)
+        rules["exclude"] = read_excluded(exclude)
     rules["unknown"] = "drop"
     how["method"] = method
     found: Any = fitted.recommend_users(people, n, users=users, out=out, **how, **rules)
@@ -191,6 +189,13 @@ def recommend(
         console.print_answer(as_json, {"model": str(model), "out": str(out)}, [f"saved {out}"])
     else:
         print_users(model, found, as_json)
+
+
+def read_excluded(path: Path) -> pd.DataFrame:
+    """Read the pairs of users and items that are never to be recommended."""
+    from movieembed.data.delimited_text import read_table
+
+    return read_table(path)
 
 
 def print_users(model: Path, table: pd.DataFrame, as_json: bool) -> None:
