@@ -17,6 +17,7 @@ from helpers import random_likes, unpickled
 from movieembed import evaluation
 from movieembed.data.distributed import blocks
 from movieembed.data.likes import Likes
+from movieembed.model.rules import Rules
 from movieembed.model.users import Wish, best_in_task
 from spread_likes import N_ITEMS, N_USERS, expected_table, matrix_of, some_likes, spread
 
@@ -146,7 +147,7 @@ def test_arrays_from_the_network(likes: Likes, model: Any, client: Any) -> None:
     make, (data, indices, indptr, n_items, users) = blocks.UserRows(m, likes.users).__reduce__()
     rows = make(moved(data), moved(indices), moved(indptr), n_items, users)
     assert rows.matrix.indices.flags.aligned
-    future = client.submit(best_in_task, rows, model._fitted_items(), Wish(7), None, 0)
+    future = client.submit(best_in_task, rows, model._fitted_items(), Wish(7, Rules(), {}), None, 0)
     pd.testing.assert_frame_equal(
         future.result(), model.recommend_users(spread(likes, client, 1), 7)
     )

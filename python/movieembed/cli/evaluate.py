@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from movieembed.cli import console, options
-from movieembed.cli.data import columns_in_words, data_facts, load
+from movieembed.cli.data import load
+from movieembed.cli.facts import columns_in_words, data_facts
 from movieembed.cli.options import Data, Json, OwnTable, Pairs, Seed, Threshold
 from movieembed.exceptions import ParameterError
 

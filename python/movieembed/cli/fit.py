@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import columns_in_words, load_data, model_facts
+from movieembed.cli.data import load_data
+from movieembed.cli.facts import columns_in_words, model_facts
 from movieembed.cli.group import FAILED, INTERRUPTED
 from movieembed.cli.options import (
     Data,
@@ -190,9 +191,7 @@ def fit(
 
     console.check_out_file(out)
     check_together(ctx, yesterday is not None, tune)
-    old = None if yesterday is None else load_old(yesterday, n_jobs)
-    if old is not None and threshold is None and not pairs:
-        threshold = old.threshold_
+    old, threshold = load_old(yesterday, n_jobs, threshold, pairs)
     of_data, likes = load_data(data, threshold, table, pairs)
     start = time.perf_counter()
     if old is not None:
@@ -221,14 +220,18 @@ def fit(
     finish(model, of_data, time.perf_counter() - start, out, as_json)
 
 
-def load_old(path: Path, n_jobs: int | None) -> Embedding:
-    """Load the model that a fit starts from, which takes the threads that were asked for."""
+def load_old(
+    path: Path | None, n_jobs: int | None, threshold: float | None, pairs: bool
+) -> tuple[Embedding | None, float | None]:
+    """Load the model that a fit starts from, if any, and find the threshold of the new likes."""
     from movieembed.model.embedding import Embedding
 
+    if path is None:
+        return None, threshold
     model = Embedding.load(path)
     if n_jobs is not None:
         model.n_jobs = n_jobs
-    return model
+    return model, model.threshold_ if threshold is None and not pairs else threshold
 
 
 def check_together(ctx: typer.Context, refitted: bool, tuned: bool) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import columns_in_words, load_data, model_facts
+from movieembed.cli.data import load_data
+from movieembed.cli.facts import columns_in_words, model_facts
 from movieembed.cli.options import Jobs, Json, OwnTable, Pairs, Threshold
 from movieembed.exceptions import ParameterError
 

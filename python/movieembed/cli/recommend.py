@@ -175,9 +175,8 @@ def recommend(
         to_one(fitted, model, given, n, dislikes, explain, method, how, rules, out, as_json)
         return
     if explain or dislikes:
-        raise ValueError(
-            f"{'--explain' if explain else '--dislike'} goes with items, not with users"
-        )
+        option = "--explain" if explain else "--dislike"
+        raise ValueError(f"{option} goes with items, not with users")
     if users is None and out is None:
         raise ValueError("--users needs --out, such as lists.parquet, or --user for single people")
     if exclude is not None:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import columns_in_words, load_data
+from movieembed.cli.data import load_data
+from movieembed.cli.facts import columns_in_words
 from movieembed.cli.options import (
     Data,
     Jobs,

@@ -131,6 +131,8 @@ def recommend_users(
         None if users is None else [users] if is_single(users) else list(each_id(users)),
         None if exclude is None else Pairs(exclude, fitted.index, "exclude"),
     )
+    here = not isinstance(likes, DistributedLikes)
+    rows = some_rows(*kept_rows(fitted, likes, rules.unknown), wish) if here else None
     of_all_parts = needs_all_parts(fitted, options)
     if isinstance(likes, DistributedLikes):
         check_same_items(likes, fitted)
@@ -142,7 +144,7 @@ def recommend_users(
         if not of_all_parts:
             progress = False  # its own bar follows the workers
     else:
-        rows = some_rows(*kept_rows(fitted, likes, rules.unknown), wish)
+        assert rows is not None
         where = None if folder is None else prepared(folder, 1)
         total, unit = -(-len(rows.users) // BLOCK_USERS), "block"
         found = tables(rows, fitted, wish)
