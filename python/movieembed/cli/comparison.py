@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from movieembed._base.progress import progress_bar
-from movieembed.cli.data import Loaded
+from movieembed.cli.facts import Loaded
 from movieembed.data.likes import Likes
 from movieembed.evaluation import baselines
 from movieembed.evaluation.by_time import split_last, split_time
