@@ -18,6 +18,7 @@ from file_cases import N_ITEMS, TITLES, assert_same, likes
 from fit_cases import fit
 from helpers import random_likes
 from movieembed import MovieEmbedding
+from movieembed.model import npz
 
 # -- There and back
 
