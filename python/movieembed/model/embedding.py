@@ -60,7 +60,7 @@ class Embedding(Questions, Parameters):
         direction outside V's column space would lower the cost: it is no saddle, but may be a local
         minimum. With few items there are such; "eigen" then compares several starts.
     max_iter : int, optional
-        Most iterations; by default 200 for "eigen", 1000 for "als" and "lbfgs" and 2000 for the
+        Most iterations; by default 1000 for "eigen", "als" and "lbfgs" and 2000 for the
         others. A ConvergenceWarning tells when they were too few.
     item_scaling : float or "cosine", default=0
         X_ij is divided by (c_i c_j)^(item_scaling / 2), c_i the likes of item i: at 1 ("cosine") it

@@ -55,7 +55,7 @@ class SolverInfo:
 
 
 SOLVERS = {
-    "eigen": SolverInfo(max_iter=200, window=2, uses_learning_rate=False),
+    "eigen": SolverInfo(max_iter=1000, window=2, uses_learning_rate=False),
     "als": SolverInfo(max_iter=1000, window=5, uses_learning_rate=False),
     "gd": SolverInfo(max_iter=2000, window=50, uses_learning_rate=True),
     "momentum": SolverInfo(max_iter=2000, window=50, uses_learning_rate=True),
