@@ -58,3 +58,18 @@ def test_the_gap_is_the_largest_of_the_windows():
     assert np.isfinite(each).all()
     assert abs(each[0] - each[1]) > 0.1
     assert stopping.relative_gap(costs[-1]) == pytest.approx(max(each) / costs[-1], rel=1e-12)
+
+
+@pytest.mark.parametrize("window", [2, 5])
+@pytest.mark.parametrize("power", [1, 2])
+@pytest.mark.parametrize("n", [100, 400, 900])
+def test_the_gap_in_a_valley_is_of_the_right_size(n: int, power: int, window: int) -> None:
+    """Where decreases go with a power of the iteration, and steps differ in length."""
+    op = SimpleNamespace(dtype=np.dtype(np.float64), frobenius_squared=1.0)
+    stopping = Stopping(op, 1e-14, window)
+    uneven = np.random.default_rng(0).uniform(0.5, 1.5, n).cumsum()
+    costs = 1e6 * (1 + uneven**-power)
+    for iteration, cost in enumerate(costs):
+        stopping.reason(Step(None, cost, 0.0, missed=0.0), iteration)
+    truth = costs[-1] / 1e6 - 1
+    assert truth / 5 < stopping.relative_gap(costs[-1]) < 5 * truth

@@ -13,6 +13,9 @@ from movieembed.operators.protocol import Operator
 from movieembed.solvers.certificate import missed_decrease
 from movieembed.solvers.point import Step
 
+# Windows of solvers that take few iterations; a run of many is also judged by this part of it.
+SHORT, LONG_WINDOW = 5, 8
+
 
 def estimate_gap(costs: list[float], window: int, noise: float) -> float:
     """How far the last of `costs` is from the limit of the sequence, at least roughly.
@@ -112,7 +115,11 @@ class Stopping:
         return float(max(self._gap, self._missed) / least)
 
     def _estimate(self) -> float:
-        gap = max(estimate_gap(self._costs, w, self._noise) for w in self._windows)
+        # In a valley decreases shrink by the number of iterations, not by a rate, and steps of
+        # unlike length make a short window see what rate it likes.
+        long = len(self._costs) // LONG_WINDOW if self.window <= SHORT else 0
+        windows = (long,) if long > self.window else self._windows
+        gap = max(estimate_gap(self._costs, w, self._noise) for w in windows)
         if self._noise < gap < np.inf and self._norms[-1] > self._gradient_noise:
             norms = self._norms[-1 - 2 * self.window :]
             gap = max(gap, gap_by_gradient(self._costs[-len(norms) :], norms, self.window))
