@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 SMALL = (
-    *("product", "cooccurrence", "fit", "start"),
+    *("product", "cooccurrence", "fit", "sparse", "start"),
     *("recommend", "notebook", "gradient", "million"),
 )
 LARGE = ("scale", "cluster", "everybody")
