@@ -21,7 +21,7 @@ from movieembed.data.likes import Likes
 from movieembed.exceptions import shortened
 from movieembed.model.embedding import Embedding
 from movieembed.model.neighbors import embedded
-from movieembed.outputs.drawing import Axes
+from movieembed.outputs.drawing import Axes, Figure
 from movieembed.outputs.loss_plots import plot_loss
 from movieembed.outputs.plots import plot_neighbors, plot_spectrum
 from movieembed.outputs.report_parts import facts_html, figure_html, pair_html, table_html
@@ -216,9 +216,8 @@ def _neighbours(model: Embedding, items: Iterable[Hashable] | None) -> str:
         # The same scale and the same place for all, so that bars compare.
         ax.set_xlim(low, 1.02 * high)
         ax.tick_params(axis="y", labelsize=8.5)
-        figure = ax.get_figure(root=True)
-        assert figure is not None
-        figure.set_layout_engine("none")
+        assert isinstance(ax.figure, Figure)
+        ax.figure.set_layout_engine("none")
         ax.set_position((0.52, 0.15, 0.46, 0.83))
 
     figures = []
