@@ -278,7 +278,7 @@ def test_the_gpu_s_questions(bench_gpu, harness, fake_gpu, monkeypatch, capsys):
     monkeypatch.setattr(bench_gpu, "COPY_BYTES", 4_000)
     monkeypatch.setattr(bench_gpu, "implicit_gpu", lambda: "implicit with CUDA")
     args = harness.parser("").parse_args(["--quick"])
-    L = Likes.from_matrix(random_likes(120, 60, 0.2, seed=1)).matrix
+    L = Likes.from_matrix(random_likes(240, 120, 0.2, seed=1)).matrix
     bench_gpu.run(args, L, fake_gpu)
     out = capsys.readouterr().out
     assert out.startswith("GPU: a fake, CUDA 12090, driver 13000; copying")

@@ -78,12 +78,12 @@ class CpuOperator(HostArrays):
             return self._other
         other = copy.copy(self)
         other.dtype = np.dtype(dtype)
-        self._other = other
         other._product = _core.Product(
             core_csr(self.matrix, other.dtype), other.dtype, self.n_threads, self._product
         )
         for of_rounded_values in ("diagonal", "_squares"):
             other.__dict__.pop(of_rounded_values, None)
+        self._other = other  # whole, for other threads may take it at once
         return other
 
     @derived

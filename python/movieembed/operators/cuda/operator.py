@@ -107,10 +107,11 @@ class CudaOperator:
         if np.dtype(dtype) == self.dtype:
             return self
         if self._other is None:
-            self._other = copy.copy(self)
-            self._other.dtype = np.dtype(dtype)
+            other = copy.copy(self)
+            other.dtype = np.dtype(dtype)
             for cached in ("diagonal", "_minus_diagonal"):
-                self._other.__dict__.pop(cached, None)
+                other.__dict__.pop(cached, None)
+            self._other = other
         return self._other
 
     @derived
