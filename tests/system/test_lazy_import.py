@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import copy
 import importlib
-import pickle
 import re
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import sklearn.base
 
 import movieembed as me
 from command_line import run
-from helpers import REPOSITORY
+from helpers import REPOSITORY, unpickled
 from movieembed.model.loading import LoadedModel
 
 HEAVY = (
@@ -126,7 +125,7 @@ ASKED = {
     "fit": lambda model: type(model.fit([[1, 1, 0], [1, 1, 1]])) is me.MovieEmbedding,
     "refit": lambda model: type(model.refit([[1, 1, 0], [1, 1, 1]])) is me.MovieEmbedding,
     "deepcopy": lambda model: type(copy.deepcopy(model)) is me.MovieEmbedding,
-    "pickle": lambda model: type(pickle.loads(pickle.dumps(model))) is me.MovieEmbedding,
+    "pickle": lambda model: type(unpickled(model)) is me.MovieEmbedding,
     "clone": lambda model: type(sklearn.base.clone(model)) is me.MovieEmbedding,
     "missing": lambda model: not hasattr(model, "none") and type(model) is me.MovieEmbedding,
 }

@@ -37,7 +37,7 @@ def on_gpu_of(x: Any) -> AbstractContextManager[Any]:
     if not is_on_gpu(x):
         return nullcontext()
     there = of_cupy(x)
-    # Sparse matrices have the attribute and raise NotImplementedError.
+    # CuPy's sparse matrices do not say where they are; their values do.
     array = there if hasattr(there, "__cuda_array_interface__") else there.data
     device: AbstractContextManager[Any] = array.device
     return device

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import movieembed._core as _core
 DOT_ROWS = 2048
 
 
-class HostArrays:
+class HostArrays(ABC):
     """What an operator does with NumPy arrays alone; see :mod:`movieembed.operators.protocol`.
 
     Attributes
@@ -43,8 +44,8 @@ class HostArrays:
     def empty(self, k: int) -> NDArray[Any]:
         return np.empty((self.n_items, k), dtype=self.dtype)
 
-    def apply(self, V: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
-        raise NotImplementedError
+    @abstractmethod
+    def apply(self, V: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]: ...
 
     def shifted(
         self,
