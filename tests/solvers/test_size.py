@@ -105,6 +105,6 @@ def test_lists_that_need_too_much_are_refused_at_once(monkeypatch: pytest.Monkey
     model = me.MovieEmbedding(2, random_state=0).fit(likes)
     monkeypatch.setattr(size, "room", lambda: 3_000)
     with pytest.raises(MemoryError, match=r"^what lists go by needs about 0 MB .* 30 liked of 30"):
-        model.recommend([0, 1])
+        model.recommend(likes[:2])
     monkeypatch.setattr(size, "room", lambda: None)
-    assert len(model.recommend([0, 1])[0])
+    assert len(model.recommend(likes[:2])[0])

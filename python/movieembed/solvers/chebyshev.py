@@ -36,7 +36,7 @@ from movieembed.solvers.point import Step
 
 FILTERED = "eigen, filtered"
 # How much more a filter is to make of the last column of V than of what lies below the block.
-GAIN = 30.0
+GAIN = 10.0
 # Degrees of a filter, at least and at most.
 DEGREES = (3, 10)
 # Growth at which a column ends, and that at which the rounding of others is taken out of it.
@@ -76,7 +76,7 @@ def filtered(
     n_items x k arrays.
     """
     d = n_components
-    fast = op.in_precision(np.float32)
+    fast, is_given = op.in_precision(np.float32), V0 is not None
     Y, delta = start(fast, block_width(d, op.n_items), rng, V0)
     width = block_width(d, op.n_items)
     if Y.shape[1] < width:  # the rank is less
@@ -103,16 +103,20 @@ def filtered(
         XW = fast.residual(W[:, :d], A[:, :d], -delta, np.zeros(d))
         point = leading_pairs(op, fast, W[:, :d], XW, theta[:d])
         yield point.as_step()._replace(missed=0.0)
-        V0 = point.V
+        V0, n = point.V, point.n
         costs.append(point.cost)
         norms.append(point.gradient_norm)
         if is_slow(costs, norms):
             for step in least_squares(op, point):
                 yield step._replace(missed=0.0)
+        del point  # two tall arrays
         if bottom is None:
-            bottom = lowest_eigenvalue(fast, point.n)
+            bottom = lowest_eigenvalue(fast, n)
         edges = min(bottom, float(theta[-1])), max(float(theta[-1]), 0.0)
-        before, delta = delta, foresight.next_delta(fast, W[:, :d], delta, point.n)
+        before = delta
+        # The diagonal of a given start comes from elsewhere: where it leads says nothing yet.
+        foreseen = not is_given or len(costs) > 2
+        delta = foresight.next_delta(fast, W[:, :d], delta, n) if foreseen else n
         Y = filter_block(fast, (W, A, Y), theta, (before, delta), edges, d)
 
 

@@ -20,9 +20,7 @@ LEAST_RATE = 0.5
 SHORT, LONG_WINDOW = 5, 8
 
 
-def estimate_gap(
-    costs: list[float], window: int, noise: float, least_rate: float = 0.0
-) -> float:
+def estimate_gap(costs: list[float], window: int, noise: float, least_rate: float = 0.0) -> float:
     """How far the last of `costs` is from the limit of the sequence, at least roughly.
 
     The decrease over the last `window` iterations, over the one before it, is the rate of a
