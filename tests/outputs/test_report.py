@@ -140,6 +140,25 @@ def test_the_command(evil_model: Any, tmp_path: Path) -> None:
     assert "is not what movieembed evaluate --json prints" in result.output
 
 
+def test_the_commands_data_are_read_with_the_models_threshold(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    rows = [(u, i, 1 + (u + i) % 5) for u in range(12) for i in range(8)]
+    table = pd.DataFrame(rows, columns=["user", "item", "rating"])
+    table.to_csv(tmp_path / "t.csv", index=False)
+    likes = me.Likes.from_ratings(table, threshold=3)
+    me.MovieEmbedding(2, random_state=0).fit(likes).save(tmp_path / "m.npz")
+    seen: list[me.Likes] = []
+    monkeypatch.setattr(
+        "movieembed.outputs.report.write_report", lambda *_, likes, **__: seen.append(likes)
+    )
+    given = ["report", tmp_path / "m.npz", "--out", tmp_path / "r.html", "--data"]
+    for more in ([], ["--threshold", 2]):
+        result = CliRunner().invoke(app, [*map(str, [*given, tmp_path / "t.csv", *more])])
+        assert result.exit_code == 0, result.output
+    assert [found.n_likes for found in seen] == [(table["rating"] >= k).sum() for k in (3, 2)]
+
+
 @pytest.fixture(scope="module")
 def demo_report(demo_likes: me.Likes, tmp_path_factory: Any) -> Any:
     """A report of the demo data with two items asked for, its model, and what it says."""
