@@ -166,9 +166,7 @@ def likes_of_model(
 ) -> Likes | None:
     """Read the likes of other people than a model's, with its threshold; None for its own."""
     if source is None:
-        for name, value in {"threshold": threshold, **vars(own)}.items():
-            if value is not None:
-                raise ParameterError(f"{name} is for the data that --users names", name)
+        check_no_data(threshold, own, "is for the data that --users names")
         return None
     from movieembed.data.text_columns import of_one_kind
 
@@ -183,6 +181,22 @@ def likes_of_model(
         what = f"the model lacks {len(missing):,} of the {likes.n_items:,} items of {source}"
         complain("warning", f"{what}: likes of them count for nothing")
     return likes
+
+
+def each_once(fitted: Embedding, users: list[str], likes: Likes | None = None) -> list[Any]:
+    """Return the ids of users that were typed, in that order, of some likes or a model's."""
+    from movieembed.data.users import UserIndex
+
+    index = fitted._fitted_items().user_index if likes is None else UserIndex(likes.users)
+    found: list[Any] = index.ids[list(dict.fromkeys(index.rows(users).tolist()))].tolist()
+    return found
+
+
+def check_no_data(threshold: float | None, own: OwnTable, what: str) -> None:
+    """Raise if an option for data was typed where there are none."""
+    for name, value in {"threshold": threshold, **vars(own)}.items():
+        if value not in (None, []):
+            raise ParameterError(f"{name} {what}", name)
 
 
 def conditions(fitted: Embedding, genres: list[str] | None, where: list[str] | None) -> list[str]:
