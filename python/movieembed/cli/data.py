@@ -277,7 +277,8 @@ def load_genres(
 
     path = source.expanduser()
     if is_table(path):
-        table = read_table(path, ids=typed(item_id or "0", "1"))
+        ids_and_titles = typed(item_id or "0", "1")
+        table = read_table(path, ids=ids_and_titles)
         if numbered(table) and table.shape[1] > 2:
             item_id, genres = item_id or "0", genres or "2"
         label = find_column(
@@ -288,7 +289,7 @@ def load_genres(
             role="genres",
         )
         ids = item_labels(table, as_column(item_id, table), None, None)[0]
-        values = table[label].tolist()
+        values = as_written(path, table, label, *ids_and_titles)
     else:
         movies = load_movies(source)
         ids, values = movies["movieId"].to_numpy(), movies["genres"].tolist()
@@ -307,18 +308,34 @@ def load_tags(source: Path, model: Embedding) -> list[list[str]]:
     from movieembed.data.text_columns import of_one_kind
 
     path = source.expanduser()
-    table = read_table(path / "tags.csv" if path.is_dir() else path)
+    path = path / "tags.csv" if path.is_dir() else path
+    table = read_table(path)
     columns = list(table.columns)
     label = find_column(columns, None, TAGS, argument="--tags", role="tag")
     item = find_column(columns, None, RATING_COLUMNS["item"], argument="--tags", role="item")
     ids, own = of_one_kind(table[item].to_numpy(), model.items_)
     of: dict[Any, list[str]] = {item: [] for item in own.tolist()}
-    for item, tag in zip(ids.tolist(), table[label].tolist(), strict=True):
+    for item, tag in zip(ids.tolist(), as_written(path, table, label), strict=True):
         if item in of and isinstance(tag, str):
             of[item].append(tag.casefold())
     if not any(of.values()):
         raise ValueError(f"{source} has no tags of the model's items: it is of other ids")
     return list(of.values())
+
+
+def as_written(path: Path, table: pd.DataFrame, label: Hashable, *ids: str) -> list[Any]:
+    """Return a column of words in which numbers stand as the file has them, and None for none."""
+    import pandas as pd
+
+    from movieembed.data.delimited_text import read_table
+
+    values = table[label]
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        values = read_table(path, ids=[*ids, str(label)], columns=[label])[label]
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        values = values.astype(object).where(values.notna(), None)
+        return [None if value is None else str(value) for value in values]
+    return list(values)
 
 
 def let_ids_agree(
