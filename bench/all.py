@@ -3,8 +3,8 @@
     python bench/all.py [--data FOLDER] [--large FOLDER]
 
 `--data` is the folder of MovieLens small, `--large` that of ml-32m; without the latter the benches
-of that size draw a seeded twin. Takes over an hour on two cores. Left out are gpu, which needs a GPU,
-neighbours and threads.
+of that size draw a seeded twin. Takes over an hour on two cores. Left out are neighbours, threads
+and gpu, which needs a GPU.
 """
 
 from __future__ import annotations

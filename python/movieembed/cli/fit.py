@@ -138,8 +138,8 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="MODEL",
-        help="Start from a saved model, with its parameters and its threshold: fewer passes over "
-        "more likes.",
+        help="Start from a saved model, with its parameters and, for ratings, its threshold: fewer "
+        "passes over more likes.",
     ),
 ]
 # What --tune chooses.

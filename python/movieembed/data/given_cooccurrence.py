@@ -112,7 +112,8 @@ class Cooccurrence:
         table : data frame
             In pandas, polars, PyArrow or another narwhals-supported frame.
         a, b : hashable, optional
-            Columns of the two items; by default the first two of those that are not named.
+            Columns of the two items; by default the first two of those that are not named. If one
+            holds integers and the other text, all ids are text.
         count : hashable, optional
             Column of how often they occur together; by default the third column, and 1 a row where
             there is none.

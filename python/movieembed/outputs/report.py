@@ -285,7 +285,7 @@ def _quality(model: Embedding, table: pd.DataFrame) -> str:
 def _held_out(ours: Recommender, path: pd.DataFrame) -> str:
     """How good the lists were when the recommender's lambda was chosen, by people held out."""
     apart = (path["regularization"] - ours.regularization).abs()
-    taken: Any = path.loc[apart.where(path["refine"] == ours.refine).idxmin()]
+    taken: Any = path.iloc[int(apart.where(path["refine"] == ours.refine, np.inf).argmin())]
     words = (
         f"NDCG of the lists for people held out: {taken['ndcg']:.3f} with lambda "
         f"{taken['regularization']:,.3g} and {_steps_in_words(ours.refine)} of refinement, which "
