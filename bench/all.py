@@ -1,9 +1,10 @@
-"""Run every bench, one after the other, on a machine that does nothing else.
+"""Run the benches of speed and quality one after the other, on a machine that does nothing else.
 
     python bench/all.py [--data FOLDER] [--large FOLDER]
 
 `--data` is the folder of MovieLens small, `--large` that of ml-32m; without the latter the benches
-of that size draw a seeded twin. Takes about half an hour.
+of that size draw a seeded twin. Takes over an hour on two cores. Left out are neighbours, threads
+and gpu, which needs a GPU.
 """
 
 from __future__ import annotations

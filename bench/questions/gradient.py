@@ -34,7 +34,7 @@ def dense_torch(likes: Any, V: np.ndarray) -> tuple[float, np.ndarray]:
     loss = (((variable @ variable.T - X) * apart) ** 2).sum()
     loss.backward()  # type: ignore[no-untyped-call]
     assert variable.grad is not None
-    return float(loss), variable.grad.numpy()
+    return loss.item(), variable.grad.numpy()
 
 
 def check(results: dict[str, Any]) -> None:

@@ -176,8 +176,7 @@ void LikesProduct<T, I>::products(int64_t d, const T* v, int64_t ldv, T* out, in
     constexpr int64_t kLanes = 64 / sizeof(T);
     const int64_t rows = likes_.cols;
     if (d == 0 || rows == 0) return;
-    const int threads =
-        threads_for(n_threads, static_cast<double>(likes_.indptr[likes_.rows]) * static_cast<double>(d));
+    const int threads = threads_of(d, n_threads);
     const std::vector<Slice> slices = slices_of(d, kLanes, threads);
     const int64_t n_slices = slices.size();
     const GatherPair<T, I>& gather = MOVIEEMBED_FOR_ISA(gather_table);
@@ -331,32 +330,46 @@ template <class J>
 void LikesProduct<T, I>::apply_rows(const CsrView<T, J>& rows, const double* scale, T* out, int64_t ldo,
                                     int n_threads) const {
     constexpr int64_t kLanes = 64 / sizeof(T);
-    // The rows by item, items by popularity: a user's sum adds up, of each item that they like, who else has it.
+    // The rows by slice and item, items by popularity: a user's sum adds up, of each item that they like, who else has
+    // it.
     struct Entry {
-        int64_t column;
+        int32_t column;  // of the slice
         T value;
     };
     const int64_t n_items = likes_.cols, entries = rows.end(rows.rows - 1);
-    std::vector<int64_t> place(n_items), begin_of(n_items + 2, 0);
+    std::vector<int64_t> place(n_items);
     for (int64_t r = 0; r < n_items; ++r) place[blocks_->order[r]] = r;
-    for (int64_t k = 0; k < entries; ++k) ++begin_of[place[rows.indices[k]] + 2];
-    for (int64_t r = 0; r < n_items; ++r) begin_of[r + 2] += begin_of[r + 1];
+    const std::vector<Slice> slices = slices_of(rows.rows, kLanes, threads_of(rows.rows, n_threads));
     std::vector<Entry> entry(entries);
-    for (int64_t q = 0; q < rows.rows; ++q)
-        for (int64_t k = rows.begin(q); k < rows.end(q); ++k)
-            entry[begin_of[place[rows.indices[k]] + 1]++] = {q, rows.value(k)};
-    // begin_of[r] .. begin_of[r + 1] are now the entries of the item at place r.
-    const auto add = [&](int64_t r, T weight, const Slice& s, T* to) {
-        for (int64_t e = begin_of[r]; e < begin_of[r + 1]; ++e) {
-            const int64_t j = entry[e].column - s.first;
-            if (j >= 0 && j < s.columns) to[j] += weight * entry[e].value;
-        }
+    std::vector<std::vector<int64_t>> begin_of(slices.size(), std::vector<int64_t>(n_items + 2, 0));
+    int64_t at = 0;
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+        const int64_t first = slices[i].first, last = first + slices[i].columns;
+        auto& begin = begin_of[i];
+        for (int64_t k = rows.begin(first); k < rows.end(last - 1); ++k) ++begin[place[rows.indices[k]] + 2];
+        begin[0] = begin[1] = at;
+        for (int64_t r = 0; r < n_items; ++r) begin[r + 2] += begin[r + 1];
+        at = begin[n_items + 1];
+        for (int64_t q = first; q < last; ++q)
+            for (int64_t k = rows.begin(q); k < rows.end(q); ++k)
+                entry[begin[place[rows.indices[k]] + 1]++] = {static_cast<int32_t>(q - first), rows.value(k)};
+    }
+    // begin[r] .. begin[r + 1] are now the entries of the item at place r.
+    const auto begin_in = [&](const Slice& s) {
+        std::size_t i = 0;
+        while (slices[i].first != s.first) ++i;
+        return begin_of[i].data();
+    };
+    const auto add = [&](const int64_t* begin, int64_t r, T weight, T* to) {
+        for (int64_t e = begin[r]; e < begin[r + 1]; ++e) to[entry[e].column] += weight * entry[e].value;
     };
     const auto without_diagonal = [&](const Slice& s, Scratch& scratch, int64_t first, int64_t last) {
         const int64_t width = s.vectors * kLanes;
         T* to = scratch.out.data() + first * width;
         std::fill_n(to, (last - first) * width, T(0));
-        for (int64_t r = first; r < last; ++r, to += width) add(r, -static_cast<T>(squares_[blocks_->order[r]]), s, to);
+        const int64_t* begin = begin_in(s);
+        for (int64_t r = first; r < last; ++r, to += width)
+            add(begin, r, -static_cast<T>(squares_[blocks_->order[r]]), to);
     };
     products(
         rows.rows, nullptr, 0, out, ldo, scale, n_threads, without_diagonal,
@@ -364,9 +377,10 @@ void LikesProduct<T, I>::apply_rows(const CsrView<T, J>& rows, const double* sca
             const int64_t width = s.vectors * kLanes;
             T* to = scratch.users.data() + (begin - block.first_user) * width;
             std::fill_n(to, (end - begin) * width, T(0));
+            const int64_t* of_item = begin_in(s);
             for (; begin < end; ++begin, to += width)
                 for (int64_t k = likes_.begin(begin); k < likes_.end(begin); ++k)
-                    add(blocks_->items[k], likes_.value(k), s, to);
+                    add(of_item, blocks_->items[k], likes_.value(k), to);
         });
 }
 

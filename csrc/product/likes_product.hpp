@@ -19,6 +19,7 @@
 
 #include "core/aligned.hpp"
 #include "core/csr.hpp"
+#include "core/parallel.hpp"
 
 namespace movieembed {
 
@@ -78,7 +79,7 @@ public:
 
     // OUT = diag(scale) X R' for sparse rows R, at least one; scale is 1 where it is null. 2 nnz d flops for the items,
     // and two for each pair of a like and a row that has its item: few where the rows are short. Memory besides: two
-    // numbers an entry of R and two an item.
+    // numbers an entry of R, and one for each item and slice.
     template <class J>
     void apply_rows(const CsrView<T, J>& rows, const double* scale, T* out, int64_t ldo, int n_threads) const;
 
@@ -92,6 +93,10 @@ private:
     struct Scratch {  // of one slice: V packed, the sums of a block's users, and the result
         Aligned<T> v, users, out;
     };
+
+    int threads_of(int64_t d, int n_threads) const {
+        return threads_for(n_threads, static_cast<double>(likes_.indptr[likes_.rows]) * static_cast<double>(d));
+    }
 
     template <class Start, class Fill>
     void products(int64_t d, const T* v, int64_t ldv, T* out, int64_t ldo, const double* scale, int n_threads,

@@ -158,3 +158,25 @@ def test_the_file_is_on_the_disk_before_it_takes_its_name(
     monkeypatch.setattr(os, "replace", lambda *paths: (done.append("replace"), replace(*paths)))
     write(tmp_path / "m")
     assert done == ["fsync", "replace", "fsync"][: 2 if os.name == "nt" else 3]
+
+
+def test_windows_says_why_it_does_not_replace_an_open_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*paths: object) -> None:
+        raise PermissionError(13, "Access is denied", *map(str, paths))
+
+    write(tmp_path / "m", b"old")
+    monkeypatch.setattr(os, "replace", refused)
+    for platform, name, why in (
+        ("win32", "m", "denied: Windows cannot replace a file that is open or mapped into memory"),
+        ("win32", "new", "denied"),
+        ("linux", "m", "denied"),
+    ):
+        monkeypatch.setattr(sys, "platform", platform)
+        with pytest.raises(PermissionError) as caught:
+            write(tmp_path / name)
+        assert caught.value.strerror == f"Access is {why}"
+        assert caught.value.filename == str(tmp_path / name)
+    monkeypatch.undo()
+    assert (listed(tmp_path), (tmp_path / "m").read_bytes()) == (["m"], b"old")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 import typer
 
+import movieembed as me
 from command_line import error
 from movieembed._base.message import Message
 from movieembed.cli import app
@@ -121,3 +124,39 @@ def test_the_parameter_of_an_error_becomes_its_option():
     message = Message("ratings has several users; say which with {user=}", user="my user")
     said = describe(ParameterError(message, "user"), options)
     assert said == "ratings has several users; say which with --user-col 'my user'"
+
+
+def test_advice_is_what_the_running_command_can_be_told(folder, tmp_path):
+    X, pairs = me.Cooccurrence([[0, 3, 2], [3, 0, 5], [2, 5, 0]]), tmp_path / "pairs.npz"
+    me.MovieEmbedding(1, random_state=0).fit(X).save(pairs)
+    lost = "this model does not keep whose likes it was fitted on: "
+    assert error("similar", folder / "bare.npz", "--user", 7) == lost + "fit it with --keep-likes"
+    told = error("recommend", folder / "bare.npz", "--user", 7)
+    assert told == lost + "pass --users, or fit it with --keep-likes"
+    of_pairs = "this model is of a Cooccurrence, which knows no users"
+    assert error("similar", pairs, "--user", 1) == of_pairs
+    assert error("recommend", pairs, "--user", 1) == f"{of_pairs}: pass --users"
+    table, out = folder / "own.csv", tmp_path / "x.html"
+    unknown = "ratings has no column that looks like the user; it has: 'listener', 'song', 'grade'"
+    told = error("fit", table, "--out", out)
+    assert told == f"{unknown}. Say which one it is with --user-col COLUMN"
+    assert error("report", folder / "model.npz", "--data", table, "--out", out) == unknown
+    (tmp_path / "odd.csv").write_text("abc\ndef\n")
+    unknown = f"{tmp_path / 'odd.csv'}: cannot tell what separates the columns in 'abc'"
+    told = error("fit", tmp_path / "odd.csv", "--out", out)
+    assert told.startswith(f"{unknown}; pass --sep, or --layout lists if each row")
+    for given in (["map", "--items"], ["map", "--tags"], ["report", "--data"]):
+        command, option = given
+        path = tmp_path / "odd.csv"
+        assert error(command, folder / "model.npz", option, path, "--out", out) == unknown
+
+
+@pytest.mark.parametrize("command", sorted(typer.main.get_command(app).commands))
+def test_options_of_other_commands_are_those_of_models(command):
+    group = typer.main.get_command(app)
+    own = {p.name: max(p.opts, key=len) for p in group.commands[command].params}
+    options = group.options_of(command)
+    assert own.items() <= options.items()
+    parameters = set(inspect.signature(me.MovieEmbedding).parameters)
+    of_fit = {"out", "yesterday", "tune", "as_json"}
+    assert set(options) - set(own) <= parameters | of_fit

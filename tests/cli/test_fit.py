@@ -8,6 +8,7 @@ import sys
 from itertools import islice
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import movieembed as me
@@ -222,6 +223,52 @@ def test_the_columns_of_pairs_by_name_or_number(tmp_path):
     assert titled.titles_.tolist() == ["Anna", "Bert", "Cy", "Dora"]
 
 
+@pytest.mark.parametrize(
+    ("items", "options"),
+    [
+        ("title,code,name\nz1,a,Anna\nz2,b,Bert\nz3,c,Cy\nz4,d,Dora\n", ["code", "name"]),
+        ("a,Anna,z1\nb,Bert,z2\nc,Cy,z3\nd,Dora,z4\n", []),
+        ("z1,a,Anna\nz2,b,Bert\nz3,c,Cy\nz4,d,Dora\n", ["1", "2"]),
+        ("7,a,Anna\n8,b,Bert\n9,c,Cy\n6,d,Dora\n", ["1", "2"]),
+    ],
+    ids=["named", "no header", "numbers", "numbers beside numbers"],
+)
+def test_the_columns_of_the_items_of_pairs(tmp_path, items, options):
+    path = tmp_path / "pairs.csv"
+    path.write_text("n,x,y\n" + "".join(f"{n},{a},{b}\n" for n, a, b in CIRCLE))
+    (tmp_path / "items.csv").write_text(items)
+    given = ["--user-col", "x", "--item-col", "y", "--rating-col", "n"]
+    given += ["--items", tmp_path / "items.csv"]
+    given += [x for pair in zip(("--id-col", "--title-col"), options, strict=False) for x in pair]
+    _, model = pairs_of(path, *given)
+    assert model.items_.tolist() == ["a", "b", "c", "d"]
+    assert model.titles_.tolist() == ["Anna", "Bert", "Cy", "Dora"]
+    X = me.Cooccurrence([[0, 3, 2, 1], [3, 0, 5, 9], [2, 5, 0, 4], [1, 9, 4, 0]])
+    expected = me.MovieEmbedding(1, random_state=0).fit(X).embedding_
+    np.testing.assert_array_equal(model.embedding_, expected)
+    told = error("fit", path, "--pairs", *given[:8], "--id-col", "zz", "--out", tmp_path / "m")
+    assert told.startswith("--id-col zz is not a column of items; it has: ")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "items"),
+    [
+        ("1,2,5\n1,3,2\n2,3,9\n", "1,A\n2,B\n3,C\nx,D\n"),
+        ("1,2,5\n1,x,2\n2,x,9\n", "1,A\n2,B\nx,C\n"),
+    ],
+)
+def test_ids_of_pairs_and_of_items_are_of_one_kind(tmp_path, pairs, items):
+    """Text in one column makes text of all."""
+    (tmp_path / "pairs.csv").write_text(pairs)
+    (tmp_path / "items.csv").write_text("id,title\n" + items)
+    model = pairs_of(tmp_path / "pairs.csv", "--items", tmp_path / "items.csv")[1]
+    named = [line.split(",") for line in items.splitlines()]
+    assert list(map(list, zip(model.items_, model.titles_, strict=True))) == named
+    X = np.zeros((len(named), len(named)))
+    X[:3, :3] = [[0, 5, 2], [5, 0, 9], [2, 9, 0]]
+    assert model.cost_ == pytest.approx(me.cost(me.Cooccurrence(X), model.embedding_), rel=1e-9)
+
+
 def test_what_does_not_go_with_pairs(tmp_path, folder):
     path, out = tmp_path / "pairs.csv", tmp_path / "m.npz"
     path.write_text(PAIRS)
@@ -299,6 +346,34 @@ def test_from_a_model_takes_its_threshold(folder, tmp_path):
     assert json.loads(run(*again).stdout)["data"]["likes"] == (ratings["rating"] >= 5).sum()
     told = error("fit", folder / "data", "--out", new, "--from", old, "--jobs", 0)
     assert told.startswith("--jobs must not be 0")
+
+
+@pytest.mark.parametrize("threshold", [None, 3])
+def test_a_models_threshold_is_for_data_with_ratings(folder, tmp_path, threshold):
+    """Files without ratings have rows that are likes."""
+    old, out = tmp_path / "old.npz", tmp_path / "new.npz"
+    given = [] if threshold is None else ["--threshold", threshold]
+    run("fit", folder / "data", "--out", old, "--components", 2, *given)
+    rows, bare = pd.read_parquet(folder / "ratings.parquet"), tmp_path / "plain.csv"
+    columns = ["userId", "movieId"]
+    rows[columns].to_csv(bare, index=False)
+    lists = rows.groupby("userId")["movieId"].apply(lambda x: " ".join(map(str, x)))
+    (tmp_path / "lists.txt").write_text("".join(f"{u} {x}\n" for u, x in lists.items()))
+    for path, options in ((bare, []), (tmp_path / "lists.txt", ["--layout", "lists"])):
+        told = run("fit", path, "--from", old, "--out", out, *options, "--json")
+        assert json.loads(told.stdout)["data"]["likes"] == len(rows)
+        assert me.load(out).threshold_ is None
+    people = ["recommend", old, "--users", bare, "--user", 7, "-n", 4, "--json"]
+    found = json.loads(run(*people).stdout)["users"][0]["recommendations"]
+    likes = me.Likes.from_ratings(rows[columns], items=me.load(old).items_)
+    expected = me.load(old).recommend_users(likes, 4, users=[7])
+    assert [row["item"] for row in found] == expected["item"].tolist()
+    rows.to_csv(tmp_path / "rated.csv", index=False)
+    for path in (tmp_path / "rated.csv", folder / "data"):
+        told = json.loads(run("fit", path, "--from", old, "--out", out, "--json").stdout)
+        assert told["data"]["likes"] == (rows["rating"] >= (threshold or 4)).sum()
+    told = error("fit", bare, "--from", old, "--out", out, "--threshold", 2)
+    assert told.startswith("--threshold 2.0 needs ratings, but no column looks like the rating")
 
 
 @pytest.mark.parametrize("option", ["--components", "--regularization"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 import movieembed as me
 from command_line import error, run
 
@@ -53,3 +55,22 @@ def test_info_of_pairs(tmp_path):
 
 def test_a_model_is_no_table_of_pairs(folder):
     assert error("info", folder / "model.npz", "--pairs").startswith("--pairs is for a table")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("--threshold=0", "--user-col=a", "--item-col=a", "--rating-col=a", "--time-col=a"),
+        *("--sep=,", "--header", "--no-header", "--layout=rows", "--where=a==1", "--missing=drop"),
+        *("--dislike-below=1", "--half-life=1", "--items=a", "--id-col=a", "--title-col=a"),
+    ],
+)
+def test_options_for_data_are_not_for_a_model(folder, option):
+    name = "--header" if option == "--no-header" else option.split("=", 1)[0]
+    told = error("info", folder / "model.npz", option)
+    assert told == f"{name} is for data, not for a model"
+
+
+def test_a_report_without_data_has_no_threshold(folder, tmp_path):
+    told = error("report", folder / "model.npz", "--out", tmp_path / "r.html", "--threshold", 3)
+    assert told == "--threshold is for the data that --data names"

@@ -69,6 +69,10 @@ def test_users_of_the_kept_likes(folder):
     assert [entry["user"] for entry in document["users"]] == [9, 7]
     records = expected.drop(columns=["user", "rank"]).to_dict("records")
     assert document["users"][1]["recommendations"] == records
+    for likes in ([], ["--users", folder / "data"]):
+        again = [*both, *likes, "--user", "9", "--user", "7.0"]
+        assert run(*again).stdout == run(*both, *likes).stdout
+        assert json.loads(run(*again, "--json").stdout) == document
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".arrow"])

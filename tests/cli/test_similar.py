@@ -74,6 +74,11 @@ def test_users_who_are_alike(folder, tmp_path):
     run(*given, "--out", out)
     found = pd.read_csv(out)
     pd.testing.assert_frame_equal(found, model.similar_users([7, 3], 3), rtol=1e-6)
+    again = [*given, "--user", "7", "--user", "7.0"]
+    for form in ([], ["--json"]):
+        assert run(*again, *form).stdout == run(*given, *form).stdout
+    run(*again, "--out", out)
+    pd.testing.assert_frame_equal(pd.read_csv(out), found)
     assert "no user has the id" in error(*given, "--user", "99")
     assert "--user goes without ITEM" in error(*given, "Heat")
     assert "about items: leave out --user" in error(*given, "--method", "dot")

@@ -132,6 +132,31 @@ def test_pairs_with_titles() -> None:
     assert read.titles.tolist() == ["A", "B", "C", "D"]
 
 
+def test_the_columns_of_a_table_of_items_are_as_they_are_given() -> None:
+    items = pd.DataFrame({"title": [9, 8, 7, 6], "code": IDS, "name": ["A", "B", "C", "D"]})
+    table = pd.DataFrame(PAIRS)
+    read = me.Cooccurrence.from_pairs(table, items=items, item_id="code", title="name")
+    np.testing.assert_array_equal(read.matrix.toarray(), X)
+    assert read.items.tolist() == IDS
+    assert read.titles is not None
+    assert read.titles.tolist() == ["A", "B", "C", "D"]
+    for options, match in (
+        ({"items": items, "item_id": "isbn"}, "'isbn' is not a column of items"),
+        ({"items": IDS, "title": "name"}, "title name columns of a table"),
+        ({"item_id": "code"}, "item_id and title name columns of a table"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            me.Cooccurrence.from_pairs(table, **options)
+
+
+def test_ids_are_text_in_both_columns_if_they_are_in_one() -> None:
+    table = pd.DataFrame({"a": [1, 1, 2], "b": ["2", "x", "x"], "n": [5, 2, 9]})
+    for given in (table, table[["b", "a", "n"]]):
+        read = me.Cooccurrence.from_pairs(given)
+        assert read.items.tolist() == ["1", "2", "x"]
+        np.testing.assert_array_equal(read.matrix.toarray(), [[0, 5, 2], [5, 0, 9], [2, 9, 0]])
+
+
 @pytest.mark.parametrize(
     ("rows", "options", "match"),
     [

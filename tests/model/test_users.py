@@ -143,6 +143,30 @@ def test_a_matrix_without_names_has_the_items_of_the_model(
     same(model.recommend_users(frame, 3).drop(columns="user"), expected)
 
 
+def test_the_columns_of_a_frame_are_ids_or_titles(
+    likes: me.Likes, model: me.MovieEmbedding
+) -> None:
+    expected = model.recommend_users(likes.matrix, 3)
+    alike = model.similar_users([2, 5], 3, likes=likes.matrix)
+    titles = likes.titles.tolist()
+    short = [title.removesuffix(f" ({1984 + i})") for i, title in enumerate(titles)]
+    mixed = [short[0], *likes.items[1:].tolist()]
+    for names in (titles, short, mixed):
+        frame = pd.DataFrame(likes.matrix.toarray(), columns=names).iloc[:, ::-1]
+        same(model.recommend_users(frame, 3), expected)
+        same(model.similar_users([2, 5], 3, likes=frame), alike)
+        same(model.recommend_users(frame.assign(other=1.0), 3, unknown="drop"), expected)
+        with pytest.raises(me.ItemNotFoundError, match="no items of the model: 'other'; leave"):
+            model.recommend_users(frame.assign(other=1.0), 3)
+    twice = pd.DataFrame(likes.matrix.toarray(), columns=titles).assign(**{short[3]: 1.0})
+    for unknown in ("raise", "drop"):
+        with pytest.raises(ValueError, match=r"'Film 3 \(1987\)' and 'Film 3' are the same item"):
+            model.recommend_users(twice, unknown=unknown)
+    by_title = me.Likes.from_matrix(likes.matrix, items=titles)
+    with pytest.raises(me.ItemNotFoundError, match="are no items of the model: 'Film 0"):
+        model.recommend_users(by_title)
+
+
 @pytest.mark.parametrize("suffix", READERS)
 def test_files(
     likes: me.Likes,

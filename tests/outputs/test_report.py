@@ -140,6 +140,25 @@ def test_the_command(evil_model: Any, tmp_path: Path) -> None:
     assert "is not what movieembed evaluate --json prints" in result.output
 
 
+def test_the_commands_data_are_read_with_the_models_threshold(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    rows = [(u, i, 1 + (u + i) % 5) for u in range(12) for i in range(8)]
+    table = pd.DataFrame(rows, columns=["user", "item", "rating"])
+    table.to_csv(tmp_path / "t.csv", index=False)
+    likes = me.Likes.from_ratings(table, threshold=3)
+    me.MovieEmbedding(2, random_state=0).fit(likes).save(tmp_path / "m.npz")
+    seen: list[me.Likes] = []
+    monkeypatch.setattr(
+        "movieembed.outputs.report.write_report", lambda *_, likes, **__: seen.append(likes)
+    )
+    given = ["report", tmp_path / "m.npz", "--out", tmp_path / "r.html", "--data"]
+    for more in ([], ["--threshold", 2]):
+        result = CliRunner().invoke(app, [*map(str, [*given, tmp_path / "t.csv", *more])])
+        assert result.exit_code == 0, result.output
+    assert [found.n_likes for found in seen] == [(table["rating"] >= k).sum() for k in (3, 2)]
+
+
 @pytest.fixture(scope="module")
 def demo_report(demo_likes: me.Likes, tmp_path_factory: Any) -> Any:
     """A report of the demo data with two items asked for, its model, and what it says."""
@@ -198,14 +217,40 @@ def test_bars_have_one_scale(evil_model: Any, tmp_path: Path, monkeypatch: Any) 
     assert highest < axes[0].get_xlim()[1]
 
 
+def held_out_path(text: str) -> list[list[str]]:
+    """The rows of the table of what was tried for lambda."""
+    table = re.findall(r"<table>(.*?)</table>", text)[-1]
+    return [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in table.split("</tr>")[1:-1]]
+
+
 def test_the_quality_is_what_the_choice_of_lambda_measured(demo_report: Any) -> None:
     model, _, text = demo_report
-    path = model.regularization_path_
-    assert f"NDCG of the lists for people held out: {path['ndcg'].max():.3f}" in text
-    cells = re.findall(r'<td class="number">([\d.]+ ± [\d.]+)</td>', text)
-    assert cells == [
-        f"{a:.4f} ± {b:.4f}" for a, b in zip(path["ndcg"], path["stderr"], strict=True)
+    assert held_out_path(text) == [
+        [f"{row.regularization:,.3g}", f"{row.refine}", f"{row.ndcg:.4f} ± {row.stderr:.4f}"]
+        for row in model.regularization_path_.itertuples()
     ]
+
+
+@pytest.mark.parametrize(
+    ("seed", "refine", "is_highest"), [(0, "auto", False), (0, 3, False), (2, 3, True)]
+)
+def test_the_lambda_that_was_taken_need_not_have_the_highest_quality(
+    seed: int, refine: Any, is_highest: bool, tmp_path: Path
+) -> None:
+    rng, shares = np.random.default_rng(seed), np.arange(1, 61) ** -0.7
+    likes = np.zeros((400, 60))
+    likes[np.repeat(np.arange(400), 8), rng.choice(60, 3200, p=shares / shares.sum())] = 1
+    model = me.MovieEmbedding(5, random_state=0, n_jobs=1, tol=1e-3, refine=refine).fit(likes)
+    model.save(tmp_path / "m.npz")
+    path, value = model.regularization_path_, model.regularization_
+    steps = 0 if refine == "auto" else refine
+    taken = path[(path["regularization"] == value) & (path["refine"] == steps)]["ndcg"].item()
+    assert (taken == path["ndcg"].max()) == is_highest
+    said = f"people held out: {taken:.3f} with lambda {value:,.3g} and {steps} steps of refinement"
+    me.write_report(me.load(tmp_path / "m.npz"), tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert f"{said}, which were taken;" in text
+    assert ("The highest in the table is ahead by no more than" in text) != is_highest
 
 
 def test_pictures_are_dark_in_the_dark_and_light_on_paper(demo_report: Any) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from itertools import islice, pairwise
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from helpers import dense_cooccurrence, dense_cost
+from helpers import REPOSITORY, dense_cooccurrence, dense_cost
 from movieembed import MovieEmbedding
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.explicit import ExplicitOperator
@@ -51,6 +52,21 @@ def test_reaches_the_optimum_of_the_block_solver(shop, dtype):
     assert ours.gap <= 1e-8 or dtype == np.float32
     costs = [entry.cost for entry in ours.history]
     assert all(after <= before * (1 + 1e-6) for before, after in pairwise(costs))
+
+
+@pytest.mark.parametrize(("seed", "d"), [(0, 40), (0, 100), (1, 40), (1, 100)])
+@pytest.mark.skipif(not (REPOSITORY / "bench").exists(), reason="no benches in an sdist")
+def test_unequal_eigenvalues_do_not_end_it(monkeypatch, seed, d):
+    """Where the leading one is a hundred times the last; the gap is of the right size there too."""
+    monkeypatch.syspath_prepend(str(REPOSITORY))
+    checkins = importlib.import_module("bench.lib.shapes").checkins
+    monkeypatch.setattr("movieembed.solvers.chebyshev.eigen", None)  # float32 loses no direction
+    op = CpuOperator(checkins(3_000, 4_000, 80_000, 100, 0.12, seed), np.float32)
+    ours = run(filtered(op, d, np.random.default_rng(0)), op, tol=1e-4, max_iter=6, window=1)
+    op = CpuOperator(op.matrix)
+    best = solved(eigen(op, d, np.random.default_rng(0)), op, 1e-7).cost
+    assert ours.converged
+    assert ours.cost / best - 1 < min(1e-4, 2 * ours.gap)
 
 
 def test_starts_from_a_given_embedding(shop):

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 import movieembed as me
 from movieembed._base.threads import serial_blas
 from movieembed.operators.cpu import CpuOperator
-from movieembed.solvers.eigen import FARTHEST, eigen, is_slow, next_delta, turn
+from movieembed.solvers.eigen import FARTHEST, FARTHEST_EVER, Foresight, eigen, is_slow, turn
 
 
 def test_a_wrong_diagonal_is_mended_in_one_step() -> None:
@@ -30,18 +30,24 @@ def test_a_wrong_diagonal_is_mended_in_one_step() -> None:
         n = W**2 @ theta
         left = abs(n[item] - whole[item, item])
         assert left > 0.2 * abs(wrong[item] - whole[item, item])
-        foreseen = next_delta(op, W, wrong, n)
+        foreseen = Foresight().next_delta(op, W, wrong, n)
         assert abs(foreseen[item] - whole[item, item]) < 0.03 * left
 
 
 def test_the_diagonal_stays_near_the_last_one() -> None:
+    """A step that was cut short may be longer the next time, each item's by itself."""
     rng = np.random.default_rng(0)
     op = CpuOperator(sp.csr_array(np.ones((2, 30))))
     W = np.linalg.qr(rng.standard_normal((30, 20)))[0]
     n = rng.random(30)
-    foreseen = next_delta(op, W, 0 * n, n)
-    np.testing.assert_allclose(foreseen, FARTHEST * n)
-    np.testing.assert_allclose(next_delta(op, W, 100 * n, n), n / FARTHEST)
+    near = np.where(np.arange(30) < 10, n, 0 * n)  # these are where they lead
+    foresight = Foresight()
+    for farthest in (FARTHEST, FARTHEST**2, FARTHEST**4, FARTHEST**8, 2.0, 2.0):
+        foreseen = foresight.next_delta(op, W, near, n)
+        np.testing.assert_allclose(foreseen[10:], min(farthest, FARTHEST_EVER) * n[10:])
+        np.testing.assert_allclose(foreseen[:10], n[:10])
+    np.testing.assert_allclose(foresight.next_delta(op, W, 100 * n, n)[:10], n[:10] / FARTHEST)
+    np.testing.assert_allclose(Foresight().next_delta(op, W, 100 * n, n), n / FARTHEST)
 
 
 @pytest.mark.parametrize(("d", "most"), [(20, 8), (60, 9), (250, 12), (400, 16)])

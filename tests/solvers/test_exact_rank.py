@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -69,3 +71,21 @@ def test_users_with_one_like_do_not_count_for_the_rank():
     model = MovieEmbedding(4, random_state=0).fit(L)
     assert model.stop_reason_ == "exact"
     assert model.cost_ < 1e-12 * size_of(dense_cooccurrence(L))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("weight", [1000.0, 5000.0])
+def test_an_item_of_large_weights_does_not_hide_the_others(dtype: str, weight: float) -> None:
+    """Nearly all of the trace is its own: what the others lack is below the trace's rounding."""
+    rng = np.random.default_rng(0)
+    M = np.zeros((40, 10))
+    M[:, :9] = rng.random((40, 9)) < 0.3
+    M[:, 9] = weight * (rng.random(40) < 0.5)
+    model = MovieEmbedding(2, random_state=0, dtype=dtype, max_iter=50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(M)
+    assert model.stop_reason_ != "exact"
+    X = M.T @ M
+    np.fill_diagonal(X, 0)
+    assert model.cost_ < 1e-6 * (X**2).sum()

@@ -98,3 +98,13 @@ def test_the_message_has_both_figures(monkeypatch: pytest.MonkeyPatch) -> None:
         model.fit(random_likes(50, 30, 0.3, seed=0))
     monkeypatch.setattr(size, "room", lambda: None)
     assert model.fit(random_likes(50, 30, 0.3, seed=0)).converged_
+
+
+def test_lists_that_need_too_much_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    likes = random_likes(50, 30, 0.3, seed=0)
+    model = me.MovieEmbedding(2, random_state=0).fit(likes)
+    monkeypatch.setattr(size, "room", lambda: 3_000)
+    with pytest.raises(MemoryError, match=r"^what lists go by needs about 0 MB .* 30 liked of 30"):
+        model.recommend(likes[:2])
+    monkeypatch.setattr(size, "room", lambda: None)
+    assert len(model.recommend(likes[:2])[0])

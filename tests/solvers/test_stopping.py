@@ -60,7 +60,17 @@ def test_the_gap_is_the_largest_of_the_windows():
     assert stopping.relative_gap(costs[-1]) == pytest.approx(max(each) / costs[-1], rel=1e-12)
 
 
-@pytest.mark.parametrize("window", [2, 5])
+def test_what_ends_by_its_last_step_goes_as_far_again_at_least():
+    op = SimpleNamespace(dtype=np.dtype(np.float64), frobenius_squared=1.0)
+    stopping = Stopping(op, 1e-4, 1)
+    costs = [2.0, 1.1, 1.001, 1.00002]
+    reasons = [stopping.reason(Step(None, c, 0.0, missed=0.0), i) for i, c in enumerate(costs)]
+    assert reasons == [None, None, None, None]
+    assert stopping.relative_gap(1.0) == pytest.approx(costs[2] - costs[3], rel=1e-9)
+    assert stopping.reason(Step(None, 1.00001, 0.0, missed=0.0), 4) == "converged"
+
+
+@pytest.mark.parametrize("window", [1, 2, 5])
 @pytest.mark.parametrize("power", [1, 2])
 @pytest.mark.parametrize("n", [100, 400, 900])
 def test_the_gap_in_a_valley_is_of_the_right_size(n: int, power: int, window: int) -> None:

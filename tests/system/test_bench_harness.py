@@ -333,3 +333,17 @@ def test_the_gpu_s_results_are_checked(bench_gpu, fake_gpu):
         results[bench_gpu.GPU] = wrong(results[bench_gpu.GPU])
         with pytest.raises(RuntimeError, match=r"off by|differ|above the optimum"):
             question.check(results)
+
+
+def test_what_runs_every_bench_says_which_it_leaves_out(monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY))
+    every = importlib.import_module("bench.all")
+    run = [*every.SMALL, *every.LARGE]
+    there = {path.stem for path in (BENCH / "questions").glob("[a-z]*.py")}
+    assert len(run) == len(set(run))
+    left_out = sorted(there.difference(run))
+    words = f"{', '.join(left_out[:-1])} and {left_out[-1]}"
+    page = (BENCH / "README.md").read_text(encoding="utf-8")
+    assert f"bench/all.py            # all but {words};" in page
+    assert set(left_out) <= set(every.__doc__.replace(",", " ").replace(".", " ").split())
+    assert all(f"| `questions/{name}.py` |" in page for name in there)

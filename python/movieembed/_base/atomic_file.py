@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,12 +47,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             yield temporary
             os.chmod(temporary, stat.S_IMODE(fresh if mode is None else mode))
             _synchronise(temporary)
-            os.replace(temporary, target)
+            _rename(temporary, target)
         with contextlib.suppress(OSError):  # not every system and every file system can
             _synchronise(target.parent)
     except OSError as error:
         if error.errno and error.filename in (None, str(temporary), str(path)):
             raise type(error)(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+def _rename(temporary: Path, target: Path) -> None:
+    """Give a file the name of another, or say why Windows does not."""
+    try:
+        os.replace(temporary, target)
+    except PermissionError as error:
+        if sys.platform == "win32" and target.exists():
+            why = "Windows cannot replace a file that is open or mapped into memory"
+            raise PermissionError(error.errno, f"{error.strerror}: {why}") from error
         raise
 
 

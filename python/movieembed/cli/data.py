@@ -30,20 +30,25 @@ TABLES = (
 LONG_TEXT = 64
 
 
-def load_likes(source: str, threshold: float | None, own: OwnTable) -> tuple[int, Likes]:
-    """Read the likes, and the number of ratings, of MovieLens data or of a table of one's own."""
-    loaded = load(source, threshold, own)
-    return loaded.n_ratings, loaded.likes
+def load(
+    source: str,
+    threshold: float | None,
+    own: OwnTable,
+    *,
+    usual: float | None = None,
+    timed: bool = False,
+) -> Loaded:
+    """Read MovieLens data or a table of one's own.
 
-
-def load(source: str, threshold: float | None, own: OwnTable, *, timed: bool = False) -> Loaded:
-    """Read MovieLens data or a table of one's own; `timed` keeps what tells the time of a like."""
+    `usual` is the threshold where none is given and there are ratings, a model's for one; `timed`
+    keeps what tells the time of a like.
+    """
     from movieembed.data.likes import Likes, movielens_likes
     from movieembed.data.movielens import load_movielens
 
     path = Path(source).expanduser()
     if is_table(path):
-        loaded = load_table(path, threshold, own, timed)
+        loaded = load_table(path, threshold, own, usual, timed)
         return loaded if timed else replace(loaded, table=None)
     if path.is_file() and path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
         raise ValueError(
@@ -53,6 +58,7 @@ def load(source: str, threshold: float | None, own: OwnTable, *, timed: bool = F
         if value not in (None, []) and name not in ("half_life", "dislike_below"):
             text = f" is for a table of one's own ({', '.join(TABLES[:5])}), not for {source}"
             raise ParameterError(f"{name}{text}", name)
+    threshold = usual if threshold is None else threshold
     if own.half_life is None and own.dislike_below is None and not timed:
         likes, n_ratings = movielens_likes(source, threshold)
         return Loaded(n_ratings, likes)
@@ -62,13 +68,14 @@ def load(source: str, threshold: float | None, own: OwnTable, *, timed: bool = F
     return Loaded(len(ratings), likes, table=ratings)
 
 
-def load_table(path: Path, threshold: float | None, own: OwnTable, timed: bool) -> Loaded:
+def load_table(
+    path: Path, threshold: float | None, own: OwnTable, usual: float | None, timed: bool
+) -> Loaded:
     """Read a table of one's own, and that of its items."""
-    from movieembed.data.delimited_text import read_kept, read_table
+    from movieembed.data.delimited_text import read_kept
     from movieembed.data.likes import Likes
 
-    item_id, title = own.item_id, own.title
-    check_catalogue(own)
+    catalogue, item_id, title = read_catalogue(own, own.item)
     ratings = read_kept(
         path,
         is_short,
@@ -78,17 +85,16 @@ def load_table(path: Path, threshold: float | None, own: OwnTable, timed: bool) 
         separator=own.separator,
         layout=one_of(own.layout, ("rows", "lists", "blocks", "json"), "--layout"),
     )
-    catalogue = None
-    if own.items is not None:
-        header = has_header(None, typed(item_id, title))
-        ids = typed(item_id or "0", title or "1", own.item)
-        catalogue = read_table(own.items, header=header, ids=ids)
-        if numbered(catalogue) and catalogue.shape[1] > 1:
-            item_id, title = item_id or "0", title or "1"
-        let_ids_agree(ratings, own.item, catalogue, item_id)
+    if catalogue is not None:
+        let_ids_agree(ratings, ids_among(ratings, own.item), catalogue, item_id)
     user, item, rating, time = (
         as_column(label, ratings) for label in (own.user, own.item, own.rating, own.timestamp)
     )
+    columns = chosen_columns(
+        ratings, (user, item, rating), time, timed or own.half_life is not None
+    )
+    if threshold is None and "rating" in columns:
+        threshold = usual
     likes = Likes.from_ratings(
         ratings,
         threshold=threshold,
@@ -96,24 +102,37 @@ def load_table(path: Path, threshold: float | None, own: OwnTable, timed: bool) 
         item=item,
         rating=rating,
         items=catalogue,
-        item_id=None if catalogue is None else as_column(item_id, catalogue),
-        title=None if catalogue is None else as_column(title, catalogue),
+        item_id=item_id,
+        title=title,
         missing=one_of(own.missing, ("raise", "drop"), "--missing") or "raise",
         dislike_below=own.dislike_below,
         half_life=own.half_life,
         timestamp=time,
     )
-    columns = chosen_columns(
-        ratings, (user, item, rating), time, timed or own.half_life is not None
-    )
     return Loaded(len(ratings), likes, columns, ratings)
 
 
-def check_catalogue(own: OwnTable) -> None:
-    """Raise if a column of a table of items is named without that table."""
-    for name in ("item_id", "title"):
-        if own.items is None and getattr(own, name) is not None:
-            raise ParameterError(f"{name} names a column of --items: name that file", name)
+def read_catalogue(
+    own: OwnTable, *ids: str | None
+) -> tuple[pd.DataFrame | None, Hashable | None, Hashable | None]:
+    """Read the table of items, and return with it the labels of its ids and titles.
+
+    They are None where they are to be found by their names, and so is a table that is not named.
+    `ids` are more columns that hold ids.
+    """
+    from movieembed.data.delimited_text import read_table
+
+    item_id, title = own.item_id, own.title
+    if own.items is None:
+        for name in ("item_id", "title"):
+            if getattr(own, name) is not None:
+                raise ParameterError(f"{name} names a column of --items: name that file", name)
+        return None, None, None
+    header = has_header(None, typed(item_id, title))
+    catalogue = read_table(own.items, header=header, ids=typed(item_id or "0", title or "1", *ids))
+    if numbered(catalogue) and catalogue.shape[1] > 1:
+        item_id, title = item_id or "0", title or "1"
+    return catalogue, as_column(item_id, catalogue), as_column(title, catalogue)
 
 
 def chosen_columns(
@@ -147,13 +166,11 @@ def likes_of_model(
 ) -> Likes | None:
     """Read the likes of other people than a model's, with its threshold; None for its own."""
     if source is None:
-        for name, value in {"threshold": threshold, **vars(own)}.items():
-            if value is not None:
-                raise ParameterError(f"{name} is for the data that --users names", name)
+        check_no_data(threshold, own, "is for the data that --users names")
         return None
     from movieembed.data.text_columns import of_one_kind
 
-    _, likes = load_likes(source, fitted.threshold_ if threshold is None else threshold, own)
+    likes = load(source, threshold, own, usual=fitted.threshold_).likes
     ids, _ = of_one_kind(likes.items, fitted.items_)
     if ids is not likes.items:
         likes = replace(likes, items=ids)
@@ -164,6 +181,22 @@ def likes_of_model(
         what = f"the model lacks {len(missing):,} of the {likes.n_items:,} items of {source}"
         complain("warning", f"{what}: likes of them count for nothing")
     return likes
+
+
+def each_once(fitted: Embedding, users: list[str], likes: Likes | None = None) -> list[Any]:
+    """Return the ids of users that were typed, in that order, of some likes or a model's."""
+    from movieembed.data.users import UserIndex
+
+    index = fitted._fitted_items().user_index if likes is None else UserIndex(likes.users)
+    found: list[Any] = index.ids[list(dict.fromkeys(index.rows(users).tolist()))].tolist()
+    return found
+
+
+def check_no_data(threshold: float | None, own: OwnTable, what: str) -> None:
+    """Raise if an option for data was typed where there are none."""
+    for name, value in {"threshold": threshold, **vars(own)}.items():
+        if value not in (None, []):
+            raise ParameterError(f"{name} {what}", name)
 
 
 def conditions(fitted: Embedding, genres: list[str] | None, where: list[str] | None) -> list[str]:
@@ -182,9 +215,13 @@ def conditions(fitted: Embedding, genres: list[str] | None, where: list[str] | N
 
 
 def load_data(
-    source: str, threshold: float | None, own: OwnTable, pairs: bool
+    source: str,
+    threshold: float | None,
+    own: OwnTable,
+    pairs: bool,
+    usual: float | None = None,
 ) -> tuple[dict[str, Any], Likes | Cooccurrence]:
-    """Read likes, or a table of pairs of items, and say what it holds."""
+    """Read likes, as `load` does, or a table of pairs of items, and say what it holds."""
     if pairs:
         X = load_pairs(source, threshold, own)
         paired = int((X.item_counts > 0).sum())
@@ -194,7 +231,7 @@ def load_data(
             "items": X.n_items,
             "paired_items": paired,
         }, X
-    loaded = load(source, threshold, own)
+    loaded = load(source, threshold, own, usual=usual)
     return data_facts(source, loaded), loaded.likes
 
 
@@ -212,10 +249,7 @@ def load_pairs(source: str, threshold: float | None, own: OwnTable) -> Cooccurre
     for name, value in {"threshold": threshold, **{n: getattr(own, n) for n in of_ratings}}.items():
         if value is not None:
             raise ParameterError(f"{name} is for ratings, not for pairs", name)
-    check_catalogue(own)
-    items = None
-    if own.items is not None:
-        items = read_table(own.items, ids=typed(own.item_id or "0", own.title or "1"))
+    catalogue, item_id, title = read_catalogue(own)
     # Which columns hold ids is known once the header is.
     how: dict[str, Any] = {"separator": own.separator, "where": own.where or ()}
     how["header"] = has_header(own.header, typed(own.user, own.item, own.rating))
@@ -225,7 +259,10 @@ def load_pairs(source: str, threshold: float | None, own: OwnTable) -> Cooccurre
     sides = [name or (rest.pop(0) if rest else None) for name in (own.user, own.item)]
     table = read_table(path, ids=typed(*sides), **how)
     a, b, count = (as_column(name, table) for name in (*sides, own.rating))
-    return Cooccurrence.from_pairs(table, a, b, count, items=items)
+    if catalogue is not None:
+        let_ids_agree(table, [name for name in (a, b) if name in table], catalogue, item_id)
+    of_items: dict[str, Any] = {"items": catalogue, "item_id": item_id, "title": title}
+    return Cooccurrence.from_pairs(table, a, b, count, **of_items)
 
 
 def load_genres(
@@ -240,7 +277,8 @@ def load_genres(
 
     path = source.expanduser()
     if is_table(path):
-        table = read_table(path, ids=typed(item_id or "0", "1"))
+        ids_and_titles = typed(item_id or "0", "1")
+        table = read_table(path, ids=ids_and_titles)
         if numbered(table) and table.shape[1] > 2:
             item_id, genres = item_id or "0", genres or "2"
         label = find_column(
@@ -251,7 +289,7 @@ def load_genres(
             role="genres",
         )
         ids = item_labels(table, as_column(item_id, table), None, None)[0]
-        values = table[label].tolist()
+        values = as_written(path, table, label, *ids_and_titles)
     else:
         movies = load_movies(source)
         ids, values = movies["movieId"].to_numpy(), movies["genres"].tolist()
@@ -270,13 +308,14 @@ def load_tags(source: Path, model: Embedding) -> list[list[str]]:
     from movieembed.data.text_columns import of_one_kind
 
     path = source.expanduser()
-    table = read_table(path / "tags.csv" if path.is_dir() else path)
+    path = path / "tags.csv" if path.is_dir() else path
+    table = read_table(path)
     columns = list(table.columns)
     label = find_column(columns, None, TAGS, argument="--tags", role="tag")
     item = find_column(columns, None, RATING_COLUMNS["item"], argument="--tags", role="item")
     ids, own = of_one_kind(table[item].to_numpy(), model.items_)
     of: dict[Any, list[str]] = {item: [] for item in own.tolist()}
-    for item, tag in zip(ids.tolist(), table[label].tolist(), strict=True):
+    for item, tag in zip(ids.tolist(), as_written(path, table, label), strict=True):
         if item in of and isinstance(tag, str):
             of[item].append(tag.casefold())
     if not any(of.values()):
@@ -284,26 +323,47 @@ def load_tags(source: Path, model: Embedding) -> list[list[str]]:
     return list(of.values())
 
 
+def as_written(path: Path, table: pd.DataFrame, label: Hashable, *ids: str) -> list[Any]:
+    """Return a column of words in which numbers stand as the file has them, and None for none."""
+    import pandas as pd
+
+    from movieembed.data.delimited_text import read_table
+
+    values = table[label]
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        values = read_table(path, ids=[*ids, str(label)], columns=[label])[label]
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        values = values.astype(object).where(values.notna(), None)
+        return [None if value is None else str(value) for value in values]
+    return list(values)
+
+
 def let_ids_agree(
-    ratings: pd.DataFrame, item: str | None, catalogue: pd.DataFrame, item_id: str | None
+    table: pd.DataFrame,
+    columns: Sequence[Hashable],
+    catalogue: pd.DataFrame,
+    item_id: Hashable | None,
 ) -> None:
     """Make text of the items' ids in a table where all are integers, if the other has others."""
-    from movieembed.data.column_names import ITEM_ALIASES, looks_like
     from movieembed.data.text_columns import of_one_kind
 
-    rated, listed = (
-        [name for name in table if str(name) == given or looks_like(name, {*ITEM_ALIASES, "id"})]
-        for table, given in ((ratings, item), (catalogue, item_id))
-    )
-    for there in rated:
-        for here in listed:
-            before = ratings[there].to_numpy(), catalogue[here].to_numpy()
+    for there in columns:
+        for here in ids_among(catalogue, item_id):
+            before = table[there].to_numpy(), catalogue[here].to_numpy()
             after = of_one_kind(*before)
-            for table, name, old, new in zip(
-                (ratings, catalogue), (there, here), before, after, strict=True
+            for frame, name, old, new in zip(
+                (table, catalogue), (there, here), before, after, strict=True
             ):
                 if new is not old:
-                    table[name] = new
+                    frame[name] = new
+
+
+def ids_among(table: pd.DataFrame, given: Hashable | None) -> list[Hashable]:
+    """Return the columns that may hold the ids of items: the one that is given, or is so named."""
+    from movieembed.data.column_names import ITEM_ALIASES, looks_like
+
+    wanted, usual = None if given is None else str(given), {*ITEM_ALIASES, "id"}
+    return [name for name in table if str(name) == wanted or looks_like(name, usual)]
 
 
 def typed(*labels: str | None) -> list[str]:

@@ -138,8 +138,8 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="MODEL",
-        help="Start from a saved model, with its parameters and its threshold: fewer passes over "
-        "more likes.",
+        help="Start from a saved model, with its parameters and, for ratings, its threshold: fewer "
+        "passes over more likes.",
     ),
 ]
 # What --tune chooses.
@@ -191,8 +191,9 @@ def fit(
 
     console.check_out_file(out)
     check_together(ctx, yesterday is not None, tune)
-    old, threshold = load_old(yesterday, n_jobs, threshold, pairs)
-    of_data, likes = load_data(data, threshold, table, pairs)
+    old = load_old(yesterday, n_jobs)
+    usual = None if old is None else old.threshold_
+    of_data, likes = load_data(data, threshold, table, pairs, usual)
     start = time.perf_counter()
     if old is not None:
         finish(old.refit(likes), of_data, time.perf_counter() - start, out, as_json)
@@ -220,18 +221,16 @@ def fit(
     finish(model, of_data, time.perf_counter() - start, out, as_json)
 
 
-def load_old(
-    path: Path | None, n_jobs: int | None, threshold: float | None, pairs: bool
-) -> tuple[Embedding | None, float | None]:
-    """Load the model that a fit starts from, if any, and find the threshold of the new likes."""
+def load_old(path: Path | None, n_jobs: int | None) -> Embedding | None:
+    """Load the model that a fit starts from, if any."""
     from movieembed.model.embedding import Embedding
 
     if path is None:
-        return None, threshold
+        return None
     model = Embedding.load(path)
     if n_jobs is not None:
         model.n_jobs = n_jobs
-    return model, model.threshold_ if threshold is None and not pairs else threshold
+    return model
 
 
 def check_together(ctx: typer.Context, refitted: bool, tuned: bool) -> None:

@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from movieembed._base.memory import check_address_space
 from movieembed._base.message import Message, Parameter
 from movieembed.cli.console import complain, one_line
+from movieembed.cli.options import OF_DATA
 from movieembed.exceptions import MovieEmbedError
 
 # Recent Typers carry click's classes in themselves, older ones import click: this finds either.
@@ -108,11 +109,10 @@ class Group(_Examples, TyperGroup):
             raise typer.Exit(MISUSED) from None
 
     def options_of(self, running: str | None) -> dict[str, str]:
-        """Return the option for each parameter: the running command's, or else another's."""
-        commands = list(self.commands.values())
-        if running is not None:
-            commands.append(self.commands[running])
-        return {p.name: max(p.opts, key=len) for command in commands for p in command.params}
+        """Return the option for each parameter: the running command's, and those of another fit."""
+        of_models = [p for p in self.commands["fit"].params if p.name not in OF_DATA]
+        own = [] if running is None else self.commands[running].params
+        return {p.name: max(p.opts, key=len) for p in [*of_models, *own]}
 
 
 def is_of_stdout(error: BaseException) -> TypeGuard[OSError]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import load_data
+from movieembed.cli.data import check_no_data, load_data
 from movieembed.cli.facts import columns_in_words, model_facts
 from movieembed.cli.options import Jobs, Json, OwnTable, Pairs, Threshold
 from movieembed.exceptions import ParameterError
@@ -53,6 +53,7 @@ def info(
 
         if pairs:
             raise ParameterError("pairs is for a table, not for a model", "pairs")
+        check_no_data(threshold, table, "is for data, not for a model")
         facts = {"model": source} | model_facts(Embedding.load(source)) | versions(source)
     else:
         from movieembed.objective.cooccurrence import cooccurrence_sums

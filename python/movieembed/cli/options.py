@@ -175,6 +175,10 @@ class OwnTable:
         return [c for c in (self.user, self.item, self.rating, self.timestamp) if c is not None]
 
 
+# What says which data are read and how, and nothing of the model.
+OF_DATA = {"data", "threshold", "pairs", *(field.name for field in fields(OwnTable))}
+
+
 def with_options_of_table(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of `OwnTable` in the place of its parameter ``table``.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import conditions, likes_of_model
+from movieembed.cli.data import conditions, each_once, likes_of_model
 from movieembed.cli.options import (
     Items,
     Json,
@@ -183,7 +183,8 @@ def recommend(
         rules["exclude"] = read_excluded(exclude)
     rules["unknown"] = "drop"
     how["method"] = method
-    found: Any = fitted.recommend_users(people, n, users=users, out=out, **how, **rules)
+    asked = None if users is None else each_once(fitted, users, people)
+    found: Any = fitted.recommend_users(people, n, users=asked, out=out, **how, **rules)
     if out is not None:
         console.print_answer(as_json, {"model": str(model), "out": str(out)}, [f"saved {out}"])
     else:

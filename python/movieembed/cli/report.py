@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from movieembed.cli import console
-from movieembed.cli.data import load_likes
+from movieembed.cli.data import check_no_data, load
 from movieembed.cli.options import Model, OwnTable, Threshold
 
 if TYPE_CHECKING:
@@ -58,7 +58,11 @@ def report(
 
     console.check_out_file(out)
     fitted = Embedding.load(model)
-    likes = None if data is None else load_likes(data, threshold, OwnTable())[1]
+    likes = None
+    if data is None:
+        check_no_data(threshold, OwnTable(), "is for the data that --data names")
+    else:
+        likes = load(data, threshold, OwnTable(), usual=fitted.threshold_).likes
     quality = None if evaluation is None else read_evaluation(evaluation)
     shown = [Typed(item) for item in items or ()] or None
     write_report(fitted, out, likes=likes, evaluation=quality, study=study, items=shown)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from movieembed.cli import console
+from movieembed.cli.data import each_once
 from movieembed.cli.options import Items, Json, MinLikes, Model, Number, OutTable, choice
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def similar(
         console.print_answer(as_json, {"model": str(model), "out": str(out)}, [f"saved {out}"])
         return
     if users:
-        print_users(model, fitted.similar_users(users, n), out, as_json)
+        print_users(model, fitted.similar_users(each_once(fitted, users), n), out, as_json)
         return
     columns = list(dict.fromkeys(of_model.index.resolve(Typed(item)) for item in items or ()))
     if out is not None:

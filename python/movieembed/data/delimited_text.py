@@ -303,8 +303,8 @@ def _sniff(source: Source, sample: Sequence[str]) -> str:
         if width > most and 2 * count > widths.total():
             best, most = separator, width
     if not best:
-        what = "{name}: cannot tell what separates the columns in {row!r}; pass {separator}"
-        what += ", or {layout=} if each row is a user and their items"
+        what = "{name}: cannot tell what separates the columns in {row!r}|; pass {separator}"
+        what += "|, or {layout=} if each row is a user and their items"
         row = sample[0][:80]
         message = Message(what, name=source.name, row=row, layout="lists")
         raise ParameterError(message, "separator")

@@ -18,6 +18,7 @@ from movieembed.data.column_names import find_column
 from movieembed.data.ids import ACCEPTED, as_ids, as_titles
 from movieembed.data.items import ItemIndex
 from movieembed.data.ratings import encode
+from movieembed.data.text_columns import of_one_kind
 from movieembed.data.users_by_items import columns_together, plain_labels
 from movieembed.exceptions import ParameterError
 
@@ -101,6 +102,8 @@ class Cooccurrence:
         count: Hashable | None = None,
         *,
         items: Any = None,
+        item_id: Hashable | None = None,
+        title: Hashable | None = None,
     ) -> Self:
         """Read a table with a row a pair of items.
 
@@ -109,12 +112,15 @@ class Cooccurrence:
         table : data frame
             In pandas, polars, PyArrow or another narwhals-supported frame.
         a, b : hashable, optional
-            Columns of the two items; by default the first two of those that are not named.
+            Columns of the two items; by default the first two of those that are not named. If one
+            holds integers and the other text, all ids are text.
         count : hashable, optional
             Column of how often they occur together; by default the third column, and 1 a row where
             there is none.
         items : sequence of ids or data frame, optional
             Fixes the items and their order, and keeps those without a pair. A table brings titles.
+        item_id, title : hashable, optional
+            Columns of `items` where it is a table; by default found by their usual names.
 
         Returns
         -------
@@ -145,14 +151,16 @@ class Cooccurrence:
             raise TypeError(f"table must be {ACCEPTED}; got {type(table).__name__}")
         labels = _columns_of_pairs(read, a, b, count)
         columns = frames.complete_columns(read, labels, "table", drop=False)
-        sides = [columns[side].to_numpy() for side in ("a", "b")]
+        # Of a file, integers may have been proven in one of the two alone.
+        sides = of_one_kind(columns["a"].to_numpy(), columns["b"].to_numpy())
         both = np.concatenate([np.asarray(side, dtype=object) for side in sides])
         if np.result_type(*sides).kind in "iu":  # int64 and uint64 would be float64
             both = np.concatenate(sides)
         codes, ids = encode(both, "table")
         titles = None
-        if items is not None:
-            ids, titles, codes = _among(ids, codes, items)
+        if items is not None or item_id is not None or title is not None:
+            wanted, titles, _ = frames.item_labels(on_host(items), item_id, title, None)
+            ids, codes = wanted, _places_in(wanted, ids)[codes]
         first, second = np.split(codes, 2)
         values = np.ones(len(first))
         if "count" in columns:
@@ -303,11 +311,8 @@ def _columns_of_pairs(
     return labels
 
 
-def _among(
-    ids: NDArray[Any], codes: NDArray[Any], items: Any
-) -> tuple[NDArray[Any], NDArray[np.object_] | None, NDArray[Any]]:
-    """The ids and titles of `items`, and the codes of pairs by them."""
-    wanted, titles, _ = frames.item_labels(on_host(items), None, None, None)
+def _places_in(wanted: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.int64]:
+    """The places of ids among those of `items`."""
     places = {id_: place for place, id_ in enumerate(wanted.tolist())}
     strangers = [id_ for id_ in ids.tolist() if id_ not in places]
     if strangers:
@@ -315,8 +320,7 @@ def _among(
             f"table names {len(strangers)} items that items lacks, such as {strangers[0]!r}",
             "items",
         )
-    place_of = np.array([places[id_] for id_ in ids.tolist()], dtype=np.int64)
-    return wanted, titles, place_of[codes]
+    return np.array([places[id_] for id_ in ids.tolist()], dtype=np.int64)
 
 
 def _both_halves(half: sp.csr_array, ids: NDArray[Any], counted: bool) -> sp.csr_array:

@@ -107,10 +107,8 @@ def warn_of_choice(
         if looks_like(label, EVENT_ALIASES):
             kinds = table.column(label, "ratings").head(_SAMPLE).unique().to_list()
             if len(kinds) > 1:
-                what = (
-                    "every row counts as a like, whether column {label!r} holds {either}; to read "
-                )
-                what += "only some rows say {where=}"
+                what = "every row counts as a like, whether column {label!r} holds {either}|; "
+                what += "to read only some rows say {where=}"
                 either = " or ".join(map(repr, kinds[:5]))
                 where = f'{label} == "{kinds[-1]}"'
                 warn_caller(Message(what, label=label, either=either, where=where))
@@ -129,8 +127,9 @@ def warn_of_choice(
         others = [label for label in others if label not in times]
     if others:
         either = " or ".join(repr(label) for label in others)
-        what = "no column looks like the rating, so every row counts as a like; if the rating is "
-        warn_caller(Message("{what}, pass {rating=}", what=what + either, rating=others[0]))
+        what = "no column looks like the rating, so every row counts as a like"
+        what += "|; if the rating is {either}, pass {rating=}"
+        warn_caller(Message(what, either=either, rating=others[0]))
 
 
 def is_numbered(columns: Sequence[Any]) -> bool:

@@ -52,8 +52,8 @@ def check_reading(
 def check_rated(value: float | None, rated: bool, parameter: str = "threshold") -> None:
     """Raise ParameterError if a threshold is given for ratings that have no rating column."""
     if value is not None and not rated:
-        what = "{given} needs ratings, but no column looks like the rating; "
-        what += "say which one it is with {rating=}"
+        what = "{given} needs ratings, but no column looks like the rating"
+        what += "|; say which one it is with {rating=}"
         message = Message(what, given=Parameter(parameter, value), rating=...)
         raise ParameterError(message, "rating")
 

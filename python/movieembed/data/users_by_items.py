@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -255,9 +254,11 @@ def plain_labels(labels: Sequence[Any], ids: NDArray[Any]) -> list[Any]:
 
 
 def places_of_columns(
-    index: ItemIndex, labels: Sequence[Any], *, by_id: bool = False
+    index: ItemIndex, labels: Sequence[Any], *, by_id: bool = False, drop: bool = False
 ) -> NDArray[np.int64]:
     """Find the columns of a frame among a model's items, by id or title, or those of likes by id.
+
+    With `drop` the place of one that is no item is -1.
 
     Raises
     ------
@@ -279,17 +280,17 @@ def places_of_columns(
         except (ItemNotFoundError, TypeError):
             return -1
 
-    unknown = list(islice((label for label in labels if place(label) < 0), N_NAMED))
-    if unknown:
+    places = np.array([place(label) for label in labels], dtype=np.int64)
+    unknown = [labels[at] for at in np.flatnonzero(places < 0)[:N_NAMED]]
+    if unknown and not drop:
         listed = ", ".join(map(repr, unknown)) + (", ..." if len(unknown) == N_NAMED else "")
         raise ItemNotFoundError(
             f"the likes have columns that are no items of the model: {listed}; leave them out, or "
             "pass a matrix without names whose columns are the model's, in its order"
         )
-    places = np.array([place(label) for label in labels], dtype=np.int64)
     first: dict[int, Any] = {}
     for label, column in zip(labels, places.tolist(), strict=True):
-        if first.setdefault(column, label) is not label:
+        if column >= 0 and first.setdefault(column, label) is not label:
             raise ValueError(f"columns {first[column]!r} and {label!r} are the same item")
     return places
 

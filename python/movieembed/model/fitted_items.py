@@ -141,12 +141,12 @@ class FittedItems:
     def user_index(self) -> UserIndex:
         """What finds the rows of the kept likes by the ids of their users."""
         if self.likes is None or self.users is None:
-            what = "this model does not keep whose likes it was fitted on: pass {likes}, or fit it"
-            what += " with {keep_likes=}"
+            what = "this model does not keep whose likes it was fitted on: |pass {likes}, or |fit "
+            what += "it with {keep_likes=}"
             if self.likes is not None:
-                what = "this model's file does not keep whose likes it has: pass {likes}"
+                what = "this model's file does not keep whose likes it has|: pass {likes}"
             elif self.is_of_cooccurrence:
-                what = "this model is of a Cooccurrence, which knows no users: pass {likes}"
+                what = "this model is of a Cooccurrence, which knows no users|: pass {likes}"
             raise ParameterError(Message(what, keep_likes=True), "likes")
         return UserIndex(self.users)
 
@@ -319,7 +319,7 @@ class FittedItems:
             if self.distributed is None:
                 lost = "this model did not keep its likes"
             what = "{lost}: it recommends by its vectors alone, which is worse where likes are few."
-            what += " Fit it with {keep_likes=}, or say {refine=}"
+            what += " Fit it with {keep_likes=}|, or say {refine=}"
             warn_caller(Message(what, lost=lost, keep_likes=True, refine=0))
 
     def check_lambda(self, regularization: Any) -> float:

@@ -27,7 +27,8 @@ def load(path: Place, *, mmap: bool = False) -> MovieEmbedding:
     mmap : bool, default=False
         Leave the arrays in the file, mapped into memory, so that several processes that load the
         same file share them. They are read-only. The file may be replaced, as `save` does, but not
-        written into. Arrays of a file that an older version wrote are read as usual.
+        written into; Windows replaces no file that is mapped, so that a model needs a new name
+        there. Arrays of a file that an older version wrote are read as usual.
 
     Returns
     -------

@@ -22,6 +22,7 @@ from movieembed.model.precision import PrecisionForm, ridges
 from movieembed.operators.build import Prepared, prepare
 from movieembed.operators.units import times
 from movieembed.operators.weighting import Weighting
+from movieembed.solvers.size import FitSize, check_room
 
 PATH = ("regularization", "refine", "ndcg", "stderr")
 
@@ -120,6 +121,8 @@ def weighed(
     vectors : ndarray, shape (n_items, n_components)
         Over the unit of the operator; zero for unembedded items.
     """
+    if isinstance(likes, Likes) and backend == "cpu" and not same:
+        check_memory(likes, embedding)
     prepared = prepare(backend, likes, weighting, embedding.dtype, n_jobs)
     prepared = prepared if same else coarse(prepared)
     op = prepared.op
@@ -130,6 +133,20 @@ def weighed(
         with serial_blas():
             vectors[op.active] = vectors_of(op, embedding, ITERATIONS)
     return prepared, vectors
+
+
+def check_memory(likes: Likes, embedding: NDArray[Any]) -> None:
+    """Raise MemoryError, before anything is done, for vectors that this machine cannot hold."""
+    size = FitSize(
+        n_items=likes.n_items,
+        n_liked=int((likes.item_counts > 0).sum()),
+        n_likes=likes.n_likes,
+        weighted=True,
+        n_components=embedding.shape[1],
+        solver="eigen",
+        dtype=np.dtype(np.float32),
+    )
+    check_room(size, "what lists go by")
 
 
 def made(

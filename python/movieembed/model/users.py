@@ -20,7 +20,6 @@ from movieembed.data.distributed.blocks import UserRows
 from movieembed.data.distributed.cluster import new_key
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.ids import each_id
-from movieembed.data.items import ById
 from movieembed.data.likes import Likes
 from movieembed.data.users import Pairs, UserIndex, is_single, shown
 from movieembed.data.users_by_items import (
@@ -59,12 +58,12 @@ def recommend_users(
     Parameters
     ----------
     likes : Likes, DistributedLikes, or matrix or data frame of shape (n_users, n_items), optional
-        By default those that the model keeps. Items are found by id, and those of a matrix without
-        names are the model's; of others than the model's likes are an error, or with
-        ``unknown="drop"`` passed over. The users of distributed likes,
-        whose items must be the model's, are scored by the workers that hold them; where lists are
-        refined by this process, one part after the other, with products on all workers. What users
-        rated and did not like, `Likes.seen`, is left out as well, unless ``exclude_seen=False``.
+        By default those that the model keeps. Items are found by id, a frame's columns by id or
+        title, and those of a matrix without names are the model's; of others than the model's likes
+        are an error, or with ``unknown="drop"`` passed over. The users of distributed likes, whose
+        items must be the model's, are scored by the workers that hold them; where lists are refined
+        by this process, one part after the other, with products on all workers. What users rated
+        and did not like, `Likes.seen`, is left out as well, unless ``exclude_seen=False``.
     n : int, default=10
         Items a user.
     users : id or list of ids, optional
@@ -186,12 +185,13 @@ def kept_rows(
 ) -> tuple[UserRows, Callable[[], UserIndex]]:
     """The rows of some likes, or of those that a model keeps, and what finds them.
 
-    Their items are found by id, those of a matrix without names are the model's; likes of others
-    are an error, or with ``unknown="drop"`` left out.
+    Their items are found by id, a frame's columns by id or title, and those of a matrix without
+    names are the model's; likes of others are an error, or with ``unknown="drop"`` left out.
     """
     if likes is None:
         kept = fitted.user_index
         return UserRows(fitted.likes, kept.ids, fitted.seen), lambda: kept
+    by_id = isinstance(likes, Likes)
     if not isinstance(likes, Likes):
         given = read_matrix(likes)
         if given.items is None:
@@ -199,14 +199,11 @@ def kept_rows(
         likes = Likes.from_matrix(given, items=fitted.items if given.items is None else None)
     matrix, seen, index = likes.matrix, likes.seen, fitted.index
     if not np.array_equal(likes.items, fitted.items):
-        ids = likes.items
-        if unknown == "drop":
-            known = np.array(
-                [index.find(ById(id_)) is not None for id_ in ids.tolist()], dtype=bool
-            )
-            ids, matrix = ids[known], matrix[:, known]
-            seen = None if seen is None else seen[:, known]
-        places = places_of_columns(index, ids.tolist(), by_id=True)
+        labels = likes.items.tolist()
+        places = places_of_columns(index, labels, by_id=by_id, drop=unknown == "drop")
+        if (places < 0).any():
+            known, places = places >= 0, places[places >= 0]
+            matrix, seen = matrix[:, known], None if seen is None else seen[:, known]
         matrix = with_columns(matrix, places, len(index))
         seen = None if seen is None else with_columns(seen, places, len(index))
     return UserRows(matrix, likes.users, seen), lambda: UserIndex(likes.users)

@@ -114,7 +114,7 @@ def similar_users(
     n : int, default=10
         Users for each.
     likes : Likes, or matrix or data frame of shape (n_users, n_items), optional
-        Of the model's items; by default those that the model keeps.
+        Of the model's items, found as in `recommend_users`; by default those that the model keeps.
 
     Returns
     -------

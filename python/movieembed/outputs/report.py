@@ -21,6 +21,7 @@ from movieembed.data.likes import Likes
 from movieembed.exceptions import shortened
 from movieembed.model.embedding import Embedding
 from movieembed.model.neighbors import embedded
+from movieembed.model.recommender import Recommender
 from movieembed.outputs.drawing import Axes, Figure
 from movieembed.outputs.loss_plots import plot_loss
 from movieembed.outputs.plots import plot_neighbors, plot_spectrum
@@ -98,7 +99,8 @@ def write_report(
     if evaluation is not None:
         sections.append(_quality(model, evaluation))
     elif model.regularization_path_ is not None:
-        sections.append(_held_out(model.regularization_path_))
+        recommender = model._fitted_items().recommending
+        sections.append(_held_out(recommender, model.regularization_path_))
     if study is not None:
         sections.append(study_section(Path(study)))
     page = _page(f"Item embedding, {model.n_components} components", sections)
@@ -280,14 +282,21 @@ def _quality(model: Embedding, table: pd.DataFrame) -> str:
     return f"<h2>Quality</h2><p>{html.escape(' '.join(words))}</p>{table_html(heading, rows)}"
 
 
-def _held_out(path: pd.DataFrame) -> str:
+def _held_out(ours: Recommender, path: pd.DataFrame) -> str:
     """How good the lists were when the recommender's lambda was chosen, by people held out."""
-    best: Any = path.iloc[int(path["ndcg"].argmax())]
+    apart = (path["regularization"] - ours.regularization).abs()
+    taken: Any = path.iloc[int(apart.where(path["refine"] == ours.refine, np.inf).argmin())]
     words = (
-        f"NDCG of the lists for people held out: {best['ndcg']:.3f} with lambda "
-        f"{best['regularization']:,.3g}, which was taken; no list is 0, a perfect one 1. "
-        "For other recommenders beside it, give what evaluate --json prints."
+        f"NDCG of the lists for people held out: {taken['ndcg']:.3f} with lambda "
+        f"{taken['regularization']:,.3g} and {_steps_in_words(ours.refine)} of refinement, which "
+        "were taken; no list is 0, a perfect one 1. "
     )
+    if taken["ndcg"] < path["ndcg"].max():
+        words += (
+            "The highest in the table is ahead by no more than a standard error, which may be "
+            "luck, and so the setting nearest to the usual one was taken. "
+        )
+    words += "For other recommenders beside it, give what evaluate --json prints."
     rows = [
         [f"{row.regularization:,.3g}", f"{row.refine:.0f}", f"{row.ndcg:.4f} ± {row.stderr:.4f}"]
         for row in path.itertuples()
@@ -307,11 +316,14 @@ def _recall_in_words(recall: pd.Series[float]) -> str:
 def _chosen_in_words(chosen: dict[str, Any], n_components: int) -> str:
     """A sentence that says with what parameters our recommender was measured."""
     d, refine = int(chosen["n_components"]), int(chosen.get("refine", 0))
-    steps = "1 step" if refine == 1 else f"{refine} steps"
     return (
-        f"movieembed was measured with {d} components and {steps} of refinement, chosen "
-        f"on a part of the rest; this model has {n_components} components."
+        f"movieembed was measured with {d} components and {_steps_in_words(refine)} of refinement, "
+        f"chosen on a part of the rest; this model has {n_components} components."
     )
+
+
+def _steps_in_words(steps: int) -> str:
+    return "1 step" if steps == 1 else f"{steps} steps"
 
 
 def _digits(name: str, value: float) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 from movieembed._base.message import Message, Parameter
 from movieembed.operators.protocol import Operator, Tall
 from movieembed.solvers.als import als
-from movieembed.solvers.chebyshev import eigen_or_filtered
+from movieembed.solvers.chebyshev import FILTERED, eigen_or_filtered
 from movieembed.solvers.descent import adam, gradient_descent, lbfgs, momentum
 from movieembed.solvers.driver import Callback, HistoryEntry, Keeper, Solution, run
 from movieembed.solvers.point import Step, in_reach, random_start
@@ -106,6 +106,7 @@ def solve(
     Solution
     """
     info = SOLVERS[solver]
+    window = info.window
     if V0 is None:
         n_components = min(n_components, op.n_items)  # the rank of X + diag(delta) is no more
     hint, name = "", solver
@@ -115,6 +116,7 @@ def solve(
         V0 = in_reach(op, V0)
     if solver == "eigen":
         name, steps = eigen_or_filtered(op, n_components, rng, V0)
+        window = 1 if name == FILTERED else window
     else:
         if V0 is None:
             V0 = random_start(op, n_components, rng)
@@ -138,7 +140,7 @@ def solve(
         op,
         tol=tol,
         max_iter=info.max_iter if max_iter is None else max_iter,
-        window=info.window,
+        window=window,
         callback=callback,
         progress=progress,
         name=name,

@@ -23,24 +23,28 @@ from movieembed.operators.protocol import Operator, Small, Tall
 from movieembed.solvers.als import least_squares
 from movieembed.solvers.eigen import (
     POWER_STEPS,
+    Foresight,
     block_width,
     eigen,
     first_basis,
     is_slow,
     leading_pairs,
-    next_delta,
     orthonormalise,
     symmetric,
 )
 from movieembed.solvers.point import Step
 
+FILTERED = "eigen, filtered"
 # How much more a filter is to make of the last column of V than of what lies below the block.
-GAIN = 30.0
+GAIN = 10.0
 # Degrees of a filter, at least and at most.
 DEGREES = (3, 10)
 # Growth at which a column ends, and that at which the rounding of others is taken out of it.
 GROWN = 1e4
 ROUNDING = 1e5
+# Below this a block is made orthonormal before A's Ritz values are taken in it: they have rounding
+# of the longest direction over the square of the shortest.
+EVEN = 1e-3
 # Products with a vector that place the lowest eigenvalue.
 LANCZOS_STEPS = 8
 
@@ -56,7 +60,7 @@ def eigen_or_filtered(
 ) -> tuple[str, Iterator[Step]]:
     """The name of the faster of the two here, and its steps."""
     if filters(op, n_components):
-        return "eigen, filtered", filtered(op, n_components, rng, V0)
+        return FILTERED, filtered(op, n_components, rng, V0)
     return "eigen", eigen(op, n_components, rng, V0)
 
 
@@ -72,7 +76,7 @@ def filtered(
     holds nine n_items x k arrays where V is float32 (measured).
     """
     d = n_components
-    fast = op.in_precision(np.float32)
+    fast, is_given = op.in_precision(np.float32), V0 is not None
     Y, delta = start(fast, block_width(d, op.n_items), rng, V0)
     width = block_width(d, op.n_items)
     if Y.shape[1] < width:  # the rank is less
@@ -82,27 +86,37 @@ def filtered(
     bottom: float | None = None
     costs: list[float] = []
     norms: list[float] = []
+    foresight = Foresight()
     while True:
-        fast.shifted(Y, delta, 1.0, out=A)
-        theta, C = ritz_pairs(fast.gram(Y), fast.gram(Y, A))
-        if len(theta) < width:  # float32 has lost a direction
+        Z, evenness = whitening(fast.gram(Y))
+        if evenness < EVEN:
+            Y = orthonormalise(fast, Y)
+            Z, evenness = whitening(fast.gram(Y))
+        if Z.shape[1] < width:  # float32 has lost a direction
             yield from eigen(op, d, rng, V0)
             return
+        fast.shifted(Y, delta, 1.0, out=A)
+        theta, C = np.linalg.eigh(symmetric(Z.T @ fast.gram(Y, A) @ Z))
+        theta, C = theta[::-1], Z @ C[:, ::-1]
         fast.matmul(Y, C, out=W)
         A, Y = fast.matmul(A, C, out=Y), A
         XW = fast.residual(W[:, :d], A[:, :d], -delta, np.zeros(d))
         point = leading_pairs(op, fast, W[:, :d], XW, theta[:d])
         yield point.as_step()._replace(missed=0.0)
-        V0 = point.V
+        V0, n = point.V, point.n
         costs.append(point.cost)
         norms.append(point.gradient_norm)
         if is_slow(costs, norms):
             for step in least_squares(op, point):
                 yield step._replace(missed=0.0)
+        del point  # two tall arrays
         if bottom is None:
-            bottom = lowest_eigenvalue(fast, point.n)
+            bottom = lowest_eigenvalue(fast, n)
         edges = min(bottom, float(theta[-1])), max(float(theta[-1]), 0.0)
-        before, delta = delta, next_delta(fast, W[:, :d], delta, point.n)
+        before = delta
+        # The diagonal of a given start comes from elsewhere: where it leads says nothing yet.
+        foreseen = not is_given or len(costs) > 2
+        delta = foresight.next_delta(fast, W[:, :d], delta, n) if foreseen else n
         Y = filter_block(fast, (W, A, Y), theta, (before, delta), edges, d)
 
 
@@ -118,17 +132,15 @@ def start(op: Operator, k: int, rng: np.random.Generator, V0: Tall | None) -> tu
     return orthonormalise(op, Y), op.row_dots(Y[:, :1], Y[:, :1]) * 0
 
 
-def ritz_pairs(G: Small, H: Small) -> tuple[Small, Small]:
-    """Ritz values, falling, and coefficients of the vectors, from Y'Y and Y'AY.
+def whitening(G: Small) -> tuple[Small, float]:
+    """Z with Z'GZ = 1, and the least eigenvalue of G over the largest, its diagonal scaled to 1.
 
-    Directions of Y that are lost in its rounding are left out.
+    Directions that are rounding are left out.
     """
     scale = 1 / np.sqrt(np.maximum(np.diag(G), 1e-300))
     g, U = np.linalg.eigh(symmetric(G * np.outer(scale, scale)))
-    kept = g > 16 * float(np.finfo(np.float32).eps) * g[-1]
-    Z = scale[:, None] * U[:, kept] / np.sqrt(g[kept])
-    theta, C = np.linalg.eigh(symmetric(Z.T @ H @ Z))
-    return theta[::-1], Z @ C[:, ::-1]
+    kept = g > (8 * float(np.finfo(np.float32).eps)) ** 2 * g[-1]
+    return scale[:, None] * U[:, kept] / np.sqrt(g[kept]), float(g[0] / g[-1])
 
 
 def filter_block(
@@ -164,13 +176,14 @@ def filter_block(
     degrees = np.clip(np.ceil(np.log(GROWN) / np.log(growth)), 1, most).astype(int)
     op.residual(W, other, delta - before, np.full(len(theta), middle), 1 / half, out=out)
     other[:] = W
-    last, now, rounding = other, out, growth[0]
+    last, now, rounding, out_of_others = other, out, growth[0], 0
     shift = delta - middle
     for degree in range(2, int(degrees[-1]) + 1):
         done = int(np.searchsorted(degrees, degree))  # columns that have ended
         rounding *= growth[0]
-        if rounding > ROUNDING and done:
-            ended = W[:, :done]
+        if done > out_of_others or (rounding > ROUNDING and done):
+            out_of_others = done
+            ended = orthonormalise(op, out[:, :done])
             for block in (last[:, done:], now[:, done:]):
                 op.matmul(ended, -op.gram(ended, block), out=block, add=True)
             rounding = growth[0]

@@ -49,9 +49,10 @@ LONGEST = 8
 # Part of an item outside the leading eigenvectors, at least: an item that they hold nearly whole
 # has next to no say in its own diagonal.
 LEAST_REST = 0.2
-# How far from n the diagonal may go: from afar the derivative misleads, and with few items the run
-# then ends in other minima. Of 1.1, 1.25 and 1.5 the least was the fastest on all data tried.
-FARTHEST = 1.1
+# How far from n the diagonal may go at first, and at most: from afar the derivative misleads, and
+# with few items the run then ends in other minima. Of 1.1, 1.25 and 1.5 for the first the least was
+# the fastest on all data tried.
+FARTHEST, FARTHEST_EVER = 1.1, 2.0
 # Rows whose columns are turned at a time.
 TURNED = 1 << 15
 # Of a new direction with the basis, in units of rounding, from which it is made orthogonal again.
@@ -105,7 +106,7 @@ def eigen(
             yield exact
             return
     W, XW = fast.empty(3 * k), fast.empty(3 * k)
-    some_rows = fast.empty(2 * k)[:TURNED]
+    some_rows = fast.asarray(np.empty((min(TURNED, op.n_items), 2 * k), dtype=fast.dtype))
     width = first.shape[1]
     W[:, :width] = first
     fast.apply(first, out=XW[:, :width])
@@ -115,6 +116,7 @@ def eigen(
     narrow = 2 * k <= min(op.n_users, op.n_items)
     costs: list[float] = []
     norms: list[float] = []
+    foresight = Foresight()
 
     while True:
         theta, C = op.eigh(H + fast.weighted_gram(W[:, :width], delta))
@@ -138,7 +140,7 @@ def eigen(
         # Up to the change of delta this residual is orthogonal to the basis already.
         # The diagonal of a given start comes from elsewhere: where it leads says nothing yet.
         foreseen = V0 is None or len(costs) > 2
-        delta = next_delta(fast, W[:, :leading], delta, point.n) if foreseen else point.n
+        delta = foresight.next_delta(fast, W[:, :leading], delta, point.n) if foreseen else point.n
         del point  # three tall arrays, and the next ones take a pass to come
         largest = max(float(np.abs(theta).max()), 1e-300)
         R = fast.residual(W[:, :n_ritz], XW[:, :n_ritz], delta, theta[:n_ritz], 1 / largest)
@@ -169,17 +171,29 @@ def turn(op: Operator, A: Tall, C: Small, some_rows: Tall) -> None:
         rows[:, : C.shape[1]] = op.matmul(rows, C, out=turned)
 
 
-def next_delta(op: Operator, W: Tall, delta: Any, n: Any) -> Any:
+class Foresight:
     """The diagonal that the alternation leads to, foreseen row by row.
 
-    n is what delta gives, W the leading eigenvectors. Where the eigenvalues beyond are small beside
-    W's, a change of delta_i alone changes n_i by 1 - (1 - h_i)^2 of it, h_i the squared length of
-    row i of W. This is Newton's step on delta = n with that derivative: the alternation alone takes
-    (1 - h_i)^-2 steps for it. At 16 million likes h comes to 0.45 for the most popular items, on
-    MovieLens small at half the rank to 0.8.
+    Where the eigenvalues beyond V's are small beside them, a change of delta_i alone changes n_i by
+    1 - (1 - h_i)^2 of it, h_i the squared length of row i of the leading eigenvectors. This is
+    Newton's step on delta = n with that derivative: the alternation alone takes (1 - h_i)^-2 steps
+    for it. At 16 million likes h comes to 0.45 for the most popular items, on MovieLens small at
+    half the rank to 0.8.
+
+    An item whose step was cut short may go farther the next time.
     """
-    rest = (1 - op.row_dots(W, W)).clip(LEAST_REST)
-    return (delta + (n - delta) / rest**2).clip(n / FARTHEST, n * FARTHEST)
+
+    def __init__(self) -> None:
+        self.farthest: Any = FARTHEST
+
+    def next_delta(self, op: Operator, W: Tall, delta: Any, n: Any) -> Any:
+        """Return the diagonal after `delta`, which gave n; W has the leading eigenvectors."""
+        rest = (1 - op.row_dots(W, W)).clip(LEAST_REST)
+        wanted = delta + (n - delta) / rest**2
+        taken = wanted.clip(n / self.farthest, n * self.farthest)
+        farther = self.farthest**2 * (taken != wanted)
+        self.farthest = farther.clip(self.farthest, FARTHEST_EVER)
+        return taken
 
 
 def leading_pairs(op: Operator, fast: Operator, W: Tall, XW: Tall, theta: Small) -> Iterate:
@@ -251,7 +265,11 @@ def exact_embedding(op: Operator, d: int, rng: np.random.Generator) -> Step | No
     if d < min(op.n_users, op.n_items) and abs(float(theta.sum()) - total) > precision * total:
         return None
     V = op.scale_columns(op.matmul(basis, C), np.sqrt(np.maximum(theta, 0)))
-    return Iterate.at(op, V).as_step()._replace(final=True)
+    found = Iterate.at(op, V)
+    # Beside an item of large weights the trace does not show what others lack.
+    if found.cost > max(precision**2, 64 * float(np.finfo(np.float64).eps)) * total**2:
+        return None
+    return found.as_step()._replace(final=True)
 
 
 def twice_orthonormalised(op: Operator, block: Tall) -> Tall:

@@ -62,15 +62,15 @@ class FitSize:
         return likes + self.n_liked * of_item + self.n_items * (d * item + OF_ITEM)
 
 
-def check_room(size: FitSize) -> None:
+def check_room(size: FitSize, what: str = "the fit") -> None:
     """Raise MemoryError where a fit needs more than there is, with both figures."""
     there = room()
     if there is not None and size.n_bytes > there:
         what = (
-            f"the fit needs about {in_words(size.n_bytes)} of memory for "
+            f"{what} needs about {in_words(size.n_bytes)} of memory for "
             f"{size.n_liked:,} liked of {size.n_items:,} items at {{n_components=}}, and there is "
-            f"room for {in_words(there)}: take fewer components, {{dtype=}}, or leave out rare "
-            "items"
+            f"room for {in_words(there)}: take fewer components"
+            f"{', {dtype=}' if size.dtype == np.float64 else ''}, or leave out rare items"
         )
         raise MemoryError(Message(what, n_components=size.n_components, dtype="float32"))
 

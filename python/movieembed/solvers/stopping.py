@@ -13,11 +13,14 @@ from movieembed.operators.protocol import Operator
 from movieembed.solvers.certificate import missed_decrease
 from movieembed.solvers.point import Step
 
+# With a window of one iteration the rate is taken to be at least this: the last steps before the
+# optimum are slower than the first.
+LEAST_RATE = 0.5
 # Windows of solvers that take few iterations; a run of many is also judged by this part of it.
 SHORT, LONG_WINDOW = 5, 8
 
 
-def estimate_gap(costs: list[float], window: int, noise: float) -> float:
+def estimate_gap(costs: list[float], window: int, noise: float, least_rate: float = 0.0) -> float:
     """How far the last of `costs` is from the limit of the sequence, at least roughly.
 
     The decrease over the last `window` iterations, over the one before it, is the rate of a
@@ -30,6 +33,8 @@ def estimate_gap(costs: list[float], window: int, noise: float) -> float:
     window : int
     noise : float
         Absolute rounding error of a cost.
+    least_rate : float
+        What the rate is taken to be at least.
 
     Returns
     -------
@@ -42,7 +47,7 @@ def estimate_gap(costs: list[float], window: int, noise: float) -> float:
     if abs(last) <= noise:
         return noise
     # The slower of the last two rates, so that one good step does not flatter.
-    rate = 0.0
+    rate = least_rate
     for back in (0, 1) if len(costs) > 2 * window + 1 else (0,):
         end, middle, start = (costs[-1 - back - m * window] for m in range(3))
         if middle <= end or start - middle <= middle - end:
@@ -85,6 +90,7 @@ class Stopping:
         self._gradient_noise = 50 * 4 * eps * scale**0.75
         # Where every step counts, the last rate too: a run that slows down is not flattered.
         self._windows = (1, 2) if window == 2 else (window,)
+        self._least_rate = LEAST_RATE if window == 1 else 0.0
         self._costs: list[float] = []
         self._norms: list[float] = []
         self._gap = np.inf
@@ -119,7 +125,7 @@ class Stopping:
         # unlike length make a short window see what rate it likes.
         long = len(self._costs) // LONG_WINDOW if self.window <= SHORT else 0
         windows = (long,) if long > self.window else self._windows
-        gap = max(estimate_gap(self._costs, w, self._noise) for w in windows)
+        gap = max(estimate_gap(self._costs, w, self._noise, self._least_rate) for w in windows)
         if self._noise < gap < np.inf and self._norms[-1] > self._gradient_noise:
             norms = self._norms[-1 - 2 * self.window :]
             gap = max(gap, gap_by_gradient(self._costs[-len(norms) :], norms, self.window))

@@ -9,6 +9,7 @@ import pytest
 
 from command_line import error, run
 from map_cases import data_of, made_up
+from movieembed.cli.data import load_genres, load_tags
 from movieembed.model.embedding import Embedding
 from movieembed.outputs.map import layout
 
@@ -59,6 +60,51 @@ def test_tags_name_the_clusters(files, tmp_path):
     tags.assign(movieId=7).to_csv(files / "tags.csv", index=False)
     said = error("map", files / "model.npz", "--out", out, "--tags", files / "tags.csv")
     assert "has no tags of the model's items: it is of other ids" in said
+
+
+WORDS = {
+    "integers": ("1980", "2001"),
+    "a missing one": ("1980", ""),
+    "NA beside numbers": ("7", "NA"),
+    "fractions": ("1.50", "24"),
+    "booleans": ("True", "False"),
+    "zeros in front": ("007", "08"),
+    "text": ("Heist", "1980"),
+}
+
+
+@pytest.mark.parametrize("words", WORDS.values(), ids=WORDS)
+def test_tags_and_genres_that_are_numbers_are_words(files, tmp_path, words):
+    model = Embedding.load(files / "model.npz")
+    ids = model.items_.tolist()
+    column = [words[item % 2] for item in ids]
+    rows = zip(ids, column, strict=True)
+    (tmp_path / "t.csv").write_text("movieId,tag\n" + "".join(f"{i},{w}\n" for i, w in rows))
+    expected = [[word.casefold()] if word else [] for word in column]
+    assert load_tags(tmp_path / "t.csv", model) == expected
+    found = load_genres(tmp_path / "t.csv", model, None, "tag")
+    assert [genre or "" for genre in found] == column
+    out = tmp_path / "map.html"
+    given = ["--items", tmp_path / "t.csv", "--genres-col", "tag", "--tags", tmp_path / "t.csv"]
+    run("map", files / "model.npz", "--out", out, "--method", "pca", *given)
+    header, _ = data_of(out.read_text(encoding="utf-8"))
+    assert set(header["genres"]) == set(words) - {""}
+
+
+@pytest.mark.parametrize("cells", [[18, 35], [18, None], [True, False], ["Heist", None]])
+def test_numbers_of_parquet_are_words(files, tmp_path, cells):
+    model = Embedding.load(files / "model.npz")
+    ids = model.items_.tolist()
+    table = pd.DataFrame({"movieId": ids, "tag": [cells[item % 2] for item in ids]})
+    if cells[0] == 18:
+        table["tag"] = table["tag"].astype("Int64")
+    table.to_parquet(tmp_path / "t.parquet")
+    words = [None if cell is None else str(cell) for cell in cells]
+    expected = [words[item % 2] for item in ids]
+    found = load_genres(tmp_path / "t.parquet", model, None, "tag")
+    assert [None if genre != genre else genre for genre in found] == expected
+    tags = [[] if word is None else [word.casefold()] for word in expected]
+    assert load_tags(tmp_path / "t.parquet", model) == tags
 
 
 def test_the_command_draws_too(files, tmp_path):
