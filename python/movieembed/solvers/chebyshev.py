@@ -72,8 +72,8 @@ def filtered(
     Notes
     -----
     An iteration costs 4 to 9 passes over the likes with a block of k = d + max(6, d / 5) columns or
-    fewer, each 4 nnz k flops, and about 12 n_items k^2 flops in dense products. At its peak it
-    holds nine n_items x k arrays where V is float32 (measured).
+    fewer, each 4 nnz k flops, and about 12 n_items k^2 flops in dense products; it holds seven
+    n_items x k arrays.
     """
     d = n_components
     fast, is_given = op.in_precision(np.float32), V0 is not None
