@@ -1,6 +1,6 @@
 #!/bin/sh
 # Draws the pictures of docs/gallery.md again, which shows the command of each. Run it in the
-# checkout, with pip install '.[map]' and Chromium; it takes some minutes.
+# checkout, with pip install '.[plot,map]' and Chromium; it takes some minutes.
 set -e
 work=$(mktemp -d)
 movieembed fit demo --components 50 --out "$work/demo.npz"

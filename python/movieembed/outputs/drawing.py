@@ -10,6 +10,7 @@ try:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
+    from matplotlib.transforms import blended_transform_factory
 except ModuleNotFoundError as error:
     raise ImportError(
         "plots and reports need matplotlib: pip install 'movieembed[plot]'"
@@ -21,6 +22,7 @@ __all__ = [
     "Figure",
     "Line2D",
     "MaxNLocator",
+    "blended_transform_factory",
     "rc_context",
     "to_hex",
     "to_rgb",

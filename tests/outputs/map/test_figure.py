@@ -41,6 +41,17 @@ def test_clusters_are_named_where_they_lie(islands):
     assert box.height > 0.7 * figure.bbox.height
 
 
+def test_the_heading_stands_over_the_line_below_it(islands):
+    model, options = islands
+    figure = me.map_figure(model, **options)
+    figure.get_layout_engine().set(w_pad=1.0)  # inches, as a long name at the border needs
+    figure.draw_without_rendering()
+    below = figure.axes[0]._left_title
+    left = figure._suptitle.get_window_extent().x0
+    assert left == pytest.approx(below.get_window_extent().x0, abs=3)
+    assert left >= figure.dpi
+
+
 def test_without_genres_colours_are_clusters(islands):
     model, options = islands
     figure = me.map_figure(model, positions=options["positions"])

@@ -75,7 +75,11 @@ def map_figure(
     >>> len(me.map_figure(model, method="pca").axes[0].collections)
     1
     """
-    from movieembed.outputs.drawing import ConstrainedLayoutEngine, Figure
+    from movieembed.outputs.drawing import (
+        ConstrainedLayoutEngine,
+        Figure,
+        blended_transform_factory,
+    )
 
     content = content_of(
         model,
@@ -97,7 +101,9 @@ def map_figure(
     ax.margins(0.02)
     ax.axis("off")
     heading = "Map of items" if title is None else title
-    figure.suptitle(drawn(heading), x=0.012, ha="left", fontsize=17, fontweight="bold")
+    # Over the line below it, wherever the names leave room for that.
+    over = blended_transform_factory(ax.transAxes, figure.transSubfigure)
+    figure.suptitle(drawn(heading), x=0, ha="left", transform=over, fontsize=17, fontweight="bold")
     ax.set_title(_words(content), loc="left", fontsize=9.5, color="#555555")
     figure.draw_without_rendering()
     _name_points(figure, content, order[::-1])
