@@ -208,9 +208,9 @@ def _read_text(
     if layout == "json":
         found = other_layouts.read_json(source, sample.rows, keep)
     elif layout == "lists":
-        separator = separator or other_layouts.separator_of_lists(sample.rows)
+        separator = separator or other_layouts.separator_of_lists(sample.rows, source.name)
         rows = [split(row, separator) for row in sample.rows[:50]]
-        named = len(rows[0]) - 1 if _is_header(rows, given, header) else 0
+        named = sample.rows[0] if _is_header(rows, given, header) else None
         found = other_layouts.read_lists(source, separator, named)
     else:
         found = other_layouts.read_blocks(source, sample.rows)
