@@ -84,6 +84,12 @@ class Table:
         """Return the labels without the names of the index."""
         return list(self._given.columns)
 
+    def numbered_columns(self) -> bool:
+        """Whether the columns of a pandas frame are merely numbered, as those of an array."""
+        columns = self._given.columns if isinstance(self._given, pd.DataFrame) else None
+        numbered = isinstance(columns, pd.RangeIndex) and columns.name is None
+        return numbered and columns.equals(pd.RangeIndex(len(columns)))
+
     def in_sparse_columns(self) -> bool:
         """Whether all columns are pandas's sparse ones, of zeros where nothing is stored."""
         dtypes = list(self._given.dtypes) if isinstance(self._given, pd.DataFrame) else []

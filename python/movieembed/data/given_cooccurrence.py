@@ -6,7 +6,6 @@ from collections.abc import Hashable
 from typing import Any, NoReturn, Self
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
@@ -19,7 +18,7 @@ from movieembed.data.column_names import find_column
 from movieembed.data.ids import ACCEPTED, as_ids, as_titles
 from movieembed.data.items import ItemIndex
 from movieembed.data.ratings import encode
-from movieembed.data.users_by_items import columns_together, plain_labels
+from movieembed.data.users_by_items import columns_together, places_of_names, plain_labels
 from movieembed.exceptions import ParameterError
 
 # Relative difference of two numbers that are the same but for float32's rounding of sums.
@@ -222,9 +221,7 @@ def _read(X: Any) -> tuple[Any, Any, Any]:
     labels, rows = table.own_columns(), table.row_labels()
     values = columns_together(table, labels, "X")
     if rows is None:
-        numbered = isinstance(X, pd.DataFrame) and isinstance(X.columns, pd.RangeIndex)
-        numbered = numbered and labels == list(range(len(labels))) and X.columns.name is None
-        return values, None if numbered else labels, None
+        return values, None if table.numbered_columns() else labels, None
     labels = plain_labels(labels, np.asarray(rows))
     place = {label: row for row, label in enumerate(rows)}
     if len(rows) != len(labels) or set(place) != set(labels):
@@ -239,17 +236,11 @@ def _in_order_of(
     ids: NDArray[Any], matrix: Any, own: list[Any], titles: NDArray[np.object_] | None
 ) -> tuple[Any, NDArray[np.object_] | None]:
     """X, and its titles, with the items that it names in the order of `ids`; others are empty."""
-    labels = plain_labels(own, ids)
-    place = {id_: row for row, id_ in enumerate(ids.tolist())}
-    unknown = [label for label in labels if label not in place]
-    # Numbers from 0 of which `ids` has none stand for no names.
-    unnamed = len(unknown) == len(own) and own == list(range(len(own)))
-    if unnamed or matrix.shape != (len(own), len(own)):
+    if matrix.shape != (len(own), len(own)):
         return matrix, titles
-    if unknown:
-        what = f"X has {len(unknown)} rows that items lacks, such as {unknown[0]!r}"
-        raise ParameterError(what + "; without items, the names in X are the ids", "items")
-    places = np.array([place[label] for label in labels], dtype=np.int64)
+    places = places_of_names(own, ids, "X has {} rows")
+    if places is None:
+        return matrix, titles
     old = sp.coo_array(matrix)
     moved = old.data, (places[old.row], places[old.col])
     if titles is not None:
