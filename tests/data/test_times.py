@@ -121,6 +121,21 @@ def test_what_is_wrong_is_said(options: dict[str, Any], message: str) -> None:
         me.Likes.from_ratings(me.Likes.from_ratings(TABLE).matrix, half_life=3)
 
 
+def test_a_column_of_times_must_be_there_even_if_nothing_fades() -> None:
+    table = TABLE.assign(when=SECONDS)
+    likes, plain = me.Likes.from_ratings(table, timestamp="when"), me.Likes.from_ratings(table)
+    np.testing.assert_array_equal(likes.matrix.toarray(), plain.matrix.toarray())
+    for given in (table, pl.from_pandas(table)):
+        with pytest.raises(
+            ParameterError, match="timestamp='whem' is not a column of ratings"
+        ) as e:
+            me.Likes.from_ratings(given, timestamp="whem")
+        assert e.value.parameter == "timestamp"
+    with pytest.raises(ParameterError, match="timestamp goes by the times of a table's rows") as e:
+        me.Likes.from_ratings(plain.matrix, timestamp="when")
+    assert e.value.parameter == "timestamp"
+
+
 def test_what_is_rated_between_may_be_recommended_again() -> None:
     table = pd.DataFrame({"user": 1, "item": range(6), "rating": [-1, 0, 1, 2, 3, 5]})
     likes = me.Likes.from_ratings(table, dislike_below=2)

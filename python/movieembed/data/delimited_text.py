@@ -65,7 +65,7 @@ def read_table(
         .bz2 or .xz). The name's ending decides only that much.
     separator : str or None
         What stands between the fields; None finds it among ``::``, tab, comma, semicolon, ``|``
-        and blank.
+        and blank. Lists have one throughout, of which a blank stands for tabs too.
     header : bool or None
         Whether the first row names the columns; None takes it for names if no field of it is a
         number, and it has a usual name or one of `ids`, or stands above a column of numbers.

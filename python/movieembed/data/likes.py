@@ -211,7 +211,7 @@ class Likes:
             duplicates,
             missing,
             unknown,
-            decay=None if half_life is None else Decay(half_life, timestamp),
+            decay=Decay(half_life, timestamp),
             dislike_below=dislike_below,
         )
         return object.__new__(cls)._set(**attributes)

@@ -120,8 +120,9 @@ def read_labelled(
     given = read_matrix(data)
     matrix, table = given.canonical(rows_are_users=users is not None), None
     users, items, titles = map(on_host, (users, items, titles))
-    if items is not None:
-        items, found, table = frames.item_labels(items, *item_columns, None)
+    labels = frames.labels_of_items(items, *item_columns, None)
+    if labels is not None:
+        items, found, table = labels
         matrix = given.in_order_of(items, matrix)
         titles = found if titles is None else titles
     elif given.items is not None:
