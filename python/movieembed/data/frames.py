@@ -87,9 +87,11 @@ class Table:
 
     def numbered_columns(self) -> bool:
         """Whether the columns of a pandas frame are merely numbered, as those of an array."""
-        columns = self._given.columns if isinstance(self._given, pd.DataFrame) else None
-        numbered = isinstance(columns, pd.RangeIndex) and columns.name is None
-        return numbered and columns.equals(pd.RangeIndex(len(columns)))
+        if not isinstance(self._given, pd.DataFrame):
+            return False
+        columns = self._given.columns
+        numbers = isinstance(columns, pd.RangeIndex) and columns.name is None
+        return numbers and columns.equals(pd.RangeIndex(len(columns)))
 
     def in_sparse_columns(self) -> bool:
         """Whether all columns are pandas's sparse ones, of zeros where nothing is stored."""
