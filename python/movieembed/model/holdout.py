@@ -45,8 +45,8 @@ FOLDS = 5
 ORDINARY = 2.0**16
 # Random directions for the norm of X.
 PROBES = 16
-# Iterations for vectors in another weighting. Lists after one are as good as after two, on five kinds
-# of data with and without refinement, and no worse than at the optimum.
+# Iterations for vectors in another weighting: lists after one are as good as after two, with and
+# without refinement.
 ITERATIONS = 1
 
 
