@@ -41,9 +41,9 @@ CACHE = 32e6
 NEAR, FAR = 20e-9, 150e-9
 DASK = 1e9
 NETWORKS = (1.25e9, 12.5e9)
-# Bytes a like on a worker, and tall arrays in the process that fits.
+# Bytes a like on a worker; arrays of V's size that the process that fits holds at most (measured).
 LIKE = 23
-ARRAYS = 13
+ARRAYS = 12
 
 
 def main() -> None:
