@@ -13,8 +13,9 @@
 namespace movieembed {
 namespace {
 
-// 4,096 users times a slice of 128 bytes is half of a 1 MiB second-level cache; the other half is for V.
-constexpr int64_t kBlockUsers = 4096;
+// 4,096 users times a slice of 128 bytes is half of a 1 MiB second-level cache; the other half is for V. Where users
+// have few likes a block of them would read and write the rows of nearly all items for each few likes: more users then.
+constexpr int64_t kFewestUsers = 4096, kMostUsers = 16384, kBlockLikes = 5 << 16;
 // Users whose squares are summed together; a thread takes whole groups.
 constexpr int64_t kGroup = 64;
 
@@ -54,6 +55,12 @@ std::vector<Slice> slices_of(int64_t d, int64_t lanes, int threads) {
     return slices;
 }
 
+template <class T, class I>
+int64_t users_of_a_block(const CsrView<T, I>& likes) {
+    const int64_t n = likes.rows * kBlockLikes / std::max<int64_t>(likes.indptr[likes.rows], 1);
+    return std::clamp(n / kGroup * kGroup, kFewestUsers, kMostUsers);
+}
+
 template <class T>
 void pack_row(const T* from, const Slice& s, T* to, int64_t width) {
     std::copy_n(from + s.first, s.columns, to);
@@ -84,7 +91,8 @@ std::vector<I> by_popularity(const CsrView<T, I>& likes) {
 template <class I>
 template <class T>
 LikesBlocks<I>::LikesBlocks(const CsrView<T, I>& likes, int n_threads) {
-    const int64_t n_blocks = (likes.rows + kBlockUsers - 1) / kBlockUsers;
+    most_users = std::min(users_of_a_block(likes), likes.rows);
+    const int64_t n_blocks = likes.rows ? (likes.rows + most_users - 1) / most_users : 0;
     blocks.resize(n_blocks);
     order = by_popularity(likes);
     std::vector<I> place(order.size());
@@ -96,8 +104,8 @@ LikesBlocks<I>::LikesBlocks(const CsrView<T, I>& likes, int n_threads) {
         auto& count = counts[worker];  // a number for each item, all 0 between blocks
         count.resize(likes.cols, 0);
         Block& block = blocks[b];
-        block.first_user = b * kBlockUsers;
-        block.last_user = std::min(block.first_user + kBlockUsers, likes.rows);
+        block.first_user = b * most_users;
+        block.last_user = std::min(block.first_user + most_users, likes.rows);
         const int64_t begin = likes.begin(block.first_user), end = likes.begin(block.last_user);
         for (int64_t k = begin; k < end; ++k) {
             const I item = place[likes.indices[k]];
@@ -180,7 +188,7 @@ void LikesProduct<T, I>::products(int64_t d, const T* v, int64_t ldv, T* out, in
     const std::vector<Slice> slices = slices_of(d, kLanes, threads);
     const int64_t n_slices = slices.size();
     const GatherPair<T, I>& gather = MOVIEEMBED_FOR_ISA(gather_table);
-    const int64_t block_rows = std::min(kBlockUsers, likes_.rows);
+    const int64_t block_rows = blocks_->most_users;
 
     const auto item_at = [&](int64_t r) { return blocks_->order[r]; };
     const auto prepare = [&](const Slice& s, Scratch& scratch) {

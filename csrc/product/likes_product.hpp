@@ -33,13 +33,14 @@ struct LikesBlocks {
         std::vector<uint16_t> users;
     };
 
-    // Cost: O(nnz). Memory: sizeof(I) + 2 bytes a like and 2 sizeof(I) for each item of each block of 4,096 users:
+    // Cost: O(nnz). Memory: sizeof(I) + 2 bytes a like and 2 sizeof(I) for each item of each block of users:
     // about 7 bytes a like for MovieLens 32M.
     template <class T>
     LikesBlocks(const CsrView<T, I>& likes, int n_threads);
 
-    std::vector<I> items;  // those of L, by their popularity
-    std::vector<I> order;  // item of each place in that order
+    int64_t most_users = 0;  // of a block
+    std::vector<I> items;    // those of L, by their popularity
+    std::vector<I> order;    // item of each place in that order
     std::vector<Block> blocks;
 };
 

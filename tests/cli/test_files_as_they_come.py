@@ -77,6 +77,11 @@ def test_errors_name_the_options_to_add(tmp_path):
     path.write_text("ann\nbob\n")
     assert "pass --sep, or --layout lists if each row" in error("info", path)
     assert error("info", path, "--layout", "list").startswith("--layout must be one of rows, lists")
+    path.write_text("1 1,2,3\n2 2,3\n")
+    message = error("info", path, "--layout", "lists")
+    said = "cannot tell whether ',' or ' ' stands between the fields of '1 1,2,3'; pass --sep"
+    assert message == f"{path}: {said}"
+    path.write_text("ann\nbob\n")
     message = error("info", path, "--sep", ",", "--where", "0 == cy")
     assert message == "no row has --where '0 == cy'; column 0 holds 'ann', 'bob'"
     assert error("info", path, "--sep", ",", "--where", "cy").startswith(
@@ -85,6 +90,9 @@ def test_errors_name_the_options_to_add(tmp_path):
     files.shop(path.with_suffix(".csv"), RATINGS)
     said = run("info", path.with_suffix(".csv")).stderr
     assert "to read only some rows say --where 'event == \"transaction\"'" in said
+    files.with_header("user,isbn,stars,when")(path, RATINGS)
+    message = error("info", path, "--time-col", "whem")
+    assert message.startswith("--time-col whem is not a column of ratings; it has: 'user', 'isbn'")
     message = error("info", "demo", "--where", "a == b")
     assert message.startswith("--where is for a table of one's own")
     message = error("info", path, "--sep", ",", "--items", tmp_path)

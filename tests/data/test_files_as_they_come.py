@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 import movieembed as me
 import own_files as files
+from movieembed.exceptions import ParameterError
 
 RATINGS = files.ratings_of()
 Case = tuple[str, Callable[[Path, pd.DataFrame], None], Callable[[int], Any], Callable[[int], Any]]
@@ -231,6 +233,70 @@ def test_what_separates_items_in_lists_is_found(
     if header:
         without = me.read_table(path, layout="lists", header=False)
         assert without["user"].iloc[0] == header.split(separator.strip() or None)[0].strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # A tab behind the user, blanks between the items.
+        ("1\t1 2 3\n2\t3\n", [[1, 1], [1, 2], [1, 3], [2, 3]]),
+        ("A1\tB1 B2\t\nA2\tB3\n", [["A1", "B1"], ["A1", "B2"], ["A2", "B3"]]),
+        ("1\t2 3\t4\n", [[1, 2], [1, 3], [1, 4]]),
+        ("1 it,em1 2\n2 2 3\n3 4\n", [[1, "it,em1"], [1, "2"], [2, "2"], [2, "3"], [3, "4"]]),
+        (
+            "ann\tEmma\tThe Idiot\nbob\tEmma\n",
+            [["ann", "Emma"], ["ann", "The Idiot"], ["bob", "Emma"]],
+        ),
+        ("ann;One, Two;Emma\nbob;Emma\n", [["ann", "One, Two"], ["ann", "Emma"], ["bob", "Emma"]]),
+        ("User ID,Items\n7,Emma,The Idiot\n", [[7, "Emma"], [7, "The Idiot"]]),
+        ("1,2\n3\n4\n", [[1, 2]]),
+        # A separator at the end, or twice, makes no item.
+        ("1,2,3,\n4,2,\n", [[1, 2], [1, 3], [4, 2]]),
+        ("user,item,\n1,,2,3,\n4,2, ,\n5,\n", [[1, 2], [1, 3], [4, 2]]),
+        ("1;2;3; \n4;2\n", [[1, 2], [1, 3], [4, 2]]),
+    ],
+)
+@pytest.mark.parametrize("block", [1 << 23, 4])
+def test_rows_of_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, text: str, expected: list[Any]
+) -> None:
+    monkeypatch.setattr("movieembed.data.number_file.BLOCK_BYTES", block)
+    path = tmp_path / "lists.txt"
+    path.write_text(text)
+    assert me.read_table(path, layout="lists").values.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "separators", "separator", "expected"),
+    [
+        ("1 1,2,3\n2 2,3\n", "',' or ' '", " ", [[1, "1,2,3"], [2, "2,3"]]),
+        ("1 2,3\n2 5\n3 6\n", "' ' or ','", " ", [[1, "2,3"], [2, "5"], [3, "6"]]),
+        ("1 i,1 i,2\n2 i,3\n", "',' or ' '", " ", [[1, "i,1"], [1, "i,2"], [2, "i,3"]]),
+        ("1,1 2 3\n2,1\n", "',' or ' '", ",", [[1, "1 2 3"], [2, "1"]]),
+        ("1\t1,2,3\n2\t4,5\n", r"'\t' or ','", "\t", [[1, "1,2,3"], [2, "4,5"]]),
+        ("al\tIt\nAn Li\tIt\n", r"'\t' or ' '", "\t", [["al", "It"], ["An Li", "It"]]),
+    ],
+)
+def test_lists_of_which_the_separator_cannot_be_told(
+    tmp_path: Path, text: str, separators: str, separator: str, expected: list[Any]
+) -> None:
+    path = tmp_path / "lists.txt"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="cannot tell whether " + re.escape(separators)) as raised:
+        me.read_table(path, layout="lists")
+    assert isinstance(raised.value, ParameterError)
+    assert raised.value.parameter == "separator"
+    pairs = me.read_table(path, layout="lists", separator=separator, header=False)
+    assert pairs.values.tolist() == expected
+
+
+def test_a_list_without_its_user_has_a_missing_one(tmp_path: Path) -> None:
+    path = tmp_path / "lists.txt"
+    path.write_text(",2,3\n4,2\n")
+    pairs = me.read_table(path, layout="lists")
+    assert pairs["user"].isna().tolist() == [True, True, False]
+    assert pairs["item"].tolist() == [2, 3, 2]
+    assert me.Likes.from_ratings(pairs, missing="drop").users.tolist() == [4]
 
 
 def test_lists_of_words_are_no_header(tmp_path: Path) -> None:

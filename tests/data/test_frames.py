@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from movieembed.data.likes import Likes
+from movieembed.exceptions import ParameterError
 from ratings_tables import assert_canonical, pairs, table
 
 
@@ -194,8 +195,20 @@ def test_item_tables_with_other_names() -> None:
         Likes.from_ratings(ratings, item="film no", items=movies, title="fr")
     with pytest.raises(ValueError, match="items has no column that looks like the item_id"):
         Likes.from_ratings(table([1], [2], [5]), items=movies)
-    with pytest.raises(ValueError, match="items is not a table"):
-        Likes.from_ratings(table([1], [2], [5]), items=[2], title="de")
+
+
+@pytest.mark.parametrize("items", [[2], None])
+@pytest.mark.parametrize("name", ["item_id", "title"])
+def test_columns_of_items_need_their_table(items: Any, name: str) -> None:
+    options: dict[str, Any] = {"items": items, name: "de"}
+    for read in (
+        lambda: Likes.from_ratings(table([1], [2], [5]), **options),
+        lambda: Likes.from_matrix([[1]], **options),
+    ):
+        match = f"{name}='de' names a column of a table, but items is not a table"
+        with pytest.raises(ParameterError, match=match) as raised:
+            read()
+        assert raised.value.parameter == name
 
 
 def test_item_table_is_a_copy() -> None:

@@ -224,6 +224,51 @@ def test_items_of_text_columns_that_are_numbers_and_items_that_are_not_there() -
     np.testing.assert_array_equal(plain.matrix.toarray(), X)
 
 
+@pytest.mark.parametrize("kind", ["frame", "rows named", "Cooccurrence"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_names_that_are_numbers_are_put_in_order(kind: str, first: int) -> None:
+    names = [first + place for place in range(4)]
+    given: Any = pd.DataFrame(X, columns=names)
+    if kind == "rows named":
+        given = pd.DataFrame(X, index=names, columns=names).iloc[[2, 0, 3, 1]]
+    elif kind == "Cooccurrence":
+        given = me.Cooccurrence(X, items=names)
+    for order in (names[::-1], [names[2], 99, names[0], names[3], names[1]]):
+        read = me.Cooccurrence(given, items=order)
+        expected = pd.DataFrame(X, index=names, columns=names).reindex(index=order, columns=order)
+        np.testing.assert_array_equal(read.matrix.toarray(), expected.fillna(0))
+        assert read.items.tolist() == order
+    with pytest.raises(ValueError, match=f"X has 1 rows that items lacks, such as {first}"):
+        me.Cooccurrence(given, items=[*names[1:], 99])
+
+
+@pytest.mark.parametrize("items", [IDS, [3, 1, 2, 0]])
+def test_what_is_merely_numbered_gets_its_names_in_place(items: list[Any]) -> None:
+    plain = [X, pd.DataFrame(X)] + [me.Cooccurrence(X)] * isinstance(items[0], str)
+    for given in plain:
+        read = me.Cooccurrence(given, items=items)
+        np.testing.assert_array_equal(read.matrix.toarray(), X)
+        assert read.items.tolist() == items
+
+
+@pytest.mark.parametrize("as_table", [True, False])
+def test_titles_go_with_their_items(as_table: bool) -> None:
+    one = me.Cooccurrence(X, items=IDS, titles=["A", "B", "C", "D"])
+    order = ["y", "new", "w", "z", "x"]
+    items: Any = pd.DataFrame({"item": order, "genre": "drama"}) if as_table else order
+    read = me.Cooccurrence(one, items=items)
+    assert read.titles is not None
+    assert read.titles.tolist() == ["C", "", "A", "D", "B"]
+    assert one.titles is not None
+    assert one.titles.tolist() == ["A", "B", "C", "D"]
+    named = me.Cooccurrence(one, items=order, titles=list("EFGHI"))
+    assert named.titles is not None
+    assert named.titles.tolist() == list("EFGHI")
+    numbered = me.Cooccurrence(me.Cooccurrence(X, titles=["A", "B", "C", "D"]), items=IDS)
+    assert numbered.titles is not None
+    assert numbered.titles.tolist() == ["A", "B", "C", "D"]
+
+
 def test_a_cooccurrence_of_one_keeps_its_titles() -> None:
     one = me.Cooccurrence(X, items=IDS, titles=["A", "B", "C", "D"])
     again = me.Cooccurrence(one)
@@ -245,6 +290,46 @@ def test_halves_are_compared_entry_by_entry() -> None:
     table = pd.DataFrame([("a", "b", 1e6), ("a", "c", 0.1), ("c", "a", float(np.float32(0.1)))])
     pairs = me.Cooccurrence.from_pairs(table).matrix.toarray()
     np.testing.assert_allclose(pairs, [[0, 1e6, 0.1], [1e6, 0, 0], [0.1, 0, 0]], rtol=1e-6)
+
+
+def shared(seed: int) -> Any:
+    likes = np.random.default_rng(seed).random((500, 60)) < 0.2
+    return likes.astype(np.float64).T @ likes
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["array", "sparse", "frame", "pairs"])
+@pytest.mark.parametrize("measure", [np.log, lambda ratio: ratio - 1])
+def test_what_is_left_of_larger_numbers_may_be_rounded(dtype: Any, kind: str, measure: Any) -> None:
+    exact = shared(0)
+    K, n = exact.astype(dtype), exact.diagonal().astype(dtype)
+    given = measure(K / n[:, None] / n[None, :] * 500).clip(0)
+    X = measure(exact / np.outer(exact.diagonal(), exact.diagonal()) * 500).clip(0)
+    assert given.dtype == dtype
+    assert (given != given.T).any()
+    if kind == "pairs":
+        rows, columns = np.nonzero(given + given.T)
+        table = pd.DataFrame({"a": rows, "b": columns, "n": given[rows, columns]})
+        read = me.Cooccurrence.from_pairs(table)
+    else:
+        made = {"array": np.asarray, "sparse": sp.csr_array, "frame": pd.DataFrame}[kind]
+        read = me.Cooccurrence(made(given))
+    np.fill_diagonal(X, 0)
+    dense = read.matrix.toarray()
+    np.testing.assert_array_equal(dense, dense.T)
+    np.testing.assert_allclose(dense, X, rtol=1e-5, atol=8 * np.finfo(dtype).eps * given.max())
+
+
+def test_more_than_rounding_is_an_asymmetry_in_float32_too() -> None:
+    given = shared(1).astype(np.float32)
+    given /= given.diagonal().max()
+    given[3, 5] *= 0.999
+    with pytest.raises(ValueError, match=r"row 5, column 3, the most apart of 1 pairs"):
+        me.Cooccurrence(given)
+    # Counts are exact, however large.
+    counts = np.array([[0, 2e7, 5], [2e7, 0, 1], [4, 1, 0]], dtype=np.float32)
+    with pytest.raises(ValueError, match="it is 5 at row 0, column 2 and 4 at row 2, column 0"):
+        me.Cooccurrence(counts)
 
 
 @pytest.mark.parametrize("types", [("int64", "uint64"), ("uint64", "int64"), ("int32", "int64")])

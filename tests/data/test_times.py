@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 import movieembed as me
 from movieembed.data.likes import Likes
+from movieembed.evaluation import split_last, split_time
+from movieembed.exceptions import ParameterError
 
 DAYS = np.array([0, 30, 60, 90, 60_000])
 TABLE = pd.DataFrame({"user": [1, 1, 2, 2, 3], "item": [7, 8, 7, 9, 9], "rating": [5, 5, 4, 2, 5]})
@@ -117,6 +121,21 @@ def test_what_is_wrong_is_said(options: dict[str, Any], message: str) -> None:
         me.Likes.from_ratings(me.Likes.from_ratings(TABLE).matrix, half_life=3)
 
 
+def test_a_column_of_times_must_be_there_even_if_nothing_fades() -> None:
+    table = TABLE.assign(when=SECONDS)
+    likes, plain = me.Likes.from_ratings(table, timestamp="when"), me.Likes.from_ratings(table)
+    np.testing.assert_array_equal(likes.matrix.toarray(), plain.matrix.toarray())
+    for given in (table, pl.from_pandas(table)):
+        with pytest.raises(
+            ParameterError, match="timestamp='whem' is not a column of ratings"
+        ) as e:
+            me.Likes.from_ratings(given, timestamp="whem")
+        assert e.value.parameter == "timestamp"
+    with pytest.raises(ParameterError, match="timestamp goes by the times of a table's rows") as e:
+        me.Likes.from_ratings(plain.matrix, timestamp="when")
+    assert e.value.parameter == "timestamp"
+
+
 def test_what_is_rated_between_may_be_recommended_again() -> None:
     table = pd.DataFrame({"user": 1, "item": range(6), "rating": [-1, 0, 1, 2, 3, 5]})
     likes = me.Likes.from_ratings(table, dislike_below=2)
@@ -181,6 +200,68 @@ def test_dates_before_1970_and_lengths_of_any_unit(year: str, half_life: Any) ->
 def test_what_is_no_length_of_time_is_refused(half_life: Any) -> None:
     with pytest.raises(ValueError, match="is no length of time"):
         me.Likes.from_ratings(TABLE.assign(timestamp=SECONDS), half_life=half_life)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [True, False, True],
+        pd.array([True, False, True], dtype="boolean"),
+        np.array([True, False, True], dtype=object),
+        np.array([5, 6, True], dtype=object),
+        np.array([5, np.False_, 7], dtype=object),
+        np.array([NEWEST, True, NEWEST], dtype=object),
+        pl.Series([True, False, True]),
+        ["True", "False", "True"],
+        pd.to_timedelta([1, 2, 4], unit="D"),
+        np.array([timedelta(1), timedelta(2), timedelta(4)], dtype=object),
+        pd.period_range("2020-01", periods=3, freq="M"),
+    ],
+)
+def test_what_is_no_time_is_refused(times: Any) -> None:
+    library: Any = pl if isinstance(times, pl.Series) else pd
+    table = library.DataFrame({"user": [1, 2, 3], "item": [7, 7, 7], "timestamp": times})
+    likes = me.Likes.from_ratings(table)
+    such = r"'?True|np\.False_|Timedelta|datetime\.timedelta|Period"
+    for read in (
+        lambda: me.Likes.from_ratings(table, half_life=1),
+        lambda: split_last(likes, table),
+        lambda: split_time(likes, table),
+    ):
+        with pytest.raises(
+            ParameterError, match=f"holds no dates, times or numbers, such as ({such})"
+        ):
+            read()
+
+
+@pytest.mark.parametrize("number", [5, 1_577_836_800, 1.5, np.int64(5), Decimal(5)])
+@pytest.mark.parametrize(
+    "date", [NEWEST, NEWEST.date(), NEWEST.to_datetime64(), NEWEST.to_pydatetime(), "2025-06-01"]
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_numbers_among_dates_are_refused(number: Any, date: Any, first: bool) -> None:
+    times = [number, date, date] if first else [date, date, number]
+    table = pd.DataFrame({"user": [1, 2, 3], "item": 7})
+    table["timestamp"] = pd.Series(times, dtype=object)
+    said = "column 'timestamp' holds numbers in some rows and dates in others"
+    likes = me.Likes.from_ratings(table)
+    for read in (
+        lambda: me.Likes.from_ratings(table, half_life="1 day"),
+        lambda: split_last(likes, table),
+    ):
+        with pytest.raises(ParameterError, match=said) as raised:
+            read()
+        assert raised.value.parameter == "timestamp"
+
+
+def test_dates_of_several_kinds_and_numbers_of_several_are_read() -> None:
+    day = pd.Timedelta(days=1)
+    dates = [(NEWEST - 2 * day).date(), (NEWEST - day).isoformat(), NEWEST]
+    for times, half_life in ((dates, "1 day"), ([5, "6", Decimal(7)], 1), ([5, 6.0, 7], 1)):
+        table = pd.DataFrame({"user": [1, 2, 3], "item": 7})
+        table["timestamp"] = pd.Series(times, dtype=object)
+        likes = me.Likes.from_ratings(table, half_life=half_life)
+        np.testing.assert_allclose(likes.matrix.toarray().ravel(), [0.25, 0.5, 1], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,27 @@ def test_names_and_ids_that_are_given_beside_them() -> None:
     assert likes.matrix.toarray().tolist() == [[1, 1], [1, 0]]
 
 
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("by", ["columns", "pivot"])
+def test_names_that_are_numbers_are_put_in_order(first: int, by: str) -> None:
+    names = [first, first + 1, first + 2]
+    frame = pd.DataFrame([[1, 0, 1], [1, 1, 0]], columns=names)
+    given = frame
+    if by == "pivot":
+        long = frame.rename_axis(columns="item").stack().rename("n").reset_index()
+        given = long.rename(columns={"level_0": "user"}).pivot(index="user", columns="item")["n"]
+    for order in (names[::-1], [names[2], 99, names[0], names[1]]):
+        likes = me.Likes.from_matrix(given, items=order)
+        expected = frame.reindex(columns=order).fillna(0)
+        np.testing.assert_array_equal(likes.matrix.toarray(), expected)
+        assert likes.items.tolist() == order
+    with pytest.raises(ValueError, match=f"1 columns that items lacks, such as {first};"):
+        me.Likes.from_matrix(given, items=[*names[1:], 99])
+    plain = me.Likes.from_matrix(pd.DataFrame(frame.to_numpy()), items=[2, 0, 1])
+    np.testing.assert_array_equal(plain.matrix.toarray(), frame)
+    assert plain.items.tolist() == [2, 0, 1]
+
+
 def test_a_model_finds_columns_by_name_whatever_names_them() -> None:
     ids = [30, 4, 100, 7, 55, 2]
     model = me.MovieEmbedding(1, random_state=0).fit(me.Likes.from_matrix(LIKES, items=ids))

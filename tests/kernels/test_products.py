@@ -165,7 +165,7 @@ def test_sparse_rows_of_no_size_and_of_the_wrong_size() -> None:
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("n_users", [4095, 4096, 4097, 9000])
+@pytest.mark.parametrize("n_users", [16_383, 16_384, 16_385, 40_000])
 def test_several_blocks_of_users(n_users: int, dtype: Any, weighted: bool) -> None:
     """Also: little rounding, and the same bits at any number of threads."""
     L = skewed(n_users, 40, 2)

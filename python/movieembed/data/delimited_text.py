@@ -65,7 +65,7 @@ def read_table(
         .bz2 or .xz). The name's ending decides only that much.
     separator : str or None
         What stands between the fields; None finds it among ``::``, tab, comma, semicolon, ``|``
-        and blank.
+        and blank. Lists have one throughout, of which a blank stands for tabs too.
     header : bool or None
         Whether the first row names the columns; None takes it for names if no field of it is a
         number, and it has a usual name or one of `ids`, or stands above a column of numbers.
@@ -208,9 +208,9 @@ def _read_text(
     if layout == "json":
         found = other_layouts.read_json(source, sample.rows, keep)
     elif layout == "lists":
-        separator = separator or other_layouts.separator_of_lists(sample.rows)
+        separator = separator or other_layouts.separator_of_lists(sample.rows, source.name)
         rows = [split(row, separator) for row in sample.rows[:50]]
-        named = len(rows[0]) - 1 if _is_header(rows, given, header) else 0
+        named = sample.rows[0] if _is_header(rows, given, header) else None
         found = other_layouts.read_lists(source, separator, named)
     else:
         found = other_layouts.read_blocks(source, sample.rows)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from movieembed._base.message import Message
+from movieembed._base.message import Message, Parameter
 from movieembed.data.column_names import (
     RATING_COLUMNS,
     TITLE_ALIASES,
@@ -23,6 +23,7 @@ from movieembed.data.column_names import (
     squeezed,
 )
 from movieembed.data.ids import as_ids, as_titles, is_table, of_arrow
+from movieembed.exceptions import ParameterError
 
 if TYPE_CHECKING:
     import narwhals.stable.v1 as nw
@@ -83,6 +84,14 @@ class Table:
     def own_columns(self) -> list[Any]:
         """Return the labels without the names of the index."""
         return list(self._given.columns)
+
+    def numbered_columns(self) -> bool:
+        """Whether the columns of a pandas frame are merely numbered, as those of an array."""
+        if not isinstance(self._given, pd.DataFrame):
+            return False
+        columns = self._given.columns
+        numbers = isinstance(columns, pd.RangeIndex) and columns.name is None
+        return numbers and columns.equals(pd.RangeIndex(len(columns)))
 
     def in_sparse_columns(self) -> bool:
         """Whether all columns are pandas's sparse ones, of zeros where nothing is stored."""
@@ -195,6 +204,15 @@ def numbers(column: nw.Series[Any], argument: str) -> NDArray[Any]:
     return values
 
 
+def labels_of_items(
+    items: object, item_id: Hashable | None, title: Hashable | None, fallback_id: Hashable | None
+) -> tuple[NDArray[Any], NDArray[np.object_] | None, pd.DataFrame | None] | None:
+    """Read an ``items`` argument as `item_labels` does; None if none is given, nor its columns."""
+    if items is None and item_id is None and title is None:
+        return None
+    return item_labels(items, item_id, title, fallback_id)
+
+
 def item_labels(
     items: object, item_id: Hashable | None, title: Hashable | None, fallback_id: Hashable | None
 ) -> tuple[NDArray[Any], NDArray[np.object_] | None, pd.DataFrame | None]:
@@ -217,8 +235,10 @@ def item_labels(
     """
     table = as_table(items, "items")
     if table is None:
-        if item_id is not None or title is not None:
-            raise ValueError("item_id and title name columns of a table, but items is not a table")
+        for name, label in (("item_id", item_id), ("title", title)):
+            if label is not None:
+                what = "{label} names a column of a table, but {items} is not a table"
+                raise ParameterError(Message(what, label=Parameter(name, label)), name)
         return as_ids(items, "items"), None, None
     if item_id is None and fallback_id is not None and fallback_id in table.columns:
         item_id = fallback_id

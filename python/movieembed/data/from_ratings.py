@@ -11,11 +11,11 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed._base.message import Message
+from movieembed._base.message import Message, Parameter
 from movieembed._base.validation import check_threshold
 from movieembed._base.warn import warn_caller
 from movieembed.data.canonical_csr import check_length
-from movieembed.data.frames import item_labels
+from movieembed.data.frames import labels_of_items
 from movieembed.data.ids import as_ids, as_titles
 from movieembed.data.likes_matrix import matrices_of_rows, reaching
 from movieembed.data.movielens import load_compact
@@ -45,7 +45,7 @@ def read_ratings(
     missing: RaiseOrDrop,
     unknown: RaiseOrDrop,
     *,
-    decay: Decay | None = None,
+    decay: Decay,
     dislike_below: float | None = None,
 ) -> dict[str, Any]:
     """Return the attributes of `Likes.from_ratings`.
@@ -54,13 +54,14 @@ def read_ratings(
     """
     threshold = check_reading(threshold, duplicates, missing, unknown)
     dislike_below = check_threshold(dislike_below, "dislike_below")
-    labels = None if items is None else item_labels(items, *item_columns, columns[1])
+    labels = labels_of_items(items, *item_columns, columns[1])
     if sp.issparse(ratings):
         if columns != (None, None, None):
             raise ValueError("user, item and rating name columns of a table, not of a matrix")
-        if decay is not None:
-            what = "{half_life} goes by the times of a table's rows; a matrix has none"
-            raise ParameterError(Message(what), "half_life")
+        for name in ("half_life", "timestamp"):
+            if getattr(decay, name) is not None:
+                what = "{name} goes by the times of a table's rows; a matrix has none"
+                raise ParameterError(Message(what, name=Parameter(name)), name)
         given = read_matrix(ratings)
         rows = rows_of_matrix(given.values, missing)
         refuse_cooccurrence(given.values)

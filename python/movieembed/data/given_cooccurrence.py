@@ -19,11 +19,13 @@ from movieembed.data.ids import ACCEPTED, as_ids, as_titles
 from movieembed.data.items import ItemIndex
 from movieembed.data.ratings import encode
 from movieembed.data.text_columns import of_one_kind
-from movieembed.data.users_by_items import columns_together, plain_labels
+from movieembed.data.users_by_items import columns_together, places_of_names, plain_labels
 from movieembed.exceptions import ParameterError
 
 # Relative difference of two numbers that are the same but for float32's rounding of sums.
 ROUNDING = 1e-5
+# Roundings of the largest number, by which differences such as logarithms near 0 may be apart.
+_ROUNDINGS = 8
 
 
 class Cooccurrence:
@@ -37,11 +39,12 @@ class Cooccurrence:
     ----------
     X : sparse or dense matrix, or data frame, of shape (n_items, n_items)
         Symmetric and not negative. Its diagonal is left out. The columns of a data frame are items;
-        its index, where it has one, names them too, in any order.
+        its index, where it has one, names them too, in any order. Rows and columns that are merely
+        numbered name none.
     items : sequence of ids or data frame, optional
         Ids of the rows and columns, or a table of them with titles. By default a frame's columns,
-        else numbers from 0. Where X names its items, they are put in this order, and those that it
-        lacks occur with none.
+        else numbers from 0. Where X names its items, they are put in this order, their titles too,
+        and those that it lacks occur with none.
     titles : sequence of str, optional
         Titles of the items.
 
@@ -81,9 +84,11 @@ class Cooccurrence:
         matrix, own, own_titles = _read(X)
         ids = own
         if items is not None:
-            ids, own_titles, _ = frames.item_labels(on_host(items), None, None, None)
+            ids, new_titles, _ = frames.item_labels(on_host(items), None, None, None)
             if own is not None:
-                matrix = _in_order_of(ids, matrix, list(own))
+                labels = own if isinstance(own, list) else own.tolist()
+                matrix, own_titles = _in_order_of(ids, matrix, labels, own_titles)
+            own_titles = own_titles if new_titles is None else new_titles
         titles = own_titles if titles is None else titles
         self.matrix: sp.csr_array = _checked(matrix)
         n_items = self.matrix.shape[0]
@@ -169,7 +174,8 @@ class Cooccurrence:
         shape = len(ids), len(ids)
         half = sp.coo_array((values.astype(np.float64), (first, second)), shape=shape).tocsr()
         half = canonical_csr(half)
-        return cls(_both_halves(half, ids, "count" in columns), ids, titles)
+        dtype = values.dtype if "count" in columns else None
+        return cls(_both_halves(half, ids, dtype), ids, titles)
 
     @property
     def n_items(self) -> int:
@@ -223,7 +229,7 @@ def _read(X: Any) -> tuple[Any, Any, Any]:
     labels, rows = table.own_columns(), table.row_labels()
     values = columns_together(table, labels, "X")
     if rows is None:
-        return values, labels, None
+        return values, None if table.numbered_columns() else labels, None
     labels = plain_labels(labels, np.asarray(rows))
     place = {label: row for row, label in enumerate(rows)}
     if len(rows) != len(labels) or set(place) != set(labels):
@@ -234,21 +240,21 @@ def _read(X: Any) -> tuple[Any, Any, Any]:
     return values.tocsr()[[place[label] for label in labels]], labels, None
 
 
-def _in_order_of(ids: NDArray[Any], matrix: Any, own: list[Any]) -> Any:
-    """X with the rows and columns that it names in the order of `ids`; others are empty."""
-    # A frame's columns are numbered where they have no names.
-    if own == list(range(len(own))) or matrix.shape != (len(own), len(own)):
-        return matrix
-    labels = plain_labels(own, ids)
-    place = {id_: row for row, id_ in enumerate(ids.tolist())}
-    unknown = [label for label in labels if label not in place]
-    if unknown:
-        what = f"X has {len(unknown)} rows that items lacks, such as {unknown[0]!r}"
-        raise ParameterError(what + "; without items, the names in X are the ids", "items")
-    places = np.array([place[label] for label in labels], dtype=np.int64)
+def _in_order_of(
+    ids: NDArray[Any], matrix: Any, own: list[Any], titles: NDArray[np.object_] | None
+) -> tuple[Any, NDArray[np.object_] | None]:
+    """X, and its titles, with the items that it names in the order of `ids`; others are empty."""
+    if matrix.shape != (len(own), len(own)):
+        return matrix, titles
+    places = places_of_names(own, ids, "X has {} rows")
+    if places is None:
+        return matrix, titles
     old = sp.coo_array(matrix)
     moved = old.data, (places[old.row], places[old.col])
-    return sp.coo_array(moved, shape=(len(ids), len(ids))).tocsr()
+    if titles is not None:
+        titles, named = np.full(len(ids), "", dtype=object), titles
+        titles[places] = named
+    return sp.coo_array(moved, shape=(len(ids), len(ids))).tocsr(), titles
 
 
 def _checked(X: Any) -> sp.csr_array:
@@ -259,11 +265,12 @@ def _checked(X: Any) -> sp.csr_array:
         raise ParameterError(f"X must be items x items, not {n_rows} x {n_columns}", "X")
     if matrix.nnz and matrix.data.min() < 0:
         raise ParameterError(f"X has negative numbers, such as {matrix.data.min():g}", "X")
+    slack = _slack(X.dtype if hasattr(X, "dtype") else np.asarray(X).dtype, matrix)
     matrix.setdiag(0)
     matrix.eliminate_zeros()
     other = sp.csr_array(matrix.T)
     apart = abs(matrix.astype(np.float64) - other).tocoo()
-    if apart.nnz and (worst := _worst(apart, matrix.maximum(other))) is not None:
+    if apart.nnz and (worst := _worst(apart, matrix.maximum(other), slack)) is not None:
         i, j = worst
         what = f"X is not symmetric: it is {matrix[i, j]:g} at row {i}, column {j} and "
         what += f"{matrix[j, i]:g} at row {j}, column {i}, the most apart of {apart.nnz // 2} pairs"
@@ -275,9 +282,17 @@ def _checked(X: Any) -> sp.csr_array:
     return matrix
 
 
-def _worst(apart: sp.coo_array, larger: sp.csr_array) -> tuple[int, int] | None:
+def _slack(dtype: np.dtype[Any], matrix: sp.csr_array) -> float:
+    """How far apart rounding may set two entries that are small beside what they were made of."""
+    if (matrix.data == np.floor(matrix.data)).all():  # counts
+        return 0.0
+    kind = dtype if dtype.kind == "f" else np.float64
+    return _ROUNDINGS * float(np.finfo(kind).eps) * float(matrix.data.max())
+
+
+def _worst(apart: sp.coo_array, larger: sp.csr_array, slack: float) -> tuple[int, int] | None:
     """Where two halves of X are the most apart, if an entry differs by more than rounding."""
-    beyond = apart.data > ROUNDING * np.asarray(larger[apart.row, apart.col]).ravel()
+    beyond = apart.data > slack + ROUNDING * np.asarray(larger[apart.row, apart.col]).ravel()
     if not beyond.any():
         return None
     worst = int(np.argmax(np.where(beyond, apart.data, 0)))
@@ -323,16 +338,19 @@ def _places_in(wanted: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.int64]:
     return np.array([places[id_] for id_ in ids.tolist()], dtype=np.int64)
 
 
-def _both_halves(half: sp.csr_array, ids: NDArray[Any], counted: bool) -> sp.csr_array:
-    """X of pairs, each in one order or in both."""
+def _both_halves(
+    half: sp.csr_array, ids: NDArray[Any], dtype: np.dtype[Any] | None
+) -> sp.csr_array:
+    """X of pairs, each in one order or in both, by counts of a type or without any."""
+    slack = 0.0 if dtype is None else _slack(dtype, half)
     half.setdiag(0)
     half.eliminate_zeros()
     other = sp.csr_array(half.T)
     twice = (half != 0).multiply(other != 0)
-    if not counted or not twice.nnz:
+    if dtype is None or not twice.nnz:
         return half + other
     differ = twice.multiply(abs(half - other)).tocoo()
-    if differ.nnz and (worst := _worst(differ, half.maximum(other))) is not None:
+    if differ.nnz and (worst := _worst(differ, half.maximum(other), slack)) is not None:
         i, j = worst
         x, y = ids.tolist()[i], ids.tolist()[j]
         raise ParameterError(

@@ -211,7 +211,7 @@ class Likes:
             duplicates,
             missing,
             unknown,
-            decay=None if half_life is None else Decay(half_life, timestamp),
+            decay=Decay(half_life, timestamp),
             dislike_below=dislike_below,
         )
         return object.__new__(cls)._set(**attributes)
@@ -297,7 +297,7 @@ class Likes:
             or a column such as userId the users.
         users, items : sequence of ids, or None
             Ids of rows and columns; None numbers them. `items` may be a table. The named columns of
-            a data frame are put in its order, with zeros for those it lacks.
+            a data frame, if not mere numbers, are put in its order, with zeros for those it lacks.
         titles : sequence of str, or None
             Titles of the columns.
         item_id, title : hashable or None

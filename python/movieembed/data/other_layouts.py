@@ -10,9 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from movieembed._base.message import Message
 from movieembed.data.number_file import blocks_of_lines, in_parallel
 from movieembed.data.text_columns import as_proven_ids
 from movieembed.data.text_fields import Source, lines
+from movieembed.exceptions import ParameterError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +26,9 @@ Columns = dict[str, "pa.ChunkedArray"]
 Keep = Callable[[Any, Sequence[Any]], bool]
 
 _MOST_COLUMNS = 12
+_SEPARATORS = ("::", "\t", ",", ";", "|")
+# A separator within a field.
+_SECOND = re.compile(r"::|[,;|]|\s")
 _ITEM_LINE = re.compile(r"[0-9]+:\s*")
 _END_OF_ITEM = re.compile(rb":[ \t]*\n")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -42,33 +47,62 @@ def layout_of(sample: Sequence[str], separator: str | None) -> Layout:
     return "lists" if ragged and all(f.isdecimal() for row in rows for f in row) else "rows"
 
 
-def separator_of_lists(sample: Sequence[str]) -> str:
-    """Return what stands between the items of most rows; a blank if nothing else does."""
-    for separator in ("::", "\t", ",", ";", "|"):
-        if 2 * sum(separator in row for row in sample) > len(sample):
-            return separator
-    return " "
+def separator_of_lists(sample: Sequence[str], name: str) -> str:
+    """Return what stands between the items of lists; a blank for blanks and tabs alike.
+
+    Raises
+    ------
+    ParameterError
+        If a second separator is in the fields, unless they can only be titles.
+    """
+    counts = {one: sum(one in row for row in sample) for one in _SEPARATORS}
+    best = max(counts, key=counts.__getitem__)
+    blanks = any(" " in row.strip() for row in sample)
+    if not counts[best] or (blanks and 2 * counts[best] <= len(sample)):
+        best = " "
+    by = None if best == " " else best
+    lists = [[field.strip() for field in row.split(by) if field.strip()] for row in sample]
+    mixed = [field for fields in lists for field in fields if _SECOND.search(field)]
+    numbers = all(_SECOND.sub("", field).isdecimal() for field in mixed)
+    if not mixed or (best == " " and not numbers):
+        return best
+    users = [user for fields in lists[1:] or lists for user in fields[:1]]  # below a header
+    if not any(map(_SECOND.search, users)):
+        if not numbers and max(map(len, lists)) > 2:
+            return best
+        if best == "\t" and not any(_SECOND.search(field.replace(" ", "")) for field in mixed):
+            return " "
+    row = next(row for row, fields in zip(sample, lists, strict=True) if mixed[0] in fields)
+    second = _SECOND.findall(mixed[0])[0]
+    what = "{name}: cannot tell whether {best!r} or {second!r} stands between the fields of "
+    what += "{row!r}; pass {separator}"
+    facts = {"name": name, "best": best, "second": second, "row": row[:80]}
+    raise ParameterError(Message(what, **facts), "separator")
 
 
-def read_lists(source: Source, separator: str, named: int) -> Columns:
+def read_lists(source: Source, separator: str, header: str | None) -> Columns:
     """Read rows of a user and all their items, as LightGCN's files are, into a row a pair.
 
-    `named` is how many pairs the header would make.
+    `header` is a first row that is to be left out. An item that is empty is none.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     def parse(block: bytes) -> dict[str, Any]:
-        rows = pa.array(row for row in _text(block).splitlines() if row.strip())
+        rows = pa.array((row for row in _text(block).splitlines() if row.strip()), pa.string())
         if separator == " ":
             fields = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(rows))
         else:
             fields = pc.split_pattern(rows, separator)
         items = pc.list_slice(fields, 1)
         users = pc.take(pc.list_element(fields, 0), pc.list_parent_indices(items))
-        both = map(pc.utf8_trim_whitespace, (users, pc.list_flatten(items)))
-        return dict(zip(("user", "item"), map(as_proven_ids, both), strict=True))
+        users, items = map(pc.utf8_trim_whitespace, (users, pc.list_flatten(items)))
+        there = pc.not_equal(items, "")
+        users = pc.filter(pc.if_else(pc.equal(users, ""), None, users), there)
+        both = as_proven_ids(users), as_proven_ids(pc.filter(items, there))
+        return dict(zip(("user", "item"), both, strict=True))
 
+    named = 0 if header is None else len(parse(header.encode())["item"])
     joined = _joined(source, ["user", "item"], parse)
     return {name: column.slice(named) for name, column in joined.items()}
 

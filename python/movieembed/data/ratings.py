@@ -96,11 +96,17 @@ class Rows:
 class Decay:
     """Likes weigh less the older they are: half after `half_life`, by a column of times.
 
-    Without one, rows keep their times.
+    With `keep_times` rows keep those instead. Without either the column must merely be there.
     """
 
     half_life: float | str | timedelta | np.timedelta64 | None
     timestamp: Hashable | None = None
+    keep_times: bool = False
+
+    @property
+    def timed(self) -> bool:
+        """Whether times are read."""
+        return self.keep_times or self.half_life is not None
 
 
 def rows_of_table(
@@ -109,7 +115,7 @@ def rows_of_table(
     item: Hashable | None,
     rating: Hashable | None,
     missing: RaiseOrDrop,
-    decay: Decay | None = None,
+    decay: Decay,
 ) -> Rows:
     """Read a data frame, its columns as named or found; O(n) expected time."""
     table = tables.as_table(ratings, "ratings")
@@ -121,8 +127,9 @@ def rows_of_table(
         )
     labels = find_rating_columns(table, user, item, rating)
     warn_of_choice(table, labels, (user, item, rating))
-    if decay is not None:
-        labels["time"] = find_time_column(table, decay.timestamp, labels.values())
+    if decay.timed or decay.timestamp is not None:
+        time = find_time_column(table, decay.timestamp, labels.values())
+        labels |= {"time": time} if decay.timed else {}
     columns = tables.complete_columns(table, labels, "ratings", drop=missing == "drop")
     values = None
     if "rating" in columns:
@@ -131,7 +138,7 @@ def rows_of_table(
     users, user_ids = encode(columns["user"].to_numpy(), f"ratings column {labels['user']!r}")
     items, item_ids = encode(columns["item"].to_numpy(), f"ratings column {labels['item']!r}")
     rows = Rows(users, items, values, user_ids, item_ids)
-    if decay is not None:
+    if decay.timed:
         times = times_of(columns["time"], labels["time"])
         if decay.half_life is None:
             rows.times = times

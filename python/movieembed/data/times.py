@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from numbers import Integral
+from numbers import Integral, Number
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,8 @@ _STEP, _SECONDS_BELOW = 1000, 1e11
 _MICROSECONDS = 1_000_000
 # Half-lives after which a like weighs no less: zeros would be no likes any more.
 MOST_HALF_LIVES = 40
+# What pandas takes for numbers though it is none, or none of a known unit.
+_NO_TIMES = (bool, np.bool_, timedelta, np.timedelta64, pd.Period)
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,13 @@ def times_of(column: nw.Series[Any], label: Hashable) -> Times:
     Raises
     ------
     ParameterError
-        If a value is missing, infinite or none of those.
+        If a value is missing, infinite or none of those, or numbers stand among dates.
     """
     found = column.to_pandas()
+    mixed = found.dtype.kind == "O" and pd.api.types.infer_dtype(found) != "string"
+    kinds = set(map(type, found)) if mixed else set()
+    if found.dtype.kind in "bm" or any(issubclass(kind, _NO_TIMES) for kind in kinds):
+        raise _no_times(found, label)
     if not pd.api.types.is_numeric_dtype(found.dtype):
         with contextlib.suppress(ValueError, TypeError):
             found = pd.to_numeric(found) if found.dtype.kind != "M" else found
@@ -125,7 +131,7 @@ def times_of(column: nw.Series[Any], label: Hashable) -> Times:
         raise ParameterError(Message(what, **facts), "timestamp")
     if pd.api.types.is_numeric_dtype(found.dtype):
         values = found.to_numpy()
-        whole = values.dtype.kind in "iub" and (not len(values) or values.max() < 2**63)
+        whole = values.dtype.kind in "iu" and (not len(values) or values.max() < 2**63)
         values = values.astype(np.int64 if whole else np.float64)
         if not np.isfinite(values).all():
             what = "{timestamp}: column {label!r} has an infinite time in row {row}"
@@ -135,12 +141,12 @@ def times_of(column: nw.Series[Any], label: Hashable) -> Times:
         while highest >= _SECONDS_BELOW * per_second and per_second < _STEP**3:
             per_second *= _STEP
         return Times(values, per_second, True)
+    if any(issubclass(kind, Number) for kind in kinds):  # pandas takes them for nanoseconds
+        raise _mixed(f"column {label!r}", "rows")
     try:
         return Times(_as_utc(found), _MICROSECONDS, False)
     except (ValueError, TypeError, OverflowError):
-        what = "{timestamp}: column {label!r} holds no dates, times or numbers, such as {one!r}"
-        message = Message(what, label=label, one=next(iter(found.tolist()), None))
-        raise ParameterError(message, "timestamp") from None
+        raise _no_times(found, label) from None
 
 
 def newest_of_all(parts: Sequence[Times]) -> Times:
@@ -153,8 +159,7 @@ def newest_of_all(parts: Sequence[Times]) -> Times:
     """
     there = [part for part in parts if len(part.values)] or list(parts[:1])
     if len({part.numbers for part in there}) > 1:
-        what = "{timestamp}: the column holds numbers in some parts and dates in others"
-        raise ParameterError(Message(what), "timestamp")
+        raise _mixed("the column", "parts")
     unit = max(part.per_second for part in there)
     return Times(np.concatenate([part.values for part in there]), unit, there[0].numbers).newest
 
@@ -186,6 +191,20 @@ def _as_utc(found: pd.Series[Any], *, strictly: bool = False) -> NDArray[Any]:
         raise ValueError("a time is missing")
     micros: NDArray[Any] = when.astype("datetime64[us, UTC]").astype("int64").to_numpy()
     return micros
+
+
+def _no_times(found: pd.Series[Any], label: Hashable) -> ParameterError:
+    what = "{timestamp}: column {label!r} holds no dates, times or numbers, such as {one!r}"
+    values = found.tolist()
+    one = next(
+        (value for value in values if isinstance(value, _NO_TIMES)), next(iter(values), None)
+    )
+    return ParameterError(Message(what, label=label, one=one), "timestamp")
+
+
+def _mixed(column: str, parts: str) -> ParameterError:
+    what = "{timestamp}: {column} holds numbers in some {parts} and dates in others"
+    return ParameterError(Message(what, column=column, parts=parts), "timestamp")
 
 
 def _alone(given: Any) -> Any:

@@ -21,7 +21,7 @@ from movieembed.data.canonical_csr import canonical_csr
 from movieembed.data.column_names import ITEM_ALIASES, RATING_ALIASES, USER_ALIASES, looks_like
 from movieembed.data.ids import as_ids
 from movieembed.data.items import ById, ItemIndex
-from movieembed.exceptions import ItemNotFoundError
+from movieembed.exceptions import ItemNotFoundError, ParameterError
 
 N_NAMED = 5
 ROLES = {"user": USER_ALIASES, "item": ITEM_ALIASES, "rating": RATING_ALIASES}
@@ -38,12 +38,15 @@ class GivenMatrix:
         Labels of the columns and rows where it has them, as a data frame does.
     one : bool
         Whether it was a row alone.
+    numbered : bool
+        Whether the columns are merely numbered, as those of an array.
     """
 
     values: Any
     items: list[Any] | None = None
     users: list[Any] | None = None
     one: bool = False
+    numbered: bool = False
 
     def canonical(self, *, rows_are_users: bool = False) -> sp.csr_array:
         """Return a checked, canonical copy.
@@ -63,18 +66,10 @@ class GivenMatrix:
 
         Columns without names, and merely numbered ones, are taken as they come.
         """
-        if self.items is None or self.items == list(range(len(self.items))):
+        if self.items is None or self.numbered:
             return matrix
-        labels = plain_labels(self.items, items)
-        known = {id_: place for place, id_ in enumerate(items.tolist())}
-        unknown = [label for label in labels if label not in known]
-        if unknown:
-            listed = ", ".join(map(repr, unknown[:N_NAMED]))
-            raise ValueError(
-                f"the matrix has {len(unknown)} columns that items lacks, such as {listed}; "
-                "without items, the column names are the ids"
-            )
-        return with_columns(matrix, np.array([known[label] for label in labels]), len(items))
+        places = places_of_names(self.items, items, "the matrix has {} columns")
+        return matrix if places is None else with_columns(matrix, places, len(items))
 
 
 def read_matrix(data: Any, argument: str = "the matrix") -> GivenMatrix:
@@ -124,8 +119,9 @@ def read_labelled(
     given = read_matrix(data)
     matrix, table = given.canonical(rows_are_users=users is not None), None
     users, items, titles = map(on_host, (users, items, titles))
-    if items is not None:
-        items, found, table = frames.item_labels(items, *item_columns, None)
+    labels = frames.labels_of_items(items, *item_columns, None)
+    if labels is not None:
+        items, found, table = labels
         matrix = given.in_order_of(items, matrix)
         titles = found if titles is None else titles
     elif given.items is not None:
@@ -149,7 +145,8 @@ def _read_frame(table: frames.Table, argument: str) -> GivenMatrix:
     if len(named) == 1:
         labels.remove(named[0])
         users = as_ids(table.column(named[0], argument), "users").tolist()
-    return GivenMatrix(columns_together(table, labels, argument), labels, users)
+    values = columns_together(table, labels, argument)
+    return GivenMatrix(values, labels, users, numbered=table.numbered_columns())
 
 
 def _refuse_ratings(table: frames.Table, argument: str) -> None:
@@ -251,6 +248,26 @@ def plain_labels(labels: Sequence[Any], ids: NDArray[Any]) -> list[Any]:
         if all(text.removeprefix("-").isdecimal() and str(int(text)) == text for text in texts):
             return [int(text) for text in texts]
     return list(labels)
+
+
+def places_of_names(names: list[Any], ids: NDArray[Any], there: str) -> NDArray[np.int64] | None:
+    """Find names among ids; None where they are numbers from 0 of which none is an id.
+
+    Raises
+    ------
+    ParameterError
+        If some are no ids: `there` says where they are, with their number in the braces.
+    """
+    labels = plain_labels(names, ids)
+    known = {id_: place for place, id_ in enumerate(ids.tolist())}
+    unknown = [label for label in labels if label not in known]
+    if len(unknown) == len(names) and names == list(range(len(names))):
+        return None
+    if unknown:
+        what = f"{there.format(len(unknown))} that items lacks, such as "
+        what += ", ".join(map(repr, unknown[:N_NAMED]))
+        raise ParameterError(what + "; without items, the names there are the ids", "items")
+    return np.array([known[label] for label in labels], dtype=np.int64)
 
 
 def places_of_columns(

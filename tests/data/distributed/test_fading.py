@@ -106,11 +106,17 @@ def test_a_model_of_fading_likes(tmp_path: Path, client: Any) -> None:
     assert models[0].cost_ == pytest.approx(models[1].cost_, rel=1e-6)
 
 
+def test_a_column_of_times_that_nothing_needs(tmp_path: Path, client: Any) -> None:
+    check(timed("numbers"), tmp_path, client, timestamp="timestamp")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"half_life": "no time"}, "half_life='no time' is no length of time"),
         ({"half_life": "1 day", "timestamp": "when"}, "when"),
+        ({"timestamp": "when"}, "timestamp='when' is not a column"),
+        ({"title": "name"}, "title='name' names a column of a table, but items is not a table"),
         ({"dislike_below": float("nan")}, "dislike_below"),
         ({"dislike_below": 2, "rating": None}, "dislike_below=2.0 needs ratings"),
     ],

@@ -171,14 +171,14 @@ def read_block(
 
     With a threshold the ratings become one byte each. With `ids` the items are numbered by them.
     """
-    decay = None if options.half_life is None else Decay(None, options.timestamp)
+    decay = Decay(None, options.timestamp, keep_times=options.half_life is not None)
     with named(source):
         if frame is None:
             import pyarrow.parquet as pq
 
             with pq.ParquetFile(source) as file:
                 check_no_rating(file.schema_arrow.names, labels)
-                wanted = labels if decay is None else (*labels, decay.timestamp)
+                wanted = (*labels, decay.timestamp) if decay.timed else labels
                 frame = file.read(columns=[str(label) for label in wanted])
         rating = labels[2] if len(labels) == 3 else None
         rows = rows_of_table(frame, labels[0], labels[1], rating, options.missing, decay)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from movieembed._base.validation import check_count, check_threshold
 from movieembed.data.distributed import blocks, reading
 from movieembed.data.distributed.cluster import Cluster, new_key
-from movieembed.data.frames import item_labels
+from movieembed.data.frames import labels_of_items
 from movieembed.data.items import ItemIndex
 from movieembed.data.likes import Likes
 from movieembed.data.ratings import (
@@ -177,9 +177,8 @@ class DistributedLikes:
         dislike_below = check_threshold(dislike_below, "dislike_below")
         if n_parts is not None:
             check_count(n_parts, "n_parts")
-        given, titles, table = None, None, None
-        if items is not None:
-            given, titles, table = item_labels(items, item_id, title, item)
+        labelled = labels_of_items(items, item_id, title, item)
+        given, titles, table = (None, None, None) if labelled is None else labelled
         cluster = Cluster(client)
         sources = reading.find_sources(ratings, cluster)
         labels, time = reading.find_labels(

@@ -120,15 +120,17 @@ def find_labels(
 ) -> tuple[tuple[Hashable, ...], Hashable]:
     """Return the labels of user, item and perhaps rating, and of the time where it is needed.
 
-    They are those that `Likes.from_ratings` finds.
+    They are those that `Likes.from_ratings` finds; a time that is not needed must be there too.
     """
     table = tables.as_table(sources.empty, "ratings")
     assert table is not None
     argument = "ratings" if sources.frames is not None else sources.names[0]
     labels = find_rating_columns(table, user, item, rating, argument)
     warn_of_choice(table, labels, (user, item, rating))
-    time = find_time_column(table, timestamp, labels.values()) if timed else None
-    return tuple(labels.values()), time
+    time = None
+    if timed or timestamp is not None:
+        time = find_time_column(table, timestamp, labels.values())
+    return tuple(labels.values()), time if timed else None
 
 
 def read_parts(
