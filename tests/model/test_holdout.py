@@ -22,7 +22,7 @@ HALF = Weighting(0.0, 0.5, None)
 
 def chosen(likes: Likes, power: float = 0.25, refine: Any = "auto") -> holdout.Choice:
     model = me.MovieEmbedding(8, random_state=0).fit(likes)
-    return holdout.choose(likes.matrix, model.embedding_, HALF, power, refine, 2)
+    return holdout.choose(likes.matrix, model.embedding_, 1.0, HALF, power, refine, 2)
 
 
 @settings(max_examples=30, deadline=None)
@@ -88,6 +88,41 @@ def test_a_best_value_at_the_end_widens_the_search(
     assert tried[0] < best < tried[-1]
 
 
+def test_of_many_likes_few_people_are_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fiftieth of the likes leaves the vectors as they are, whatever their unit."""
+    likes = Likes.from_matrix(random_likes(3_000, 60, 0.2, seed=3))
+    usual = chosen(likes).path
+    asked: list[int] = []
+    searched = holdout.vectors_of
+    monkeypatch.setattr(holdout, "vectors_of", lambda *a: asked.append(1) or searched(*a))
+    monkeypatch.setattr(holdout, "FEWEST_SAMPLED", 30)
+    monkeypatch.setattr(holdout, "MOST_WORK", 50.0 * likes.n_likes)
+    counted: list[int] = []
+    parted = holdout.parted
+
+    def counting(rows: sp.csr_array, *rest: Any) -> Any:
+        counted.append(rows.shape[0])
+        return parted(rows, *rest)
+
+    monkeypatch.setattr(holdout, "parted", counting)
+    few = chosen(likes).path
+    assert (asked, counted) == ([], [50])
+    model = me.MovieEmbedding(8, random_state=0).fit(likes)
+    other_unit = holdout.choose(
+        likes.matrix, 4 * model.embedding_, 0.25, HALF, 0.25, "auto", 2
+    ).path
+    assert usual is not None
+    assert few is not None
+    assert other_unit is not None
+    np.testing.assert_allclose(other_unit["ndcg"], few["ndcg"], rtol=1e-6)
+    both = usual.merge(few, on=["multiple", "refine"])
+    assert len(both) >= 6
+    assert (abs(both["ndcg_x"] - both["ndcg_y"]) < 4 * both["stderr_y"]).all()
+    monkeypatch.setattr(holdout, "FEW", 0.0)
+    chosen(likes)
+    assert asked == [1]
+
+
 def test_what_is_as_good_as_the_best_and_usual(
     demo_likes: Likes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,4 +158,4 @@ def test_nobody_is_held_out_of_few() -> None:
     few = Likes.from_matrix(random_likes(60, 30, 0.4, seed=0))
     assert chosen(few) is holdout.USUAL
     nothing = sp.csr_array(np.eye(200, dtype=np.float32))
-    assert holdout.choose(nothing, np.zeros((200, 2)), HALF, 0.0, "auto", 1) is holdout.USUAL
+    assert holdout.choose(nothing, np.zeros((200, 2)), 1.0, HALF, 0.0, "auto", 1) is holdout.USUAL

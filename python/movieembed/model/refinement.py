@@ -152,10 +152,10 @@ class Refinement:
         return found
 
 
-def lengths_of(system: System, steps: int) -> Lengths:
+def lengths_of(system: System, steps: int, sample: int = SAMPLE) -> Lengths:
     """Of so many steps, the same for all people: those for some of them, the last one relaxed."""
     with serial_blas():
-        people = system.op.asarray(system.op.some_users(SAMPLE))
+        people = system.op.asarray(system.op.some_users(sample))
         found = system.lengths(people, steps)
     if found and steps < MANY_STEPS:
         length, kept = found[-1]

@@ -111,6 +111,7 @@ def eigen(
     W[:, :width] = first
     fast.apply(first, out=XW[:, :width])
     H = symmetric(fast.gram(first, XW[:, :width]))
+    del first
     n_ritz = 0  # leading columns of W that are the last iteration's Ritz vectors
     # Wider blocks reach with the residuals alone whatever L does: previous directions add nothing.
     narrow = 2 * k <= min(op.n_users, op.n_items)
@@ -158,6 +159,7 @@ def eigen(
             continue
         W[:, width:grown] = R
         fast.apply(R, out=XW[:, width:grown])
+        del R
         H_R = fast.gram(W[:, :grown], XW[:, width:grown])
         H = np.block([[H, H_R[:width]], [H_R[:width].T, symmetric(H_R[width:])]])
         width = grown
