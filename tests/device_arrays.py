@@ -150,7 +150,7 @@ def _comparison(name: str) -> None:
     )
 
 
-for _name in ("lt", "le", "gt", "ge"):
+for _name in ("lt", "le", "gt", "ge", "ne"):
     _comparison(_name)
 
 

@@ -142,8 +142,8 @@ def test_the_columns_of_a_table_of_items_are_as_they_are_given() -> None:
     assert read.titles.tolist() == ["A", "B", "C", "D"]
     for options, match in (
         ({"items": items, "item_id": "isbn"}, "'isbn' is not a column of items"),
-        ({"items": IDS, "title": "name"}, "title name columns of a table"),
-        ({"item_id": "code"}, "item_id and title name columns of a table"),
+        ({"items": IDS, "title": "name"}, "title='name' names a column of a table, but items is"),
+        ({"item_id": "code"}, "item_id='code' names a column of a table, but items is"),
     ):
         with pytest.raises(ValueError, match=match):
             me.Cooccurrence.from_pairs(table, **options)

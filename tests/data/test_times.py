@@ -222,7 +222,7 @@ def test_what_is_no_time_is_refused(times: Any) -> None:
     library: Any = pl if isinstance(times, pl.Series) else pd
     table = library.DataFrame({"user": [1, 2, 3], "item": [7, 7, 7], "timestamp": times})
     likes = me.Likes.from_ratings(table)
-    such = r"'?True|np\.False_|Timedelta|datetime\.timedelta|Period"
+    such = r"'?True|(np\.)?False|Timedelta|datetime\.timedelta|Period"
     for read in (
         lambda: me.Likes.from_ratings(table, half_life=1),
         lambda: split_last(likes, table),
