@@ -14,7 +14,14 @@ from movieembed import MovieEmbedding
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.explicit import ExplicitOperator
 from movieembed.operators.host_arrays import HostArrays
-from movieembed.solvers.chebyshev import filter_block, filtered, filters, lowest_eigenvalue
+from movieembed.solvers.chebyshev import (
+    evened,
+    filter_block,
+    filtered,
+    filters,
+    lowest_eigenvalue,
+    whitening,
+)
 from movieembed.solvers.driver import run
 from movieembed.solvers.eigen import eigen
 
@@ -161,3 +168,37 @@ def test_the_lowest_eigenvalue_is_not_overrated(shop):
     delta = np.random.default_rng(0).random(op.n_items)
     lowest = np.linalg.eigvalsh(dense_cooccurrence(op.matrix) + np.diag(delta))[0]
     assert 3 * lowest < lowest_eigenvalue(op, delta) <= 0.97 * lowest
+
+
+def test_ritz_values_of_a_block_of_one_direction_and_a_little_else(shop):
+    """In float32 the long direction's rounding would be all that there is of the others."""
+    op = CpuOperator(shop, np.float32)
+    A = dense_cooccurrence(op.matrix)
+    theta, W = np.linalg.eigh(A)
+    theta, W = theta[::-1][:6], W[:, ::-1][:, :6]
+    mixed = W[:, :1] + 3e-4 * W @ np.random.default_rng(0).standard_normal((6, 6))
+    Y = np.ascontiguousarray(mixed, dtype=np.float32)
+    Y, Z = evened(op, Y)
+    product = op.shifted(Y, np.zeros(op.n_items), 1.0, out=op.empty(6))
+    found = np.linalg.eigvalsh(Z.T @ op.gram(Y, product) @ Z)[::-1]
+    np.testing.assert_allclose(found, theta, rtol=3e-3)
+
+
+def test_what_has_ended_does_not_come_back_in_the_others(shop):
+    """A first block's Ritz vectors are wrong, and the longest grows a million times in the rest."""
+    club = sp.csr_array(np.tile(np.arange(800) % 10 == 0, (400, 1)).astype(float))
+    op = CpuOperator(sp.csr_array(sp.vstack([shop, club])), np.float32)
+    A = dense_cooccurrence(op.matrix)
+    W = np.linalg.eigh(A)[1][:, ::-1][:, :D]
+    wrong = np.eye(D) + 0.1 * np.random.default_rng(0).standard_normal((D, D))
+    W = np.linalg.qr(W @ wrong)[0]
+    theta, turned = np.linalg.eigh(W.T @ A @ W)
+    theta, W = theta[::-1], W @ (turned[:, ::-1] + 0.03)
+    W = np.ascontiguousarray(np.linalg.qr(W)[0], dtype=np.float32)
+    none = np.zeros(op.n_items)
+    A_W = op.shifted(W, none, 1.0, out=op.empty(D))
+    out = filter_block(op, (W, A_W, op.empty(D)), theta, (none, none), (-2.0, theta[-1]), D)
+    assert theta[0] > 50 * theta[1]
+    out /= np.linalg.norm(out, axis=0)
+    assert abs(out[:, :1].T @ out[:, 1:]).max() < 1e-2
+    assert whitening(op.gram(out))[1] > 1e-4

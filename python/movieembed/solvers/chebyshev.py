@@ -88,10 +88,7 @@ def filtered(
     norms: list[float] = []
     foresight = Foresight()
     while True:
-        Z, evenness = whitening(fast.gram(Y))
-        if evenness < EVEN:
-            Y = orthonormalise(fast, Y)
-            Z, evenness = whitening(fast.gram(Y))
+        Y, Z = evened(fast, Y)
         if Z.shape[1] < width:  # float32 has lost a direction
             yield from eigen(op, d, rng, V0)
             return
@@ -130,6 +127,15 @@ def start(op: Operator, k: int, rng: np.random.Generator, V0: Tall | None) -> tu
     for _ in range(POWER_STEPS):
         Y = op.apply(orthonormalise(op, Y))
     return orthonormalise(op, Y), op.row_dots(Y[:, :1], Y[:, :1]) * 0
+
+
+def evened(op: Operator, Y: Tall) -> tuple[Tall, Small]:
+    """Y, made orthonormal where it is far from that, and Z for which the columns of Y Z are."""
+    Z, evenness = whitening(op.gram(Y))
+    if evenness >= EVEN:
+        return Y, Z
+    Y = orthonormalise(op, Y)
+    return Y, whitening(op.gram(Y))[0]
 
 
 def whitening(G: Small) -> tuple[Small, float]:
