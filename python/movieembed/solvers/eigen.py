@@ -93,18 +93,16 @@ def eigen(
     float32 (measured). The subspace is kept in float32: near the optimum an error of eps in it
     moves the cost by eps^2. V, its cost and its gradient are in the operator's precision.
     """
-    d = n_components
+    d, k = n_components, block_width(n_components, op.n_items)
     fast = op.in_precision(np.float32)
-    k = block_width(d, op.n_items)
     eps = float(np.finfo(fast.dtype).eps)
     first, delta, share = first_basis(fast, k, rng, V0)
     # X without an L has no diagonal.
     has_room = min(op.n_users, op.n_items) <= d and float(op.diagonal.sum(dtype=np.float64)) > 0
-    if has_room or (V0 is None and share > 1 - 1e-3):
-        exact = exact_embedding(op, d, rng)
-        if exact is not None:
-            yield exact
-            return
+    may_be_exact = has_room or (V0 is None and share > 1 - 1e-3)
+    if may_be_exact and (exact := exact_embedding(op, d, rng)) is not None:
+        yield exact
+        return
     W, XW = fast.empty(3 * k), fast.empty(3 * k)
     some_rows = fast.asarray(np.empty((min(TURNED, op.n_items), 2 * k), dtype=fast.dtype))
     width = first.shape[1]
@@ -115,8 +113,7 @@ def eigen(
     n_ritz = 0  # leading columns of W that are the last iteration's Ritz vectors
     # Wider blocks reach with the residuals alone whatever L does: previous directions add nothing.
     narrow = 2 * k <= min(op.n_users, op.n_items)
-    costs: list[float] = []
-    norms: list[float] = []
+    costs, norms = list[float](), list[float]()
     foresight = Foresight()
 
     while True:
