@@ -52,6 +52,8 @@ WIDEST = 4.0**5
 # The power of its likes by which an item's score is divided.
 USUAL_DISCOUNT = 0.08
 STEPS = (0, 1)
+# Standard errors by which a choice other than the usual one has to be better.
+STDERRS = 2
 # Length of the lists.
 K = 20
 FOLDS = 5
@@ -164,7 +166,7 @@ def choose(
     Returns
     -------
     Choice
-        Of what comes within a standard error of the highest NDCG at 20, person by person, the
+        Of what comes within two standard errors of the highest NDCG at 20, person by person, the
         closest to `USUAL`: of few people the highest is luck.
     """
     eligible = np.flatnonzero(np.diff(matrix.indptr) >= FEWEST_LIKES)
@@ -206,7 +208,7 @@ def choose(
 
     def is_near(found: NDArray[np.float64]) -> bool:
         lost = best_scores - found
-        return bool(lost.mean() <= lost.std() / np.sqrt(len(lost)))
+        return bool(lost.mean() <= STDERRS * lost.std() / np.sqrt(len(lost)))
 
     def distance(which: tuple[float, int]) -> tuple[float, int]:
         return abs(np.log(which[0] / USUAL.multiple)), abs(which[1] - USUAL.refine)

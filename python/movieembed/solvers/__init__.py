@@ -106,7 +106,6 @@ def solve(
     Solution
     """
     info = SOLVERS[solver]
-    window = info.window
     if V0 is None:
         n_components = min(n_components, op.n_items)  # the rank of X + diag(delta) is no more
     hint, name = "", solver
@@ -116,7 +115,6 @@ def solve(
         V0 = in_reach(op, V0)
     if solver == "eigen":
         name, steps = eigen_or_filtered(op, n_components, rng, V0)
-        window = 1 if name == FILTERED else window
     else:
         if V0 is None:
             V0 = random_start(op, n_components, rng)
@@ -140,7 +138,7 @@ def solve(
         op,
         tol=tol,
         max_iter=info.max_iter if max_iter is None else max_iter,
-        window=window,
+        window=1 if name == FILTERED else info.window,
         callback=callback,
         progress=progress,
         name=name,
