@@ -293,7 +293,7 @@ def _held_out(ours: Recommender, path: pd.DataFrame) -> str:
     )
     if taken["ndcg"] < path["ndcg"].max():
         words += (
-            "The highest in the table is ahead by no more than a standard error, which may be "
+            "The highest in the table is ahead by no more than two standard errors, which may be "
             "luck, and so the setting nearest to the usual one was taken. "
         )
     words += "For other recommenders beside it, give what evaluate --json prints."
