@@ -77,8 +77,8 @@ def filtered(
     """
     d = n_components
     fast, is_given = op.in_precision(np.float32), V0 is not None
-    Y, delta = start(fast, block_width(d, op.n_items), rng, V0)
     width = block_width(d, op.n_items)
+    Y, delta = start(fast, width, rng, V0)
     if Y.shape[1] < width:  # the rank is less
         yield from eigen(op, d, rng, V0)
         return
@@ -182,13 +182,13 @@ def filter_block(
     degrees = np.clip(np.ceil(np.log(GROWN) / np.log(growth)), 1, most).astype(int)
     op.residual(W, other, delta - before, np.full(len(theta), middle), 1 / half, out=out)
     other[:] = W
-    last, now, rounding, out_of_others = other, out, growth[0], 0
+    last, now, rounding, taken_out = other, out, growth[0], 0
     shift = delta - middle
     for degree in range(2, int(degrees[-1]) + 1):
         done = int(np.searchsorted(degrees, degree))  # columns that have ended
         rounding *= growth[0]
-        if done > out_of_others or (rounding > ROUNDING and done):
-            out_of_others = done
+        if done > taken_out or (rounding > ROUNDING and done):
+            taken_out = done
             ended = orthonormalise(op, out[:, :done])
             for block in (last[:, done:], now[:, done:]):
                 op.matmul(ended, -op.gram(ended, block), out=block, add=True)

@@ -89,8 +89,8 @@ def eigen(
     Notes
     -----
     An iteration costs 4 nnz (k + d) flops in sparse products and about 60 n_items k^2 in dense
-    ones, with k = d + max(6, d / 5). At its peak it holds twelve n_items x k arrays where V is
-    float32 (measured). The subspace is kept in float32: near the optimum an error of eps in it
+    ones, with k = d + max(6, d / 5). It holds at most twelve n_items x k arrays where V is
+    float32. The subspace is kept in float32: near the optimum an error of eps in it
     moves the cost by eps^2. V, its cost and its gradient are in the operator's precision.
     """
     d, k = n_components, block_width(n_components, op.n_items)
