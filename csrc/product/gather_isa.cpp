@@ -13,7 +13,8 @@ namespace {
 // Rows are summed in runs of this many entries, and the runs are added up: in float32 the error then
 // grows with run + entries / run, not with the 100,000 likes of a popular film.
 constexpr int64_t kRun = 512;
-constexpr int64_t kAhead = 10;  // entries between the prefetch of a row of V and its use
+constexpr int64_t kAhead = 10;     // entries between the prefetch of a row of V and its use
+constexpr int64_t kRowsAhead = 8;  // rows between the prefetch of a row of OUT and its use
 
 // One register. GCC keeps vectors of several registers in memory.
 #if defined(__AVX512F__)
@@ -83,6 +84,11 @@ void gather_width(const GatherJob<T, I, Index>& job) {
         const int64_t begin = job.ptr[r];
         const int64_t end = job.ptr[r + 1];
         const int64_t with_prefetch = job.entries - kAhead < end ? job.entries - kAhead : end;
+        if (job.map && r + kRowsAhead < job.end) {
+            const char* next = reinterpret_cast<const char*>(job.out + job.map[r + kRowsAhead] * kWidth);
+#pragma GCC unroll 4
+            for (int j = 0; j < N * kRegister; j += 64) prefetch(next + j);
+        }
         Vec total[N] = {};
         for (int64_t first = begin; first < end; first += kRun) {
             const int64_t last = first + kRun < end ? first + kRun : end;
