@@ -222,6 +222,8 @@ def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | Cooccurrence 
             given = _with_new_columns(old, likes.shape)
         else:
             given = plain_labels(read.items, fitted.items)
+    if given == old and _says_as_much(likes, fitted):
+        return likes
     place = {item: column for column, item in enumerate(old)}
     for item in given:
         place.setdefault(item, len(place))
@@ -241,6 +243,14 @@ def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | Cooccurrence 
         at_place = [row.get(item, -1) for item in place]  # -1 is no row: its values are missing
         table = source.reset_index(drop=True).reindex(at_place).reset_index(drop=True)
     return Likes(moved, likes.users, ids, titled, table, likes.threshold, seen)
+
+
+def _says_as_much(likes: Likes | Cooccurrence, fitted: FittedItems) -> bool:
+    """Whether likes have titles and a table of items wherever the model has."""
+    table = None if isinstance(likes, Cooccurrence) else likes.item_table
+    return (likes.titles is not None or fitted.titles is None) and (
+        table is not None or fitted.item_table is None
+    )
 
 
 def _with_new_columns(ids: list[Any], shape: tuple[int, int]) -> list[Any]:

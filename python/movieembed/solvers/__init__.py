@@ -111,6 +111,7 @@ def solve(
     hint, name = "", solver
     steps: Iterator[Step]
     several = solver == "eigen" and V0 is None and is_small(op, n_components)
+    near = solver == "eigen" and V0 is not None  # its decreases are regular from the first on
     if V0 is not None and (learning_rate == "exact" or not info.uses_learning_rate):
         V0 = in_reach(op, V0)
     if solver == "eigen":
@@ -138,7 +139,7 @@ def solve(
         op,
         tol=tol,
         max_iter=info.max_iter if max_iter is None else max_iter,
-        window=1 if name == FILTERED else info.window,
+        window=1 if name == FILTERED or near else info.window,
         callback=callback,
         progress=progress,
         name=name,

@@ -39,7 +39,7 @@ NEAR, STALLED = 1e-5, 0.7
 # iteration or two saved (measured on MovieLens small: 8 to 6 at d = 50). A third step costs more
 # than it saves at the size of MovieLens 32M.
 POWER_STEPS = 2
-# Power steps from a given start.
+# Power steps of what is put beside a given start.
 WARM_STEPS = 2
 # Power steps where the users' Gram matrix is at hand: its products cost next to nothing.
 GRAM_STEPS = 3
@@ -222,13 +222,17 @@ def first_basis(
     if V0 is not None:
         V0 = op.astype(V0)
         delta = op.row_dots(V0, V0)
-        given = orthonormalise(op, V0)
-        random = orthonormalise(op, op.from_user_vectors(start), drop=1e-2)
-        basis = twice_orthonormalised(op, op.hstack([given, random])[:, :k])
+        given = twice_orthonormalised(op, V0)
+        if given.shape[1] >= k:
+            return given, delta, 0.0
         # The random part has to catch up, or the steps after it look slow.
-        for _ in range(WARM_STEPS):
-            basis = orthonormalise(op, op.apply(basis) + op.scale_rows(delta, basis))
-        return orthonormalise(op, basis), delta, 0.0
+        beside = op.from_user_vectors(start[:, : k - given.shape[1]])
+        for step in range(WARM_STEPS + 1):
+            if step:
+                beside = op.apply(beside) + op.scale_rows(delta, beside)
+            beside = op.matmul(given, -op.gram(given, beside), out=beside, add=True)
+            beside = orthonormalise(op, beside)
+        return twice_orthonormalised(op, op.hstack([given, beside])), delta, 0.0
     total = float(op.diagonal.sum(dtype=np.float64)) or np.inf  # X without an L has no diagonal
     delta = 0 * op.diagonal
     gram = op.user_gram()
