@@ -35,6 +35,12 @@ __attribute__((noinline)) void syrk(char* uplo, char* trans, int* n, int* k, T* 
     driver::plain_syrk(uplo, trans, n, k, alpha, a, lda, beta, c, ldc);
 }
 
+template <class T>
+__attribute__((noinline)) void gemv(char* trans, int* m, int* n, T* alpha, T* a, int* lda, T* x, int* incx, T* beta,
+                                    T* y, int* incy) {
+    driver::plain_gemv(trans, m, n, alpha, a, lda, x, incx, beta, y, incy);
+}
+
 }  // namespace uncounted
 
 namespace {
@@ -228,8 +234,8 @@ int main(int argc, char** argv) {
     }
     // Of the instruction sets that valgrind knows, the best.
     if (!use_gather_isa("avx2") && !use_gather_isa("baseline")) return 1;
-    blas<float> = {&uncounted::gemm<float>, &uncounted::syrk<float>};
-    blas<double> = {&uncounted::gemm<double>, &uncounted::syrk<double>};
+    blas<float> = {&uncounted::gemm<float>, &uncounted::syrk<float>, &uncounted::gemv<float>};
+    blas<double> = {&uncounted::gemm<double>, &uncounted::syrk<double>, &uncounted::gemv<double>};
     const auto found = kernels().find(argv[1]);
     if (found == kernels().end()) {
         std::fprintf(stderr, "no kernel named %s\n", argv[1]);

@@ -11,15 +11,18 @@ namespace movieembed {
 namespace {
 
 // The functions of SciPy's table, each a capsule named by its C signature.
-void set_blas(const py::object& sgemm, const py::object& dgemm, const py::object& ssyrk, const py::object& dsyrk) {
+void set_blas(const py::object& sgemm, const py::object& dgemm, const py::object& ssyrk, const py::object& dsyrk,
+              const py::object& sgemv, const py::object& dgemv) {
     const auto pointer = [](const py::object& capsule) -> void* {
         if (!PyCapsule_CheckExact(capsule.ptr())) type_error("BLAS functions must be capsules");
         const char* name = PyCapsule_GetName(capsule.ptr());
         if (!name || !std::strstr(name, "int *")) value_error("this SciPy's BLAS does not count in 32-bit integers");
         return PyCapsule_GetPointer(capsule.ptr(), name);
     };
-    blas<float> = {reinterpret_cast<Gemm<float>*>(pointer(sgemm)), reinterpret_cast<Syrk<float>*>(pointer(ssyrk))};
-    blas<double> = {reinterpret_cast<Gemm<double>*>(pointer(dgemm)), reinterpret_cast<Syrk<double>*>(pointer(dsyrk))};
+    blas<float> = {reinterpret_cast<Gemm<float>*>(pointer(sgemm)), reinterpret_cast<Syrk<float>*>(pointer(ssyrk)),
+                   reinterpret_cast<Gemv<float>*>(pointer(sgemv))};
+    blas<double> = {reinterpret_cast<Gemm<double>*>(pointer(dgemm)), reinterpret_cast<Syrk<double>*>(pointer(dsyrk)),
+                    reinterpret_cast<Gemv<double>*>(pointer(dgemv))};
 }
 
 }  // namespace
@@ -44,7 +47,7 @@ void register_core(py::module_& m) {
         },
         py::arg("name"), "Choose one of gather_isas().");
     m.def("set_blas", &set_blas, "Take BLAS from SciPy's capsules.", py::arg("sgemm"), py::arg("dgemm"),
-          py::arg("ssyrk"), py::arg("dsyrk"));
+          py::arg("ssyrk"), py::arg("dsyrk"), py::arg("sgemv"), py::arg("dgemv"));
 
     py::class_<Csr>(m, "Csr", "A checked sparse matrix in row form over borrowed arrays; values None means all ones.")
         .def(py::init<int64_t, int64_t, py::array, py::array, const py::object&>(), py::arg("rows"), py::arg("cols"),

@@ -11,12 +11,15 @@ template <class T>
 using Gemm = void(char* transa, char* transb, int* m, int* n, int* k, T* alpha, T* a, int* lda, T* b, int* ldb, T* beta,
                   T* c, int* ldc);
 template <class T>
+using Gemv = void(char* trans, int* m, int* n, T* alpha, T* a, int* lda, T* x, int* incx, T* beta, T* y, int* incy);
+template <class T>
 using Syrk = void(char* uplo, char* trans, int* n, int* k, T* alpha, T* a, int* lda, T* beta, T* c, int* ldc);
 
 template <class T>
 struct Blas {
     Gemm<T>* gemm = nullptr;
     Syrk<T>* syrk = nullptr;
+    Gemv<T>* gemv = nullptr;
 };
 
 // Set once, at import, before any kernel runs.

@@ -23,6 +23,10 @@ void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, c
     int columns = static_cast<int>(n), rows = static_cast<int>(m), inner = static_cast<int>(k);
     int ld_a = static_cast<int>(lda), ld_b = static_cast<int>(ldb), ld_c = static_cast<int>(ldc);
     T one = 1;
+    if (n == 1 && !transpose_a && !transpose_b) {  // gemm would copy A before it reads it
+        blas<T>.gemv(yes, &inner, &rows, &one, const_cast<T*>(a), &ld_a, const_cast<T*>(b), &ld_b, &beta, c, &ld_c);
+        return;
+    }
     blas<T>.gemm(transpose_b ? yes : no, transpose_a ? yes : no, &columns, &rows, &inner, &one, const_cast<T*>(b),
                  &ld_b, const_cast<T*>(a), &ld_a, &beta, c, &ld_c);
 }

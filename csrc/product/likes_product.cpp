@@ -17,6 +17,8 @@ namespace {
 // 4,096 users times a slice of 128 bytes is half of a 1 MiB second-level cache; the other half is for V. Where users
 // have few likes a block of them would read and write the rows of nearly all items for each few likes: more users then.
 constexpr int64_t kFewestUsers = 4096, kMostUsers = 16384, kBlockLikes = 5 << 16;
+// Up to so many sparse rows are multiplied one by one.
+constexpr int64_t kFewRows = 3;
 // Users whose squares are summed together; a thread takes whole groups.
 constexpr int64_t kGroup = 64;
 
@@ -69,7 +71,7 @@ LikesBlocks<I>::LikesBlocks(const CsrView<T, I>& likes, int n_threads) {
     const int64_t n_blocks = likes.rows ? (likes.rows + most_users - 1) / most_users : 0;
     blocks.resize(n_blocks);
     order = by_popularity(likes);
-    std::vector<I> place(order.size());
+    place.resize(order.size());
     for (std::size_t r = 0; r < order.size(); ++r) place[order[r]] = static_cast<I>(r);
     items.resize(likes.indptr[likes.rows]);
     const int threads = threads_for_blocks(likes, n_blocks, n_threads);
@@ -311,6 +313,11 @@ template <class T, class I>
 template <class J>
 void LikesProduct<T, I>::apply_rows(const CsrView<T, J>& rows, const double* scale, T* out, int64_t ldo,
                                     int n_threads) const {
+    if (rows.rows <= kFewRows) {
+        parallel_for(threads_of(rows.rows, n_threads), rows.rows,
+                     [&](int64_t q, int) { apply_row(rows, q, scale, out + q, ldo); });
+        return;
+    }
     constexpr int64_t kLanes = 64 / sizeof(T);
     // The rows by slice and item, items by popularity: a user's sum adds up, of each item that they like, who else has
     // it.
@@ -319,8 +326,7 @@ void LikesProduct<T, I>::apply_rows(const CsrView<T, J>& rows, const double* sca
         T value;
     };
     const int64_t n_items = likes_.cols, entries = rows.end(rows.rows - 1);
-    std::vector<int64_t> place(n_items);
-    for (int64_t r = 0; r < n_items; ++r) place[blocks_->order[r]] = r;
+    const std::vector<I>& place = blocks_->place;
     const std::vector<Slice> slices = slices_of(rows.rows, kLanes, threads_of(rows.rows, n_threads));
     std::vector<Entry> entry(entries);
     std::vector<std::vector<int64_t>> begin_of(slices.size(), std::vector<int64_t>(n_items + 2, 0));

@@ -41,6 +41,7 @@ struct LikesBlocks {
     int64_t most_users = 0;  // of a block
     std::vector<I> items;    // those of L, by their popularity
     std::vector<I> order;    // item of each place in that order
+    std::vector<I> place;    // of each item in it
     std::vector<Block> blocks;
 };
 
@@ -80,7 +81,8 @@ public:
 
     // OUT = diag(scale) X R' for sparse rows R, at least one; scale is 1 where it is null. 2 nnz d flops for the items,
     // and two for each pair of a like and a row that has its item: few where the rows are short. Memory besides: two
-    // numbers an entry of R, and one for each item and slice.
+    // numbers an entry of R, and one for each item and slice. Of a few rows each is taken by itself, for 2 flops a like
+    // of the users who share an item with it.
     template <class J>
     void apply_rows(const CsrView<T, J>& rows, const double* scale, T* out, int64_t ldo, int n_threads) const;
 
@@ -102,6 +104,9 @@ private:
     template <class Start, class Fill>
     void products(int64_t d, const T* v, int64_t ldv, T* out, int64_t ldo, const double* scale, int n_threads,
                   Start start, Fill fill, const Step* step = nullptr) const;
+
+    template <class J>
+    void apply_row(const CsrView<T, J>& rows, int64_t q, const double* scale, T* out, int64_t ldo) const;
 
     CsrView<T, I> likes_;
     std::shared_ptr<const Blocks> blocks_;

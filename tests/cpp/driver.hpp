@@ -38,9 +38,16 @@ void plain_syrk(char*, char*, int* n, int* k, T* alpha, T* a, int* lda, T* beta,
         }
 }
 
+template <class T>
+void plain_gemv(char*, int* m, int* n, T* alpha, T* a, int* lda, T* x, int* incx, T* beta, T* y, int* incy) {
+    char no[] = "N";  // y = A'x, as the row y' = x'A
+    int one = 1;
+    plain_gemm(no, no, &one, n, m, alpha, x, incx, a, lda, beta, y, incy);
+}
+
 inline void use_plain_blas() {
-    movieembed::blas<float> = {&plain_gemm<float>, &plain_syrk<float>};
-    movieembed::blas<double> = {&plain_gemm<double>, &plain_syrk<double>};
+    movieembed::blas<float> = {&plain_gemm<float>, &plain_syrk<float>, &plain_gemv<float>};
+    movieembed::blas<double> = {&plain_gemm<double>, &plain_syrk<double>, &plain_gemv<double>};
 }
 
 class Random {

@@ -105,7 +105,7 @@ def test_similar_of_several(model):
     for at, item in enumerate(asked):
         part = table.iloc[3 * at : 3 * at + 3].drop(columns="query").reset_index(drop=True)
         # A product of one row and one of several round differently.
-        pd.testing.assert_frame_equal(part, model.similar(item, 3), rtol=1e-12)
+        pd.testing.assert_frame_equal(part, model.similar(item, 3), rtol=1e-6)
 
 
 def test_similar_of_several_with_fewer_neighbours_than_asked(model):

@@ -127,4 +127,5 @@ def _use_scipy_blas() -> None:
     from scipy.linalg import cython_blas
 
     table = cython_blas.__pyx_capi__
-    _core.set_blas(*(table[name] for name in ("sgemm", "dgemm", "ssyrk", "dsyrk")))
+    names = ("sgemm", "dgemm", "ssyrk", "dsyrk", "sgemv", "dgemv")
+    _core.set_blas(*(table[name] for name in names))

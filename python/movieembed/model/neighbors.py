@@ -19,6 +19,8 @@ Found = tuple[NDArray[np.int64], NDArray[Any]]
 # threads.
 BLOCK_FLOPS = 5e10
 QUERY_BLOCK = 8 * 768
+# Where there are so many candidates an entry, a search among them takes less than a table of items.
+FEW = 16
 
 
 def top_k_neighbors(
@@ -119,19 +121,27 @@ class Candidates:
             for start in range(0, len(queries), block):
                 stop = min(start + block, len(queries))
                 skip = pointers[start : stop + 1]
-                at, value = _core.top_k_products(
-                    queries[start:stop],
-                    items,
-                    inner,
-                    skip - skip[0],
-                    excluded[skip[0] : skip[-1]],
-                    n_threads=threads,
-                )
+                out = skip - skip[0], excluded[skip[0] : skip[-1]]
+                if stop - start == 1:
+                    at, value = _best_of_one(queries[start], items, inner, out, threads)
+                else:
+                    at, value = _core.top_k_products(
+                        queries[start:stop], items, inner, *out, n_threads=threads
+                    )
                 rows[start:stop, :inner] = np.where(
                     at >= 0, candidates[at] if len(candidates) else -1, -1
                 )
                 scores[start:stop, :inner] = value
         return rows, scores
+
+
+def _best_of_one(
+    query: NDArray[Any], items: NDArray[Any], k: int, out: tuple[Any, Any], threads: int
+) -> Found:
+    """As `top_k_products` for one query, whose threads share the items."""
+    scores = np.empty((len(items), 1), dtype=items.dtype)
+    _core.tall_times_small(items, query[:, None].copy(), scores, False, n_threads=threads)
+    return _core.top_k_columns(scores, k, *out, n_threads=threads)
 
 
 def _check(
@@ -221,8 +231,12 @@ def positions_among(
     candidates: NDArray[np.int64], rows: sp.csr_array
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The columns of each row as ascending positions among some columns: pointers, positions."""
-    at = _position(candidates, rows.shape[1])[rows.indices]
-    kept = at >= 0
+    if FEW * rows.nnz < len(candidates):
+        at = np.searchsorted(candidates, rows.indices)
+        kept = candidates[np.minimum(at, len(candidates) - 1)] == rows.indices
+    else:
+        at = _position(candidates, rows.shape[1])[rows.indices]
+        kept = at >= 0
     upto = np.concatenate([[0], np.cumsum(kept)])
     return upto[rows.indptr].astype(np.int64), at[kept]
 

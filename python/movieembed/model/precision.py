@@ -106,14 +106,24 @@ class PrecisionForm:
         for part in (self.W, self.K, self.diagonal):
             check_finite(part, "the inverse of VV' + D", ADVICE)
 
-    def item_vectors(self) -> NDArray[np.float64]:
-        """F with x W K F' the scores of a user's row x: F_j = W_j / P_jj."""
-        return self.W / self.diagonal[:, None]
+    def item_vectors(self, items: Any = slice(None)) -> NDArray[np.float64]:
+        """F with x W K F' the scores of a user's row x: F_j = W_j / P_jj; of some items."""
+        vectors: NDArray[np.float64] = self.W[items] / self.diagonal[items][:, None]
+        return vectors
 
     def queries(self, rows: Any) -> NDArray[np.float64]:
         """X W K for rows X of likes, sparse or dense: what the item vectors are multiplied with."""
         queries: NDArray[np.float64] = (rows @ self.W) @ self.K
         return queries
+
+
+def sums_of_rows(rows: sp.csr_array, A: NDArray[Any]) -> NDArray[np.float64]:
+    """Sparse rows times A in float64, where no copy of all of A is made in float64."""
+    named = A[rows.indices].astype(np.float64)
+    places = np.arange(len(named), dtype=rows.indices.dtype)
+    shape = (rows.shape[0], len(named))
+    sums: NDArray[np.float64] = sp.csr_array((rows.data, places, rows.indptr), shape=shape) @ named
+    return sums
 
 
 class System:
@@ -159,11 +169,11 @@ class System:
 
     def start(self, rows: sp.csr_array) -> Tall:
         """P x for rows x of likes of the operator's items, in columns."""
-        Y = self.op.matmul(self.W, -((rows @ self._host_W) @ self.K).T)
-        return self._with_rows(Y, rows, 1 / self.D)
+        Y = self.op.matmul(self.W, -(sums_of_rows(rows, self._host_W) @ self.K).T)
+        return self._with_rows(Y, rows, 1 / self.D[rows.indices])
 
-    def one_step(self, rows: sp.csr_array, length: float) -> Tall:
-        """The iterate after one step, for rows of likes of the operator's items.
+    def one_step(self, rows: sp.csr_array, length: float, at: Any = None) -> Tall:
+        """The iterate after one step, for rows of likes of the operator's items; at some items.
 
         With q = K W'x the start is y = x / D - W q, and its residual
         r = x - (L'L + R) x / D + (L'L + R) W q. So y + length P r takes one product with
@@ -171,18 +181,21 @@ class System:
         """
         op, D = self.op, self.D
         beside, scaled, inner = self._step
-        of_rows = rows @ self._host_W
+        of_rows = sums_of_rows(rows, self._host_W)
         q = of_rows @ self.K
-        s = of_rows - rows @ scaled + q @ inner
+        s = of_rows - sums_of_rows(rows, scaled) + q @ inner
         over = sp.csr_array((rows.data / D[rows.indices], rows.indices, rows.indptr), rows.shape)
         Y = op.apply_rows(over, -length / D)
-        weights = np.hstack([-q - length * (s @ self.K), length * q]).T
-        op.matmul(beside, weights, out=Y, add=True)
-        return self._with_rows(Y, rows, (1 + length * (1 - self.weights / D)) / D)
+        d, weights = D[rows.indices], self.weights[rows.indices]
+        Y = self._with_rows(Y, rows, (1 + length * (1 - weights / d)) / d)
+        if at is not None:
+            Y, beside = Y[at], beside[at]
+        factors = np.hstack([-q - length * (s @ self.K), length * q]).T
+        return op.matmul(beside, factors, out=Y, add=True)
 
     def _with_rows(self, Y: Tall, rows: sp.csr_array, weights: NDArray[np.float64]) -> Tall:
-        """Y with rows times weights added to its columns."""
-        added = (rows.data * weights[rows.indices]).astype(self.op.dtype)
+        """Y with rows added to its columns, each of their entries times its weight."""
+        added = (rows.data * weights).astype(self.op.dtype)
         if isinstance(Y, np.ndarray):
             people = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
             Y[rows.indices, people] += added

@@ -18,7 +18,8 @@ from movieembed._base.validation import check_real
 from movieembed.data.canonical_csr import blocks
 from movieembed.model.fitted_items import FittedItems, Method
 from movieembed.model.holdout import ORDINARY, USUAL_DISCOUNT, discounted
-from movieembed.model.neighbors import Candidates, Found, embedded
+from movieembed.model.neighbors import Candidates, Found, embedded, none_found
+from movieembed.model.precision import sums_of_rows
 from movieembed.model.recommender import Recommender
 from movieembed.model.refinement import MANY_STEPS
 from movieembed.model.rules import Rules, diversified, merged
@@ -35,8 +36,10 @@ class Ranking:
     rules : Rules
     method, regularization, refine, popularity_discount
         As `recommend`.
+    single : bool
+        Whether there is one person, whose scores are given in float64, whatever finds the items.
     exact : bool
-        Whether to work in float64 whatever the vectors are.
+        Whether to find them in float64 too.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Ranking:
         regularization: float | None = None,
         refine: int | None = None,
         popularity_discount: float | None = None,
+        single: bool = False,
         exact: bool = False,
     ) -> None:
         self.fitted, self.rules = fitted, rules
@@ -57,7 +61,8 @@ class Ranking:
         self.candidates = rules.candidates(fitted, self.embedded)
         power = discount_of(self.method, steps, popularity_discount)
         self.factor = fitted.last("factor by", power, lambda: discounted(fitted.item_counts, power))
-        dtype = np.dtype(np.float64) if exact or steps >= MANY_STEPS else None
+        in_float64 = exact or steps >= MANY_STEPS or (single and steps > 0)
+        dtype = np.dtype(np.float64) if in_float64 else None
         if steps == 0:
             if regularization is not None or self.method == "precision":
                 regularization = fitted.check_lambda(regularization)
@@ -68,11 +73,14 @@ class Ranking:
             )
             if not self.candidates[self.among.rows].all():
                 self.among = Candidates(self.vectors, self.candidates)
+            self.dtype = self.vectors.dtype
+            self.stated = np.dtype(np.float64) if single else self.dtype
             return
         ours = fitted.recommending
         self.refinement = fitted.refinement(fitted.check_lambda(regularization))
         self.gain = gain_of(ours, self.refinement.diagonal(steps)) * self.factor
         self.scale, self.dtype = ours.scale, ours.vectors.dtype if dtype is None else dtype
+        self.stated = np.dtype(np.float64) if single else self.dtype
 
     def lists(self, taste: Taste, n: int) -> Found:
         """The lists of n of some people; nothing for a person without items."""
@@ -80,6 +88,8 @@ class Ranking:
         found, scores = self._best(
             taste.rows, taste.excluded(rules.exclude_seen), rules.pool(n, len(self.fitted))
         )
+        if self.stated != self.dtype:
+            found, scores = self._stated(taste.rows, found)
         if not rules.exclude_given:
             given = taste.ranked(self.candidates)
             given.data = self.values(taste.rows, given)
@@ -100,6 +110,16 @@ class Ranking:
             return self.refinement.best(scaled, n, self.candidates, *kinds, excluded)
         return self.among.best(self.users(rows), n, excluded, resolve_n_jobs(self.fitted.n_jobs))
 
+    def _stated(self, rows: sp.csr_array, found: NDArray[np.int64]) -> Found:
+        """What was found for one person, by its scores in the precision that they are given in."""
+        items = np.sort(found[found >= 0])
+        wanted = (np.ones(len(items)), items, np.array([0, len(items)]))
+        values = self.values(rows, sp.csr_array(wanted, shape=rows.shape))
+        order = np.argsort(-values, kind="stable")
+        ordered, scores = none_found(1, found.shape[1], self.stated)
+        ordered[0, : len(items)], scores[0, : len(items)] = items[order], values[order]
+        return ordered, scores
+
     def values(self, rows: sp.csr_array, wanted: sp.csr_array) -> NDArray[Any]:
         """The score of each stored entry of a matrix of people and candidates.
 
@@ -108,18 +128,19 @@ class Ranking:
         """
         user = np.repeat(np.arange(wanted.shape[0]), np.diff(wanted.indptr))
         scores = np.zeros(wanted.nnz)
+        items, item = np.unique(wanted.indices, return_inverse=True)
         if self.steps:
-            scaled, active = scaled_columns(rows, self.scale), self.refinement.op.active
-            place = np.searchsorted(active, wanted.indices)
-            for start, stop, Y in self.refinement.products(scaled, self.steps, self.dtype):
+            scaled = scaled_columns(rows, self.scale)
+            places = np.searchsorted(self.refinement.op.active, items)
+            products = self.refinement.products(scaled, self.steps, self.stated, places)
+            for start, stop, Y in products:
                 at = slice(wanted.indptr[start], wanted.indptr[stop])
-                scores[at] = Y[place[at], user[at] - start]
+                scores[at] = Y[item[at], user[at] - start]
             scores *= self.gain[wanted.indices]
         else:
-            users = self.users(rows)
+            users, vectors = self._pair(rows, items)
             for at in blocks(wanted.nnz):
-                pairs = users[user[at]], self.vectors[wanted.indices[at]]
-                scores[at] = np.einsum("pd,pd->p", *pairs)
+                scores[at] = np.einsum("pd,pd->p", users[user[at]], vectors[item[at]])
         if self.method == "precision":
             own = rows[user, wanted.indices]
             weights = np.ravel(own.toarray() if sp.issparse(own) else own)  # as SciPy's versions
@@ -127,11 +148,18 @@ class Ranking:
             scores[mine] -= weights[mine] * self._alone(wanted.indices[mine])
         return scores
 
+    def _pair(self, rows: sp.csr_array, items: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Vectors of people and of some items, in the precision that scores are given in."""
+        if self.stated == self.dtype:
+            return self.users(rows), self.vectors[items]
+        people, vectors = scorer(self.fitted, self.method, self.regularization, self.stated, items)
+        return people(rows), vectors * self.factor[items][:, None]
+
     def _alone(self, items: NDArray[Any]) -> NDArray[np.float64]:
         """The score that each of some items, liked alone, has itself."""
         score: NDArray[np.float64]
         if self.steps:
-            own = self.refinement.own(items, self.steps, self.dtype)
+            own = self.refinement.own(items, self.steps, self.stated)
             score = -own / self.refinement.diagonal(self.steps)[items]
         else:
             form = self.fitted.precision(self.fitted.check_lambda(self.regularization))
@@ -158,7 +186,7 @@ def scores_of(
     dtype: np.dtype[Any] | None,
 ) -> tuple[NDArray[Any], Callable[[sp.csr_array], NDArray[Any]], Candidates]:
     """As `scorer`, the vectors times a factor each, and these side by side."""
-    vectors, users = scorer(fitted, method, regularization, dtype)
+    users, vectors = scorer(fitted, method, regularization, dtype)
     vectors = vectors * factor[:, None].astype(vectors.dtype)
     return vectors, users, Candidates(vectors)
 
@@ -168,8 +196,9 @@ def scorer(
     method: Method,
     regularization: float | None = None,
     dtype: np.dtype[Any] | None = None,
-) -> tuple[NDArray[Any], Callable[[sp.csr_array], NDArray[Any]]]:
-    """A vector an item, and what makes a vector of each row of likes: their products are scores.
+    items: Any = slice(None),
+) -> tuple[Callable[[sp.csr_array], NDArray[Any]], NDArray[Any]]:
+    """What makes a vector of each row of likes, and vectors of items: their products are scores.
 
     Those are mean cosines or inner products with the items given, by weight; or x B.
     """
@@ -178,9 +207,11 @@ def scorer(
         ours = fitted.recommending
         scale, V = ours.scale, ours.vectors
         form = fitted.precision(fitted.check_lambda(regularization))
-        vectors = form.item_vectors() if scale is None else form.item_vectors() / scale[:, None]
+        vectors = form.item_vectors(items)
+        vectors = vectors if scale is None else vectors / scale[items][:, None]
     else:
-        vectors = fitted.directions(method)
+        directions = fitted.directions(method)
+        vectors = directions[items]
     dtype = V.dtype if dtype is None else dtype
     vectors = np.ascontiguousarray(vectors, dtype=dtype)
     check_finite(vectors, "the vectors of the items")
@@ -189,11 +220,11 @@ def scorer(
         if method == "precision":
             found = form.queries(scaled_columns(rows, scale))
         else:
-            found = _means(rows, vectors)
+            found = _means(rows, directions)
         found = np.ascontiguousarray(found, dtype=dtype)
         return check_finite(found, "the vectors of the people")
 
-    return vectors, users
+    return users, vectors
 
 
 def scaled_columns(rows: sp.csr_array, scale: NDArray[np.float64] | None) -> sp.csr_array:
@@ -206,11 +237,9 @@ def scaled_columns(rows: sp.csr_array, scale: NDArray[np.float64] | None) -> sp.
 
 def _means(rows: sp.csr_array, V: NDArray[Any]) -> NDArray[Any]:
     """The mean of the vectors of each row's items, by weight, unembedded ones left aside."""
-    there = embedded(V)
     counted = rows.copy()
-    if not there.all():
-        counted.data = np.where(there[rows.indices], rows.data, 0)
-    sums = counted @ V.astype(np.float64)
+    counted.data = np.where(embedded(V[rows.indices]), rows.data, 0)
+    sums = sums_of_rows(counted, V)
     weight = np.asarray(abs(counted).sum(axis=1), dtype=np.float64)[:, None]
     means: NDArray[Any] = np.divide(sums, weight, out=np.zeros_like(sums), where=weight > 0)
     return means

@@ -126,14 +126,17 @@ class Refinement:
         return found, scores
 
     def products(
-        self, rows: sp.csr_array, steps: int, dtype: Any
+        self, rows: sp.csr_array, steps: int, dtype: Any, at: NDArray[np.int64] | None = None
     ) -> Iterator[tuple[int, int, NDArray[Any]]]:
-        """Blocks of columns of P times rows: (start, stop, (n_active, stop - start))."""
+        """Blocks of columns of P times rows: (start, stop, (n_active, stop - start)).
+
+        Of the operator's items `at` some places alone, where these are given.
+        """
         system, lengths = self.system(dtype), self.lengths(steps)
         arrays = ONE_STEP_ARRAYS if len(lengths) <= 1 else REFINE_ARRAYS
         for start, stop, block in blocks(rows, system.op, arrays):
             with serial_blas():
-                yield start, stop, system.op.to_host(solution(system, block, lengths))
+                yield start, stop, system.op.to_host(solution(system, block, lengths, at))
 
     def own(self, items: NDArray[Any], steps: int, dtype: Any) -> NDArray[np.float64]:
         """What the steps lead to from P x at each item of the operator, x that item alone."""
@@ -163,13 +166,17 @@ def lengths_of(system: System, steps: int, sample: int = SAMPLE) -> Lengths:
     return found
 
 
-def solution(system: System, rows: sp.csr_array, lengths: Lengths) -> Tall:
-    """Rows of likes of the operator's items times P, refined, in columns."""
-    if not lengths:
-        return system.start(rows)
+def solution(
+    system: System, rows: sp.csr_array, lengths: Lengths, at: NDArray[np.int64] | None = None
+) -> Tall:
+    """Rows of likes of the operator's items times P, refined, in columns; at some items or all."""
     if len(lengths) == 1:
-        return system.one_step(rows, lengths[0][0])
-    return system.solution(system.op.asarray(rows.toarray().T), lengths)
+        return system.one_step(rows, lengths[0][0], at)
+    if lengths:
+        Y = system.solution(system.op.asarray(rows.toarray().T), lengths)
+    else:
+        Y = system.start(rows)
+    return Y if at is None else Y[at]
 
 
 def blocks(
@@ -184,6 +191,8 @@ def blocks(
     for start in range(0, rows.shape[0], size):
         block = rows[start : start + size]
         pointers, at = positions_among(op.active, block)
-        data = block.data[np.isin(block.indices, op.active, kind="table")]
+        data = block.data
+        if len(at) < len(data):
+            data = data[np.isin(block.indices, op.active)]
         shape = (block.shape[0], op.n_items)
         yield start, start + shape[0], sp.csr_array((data, at, pointers), shape=shape)

@@ -162,7 +162,8 @@ def recommend(
         regularization=regularization,
         refine=refine,
         popularity_discount=popularity_discount,
-        exact=taste.single or beyond(taste.rows),
+        single=taste.single,
+        exact=beyond(taste.rows),
     )
     if taste.single:
         _warn_of_unembedded(ranking, taste.rows)
@@ -234,7 +235,7 @@ def rank(
         regularization=regularization,
         refine=refine,
         popularity_discount=popularity_discount,
-        exact=True,
+        single=True,
     )
     _warn_of_unembedded(ranking, taste.rows)
     embedded = np.sort(columns[ranking.embedded[columns]])

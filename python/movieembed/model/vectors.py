@@ -83,7 +83,7 @@ def query_vectors(fitted: FittedItems, items: Any, method: Method | None = None)
     (1, 3)
     """
     taste = as_taste(fitted, items)
-    _, users = scorer(fitted, fitted.check_method(method, "weighted"))
+    users, _ = scorer(fitted, fitted.check_method(method, "weighted"))
     return users(taste.rows)
 
 

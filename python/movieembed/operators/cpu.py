@@ -17,8 +17,6 @@ from movieembed.operators.host_arrays import HostArrays, rows_contiguous
 
 # Up to this many users their Gram matrix is small: 8 MB.
 FEW_USERS = 1000
-# Up to this many sparse rows two products of SciPy take less than the kernel, which is for many.
-FEW_ROWS = 3
 # Likes an item and column up to which passes over them are cheap beside a block's dense algebra: a
 # flop of a pass takes some 12 times as long as one of gemm. Yelp2018 has 0.43 at d = 64, and is
 # fitted in three quarters of the time that the block solver takes.
@@ -120,17 +118,10 @@ class CpuOperator(HostArrays):
         return bool(few_likes and self.n_users > FEW_USERS)
 
     def apply_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> NDArray[Any]:
-        if rows.shape[0] <= FEW_ROWS:
-            return self._apply_few_rows(rows, weights)
         out = self.empty(rows.shape[0])
         factors = np.ascontiguousarray(weights, dtype=np.float64)
         self._product.apply_rows(core_csr(rows, self.dtype), factors, out, n_threads=self.n_threads)
         return out
-
-    def _apply_few_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> NDArray[Any]:
-        R = rows.toarray().T.astype(self.dtype)
-        XR: NDArray[Any] = self.matrix.T @ (self.matrix @ R) - self.diagonal[:, None] * R
-        return np.ascontiguousarray(XR * weights[:, None], dtype=self.dtype)
 
     def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
         V = rows_contiguous(V)
