@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from fit_cases import L0, fit, tastes
 from movieembed import Likes, MovieEmbedding
+from movieembed.model.fitting import likes_with_items_first
 from movieembed.solvers import SOLVERS
 
 
@@ -208,3 +209,19 @@ def test_the_unit_of_the_weights_does_not_matter(solver, scale):
     assert scaled.cost_ == pytest.approx(plain.cost_ * scale**4, rel=1e-8)
     np.testing.assert_allclose(scaled.embedding_ / scale, plain.embedding_, atol=1e-3)
     assert scaled.converged_
+
+
+def test_likes_of_the_models_items_are_taken_as_they_are():
+    """Nothing is copied where nothing has to move; titles that are missing come from the model."""
+    matrix = sp.csr_array([[1, 1, 0], [1, 1, 1]])
+    titled = Likes.from_matrix(matrix, items=["a", "b", "c"], titles=["A", "B", "C"])
+    fitted = MovieEmbedding(1, random_state=0).fit(titled)._fitted_items()
+    assert likes_with_items_first(titled, fitted) is titled
+    plain = Likes.from_matrix(matrix, items=["a", "b", "c"])
+    found = likes_with_items_first(plain, fitted)
+    assert found is not plain
+    assert found.titles.tolist() == ["A", "B", "C"]
+    turned = Likes.from_matrix(matrix[:, [2, 0, 1]], items=["c", "a", "b"], titles=["C", "A", "B"])
+    found = likes_with_items_first(turned, fitted)
+    assert found.items.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(found.matrix.toarray(), matrix.toarray())
