@@ -174,6 +174,7 @@ def test_no_network_is_one_clear_error(
             load(name)
         assert isinstance(caught.value, DownloadError)
         assert isinstance(caught.value, MovieEmbedError)
+        assert "no connection (Failed to establish" in str(caught.value)
     assert cached(tmp_path) == []
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from movieembed.data import demo
 from movieembed.exceptions import DownloadError
@@ -74,7 +75,7 @@ def _fetch(url: str, checksum: str | None, folder: Path, progress: bool | None) 
         raise DownloadError(f"cannot download {url}: {error}; {otherwise}") from error
     except requests.exceptions.RequestException as error:
         raise DownloadError(
-            f"cannot download {url}: no connection ({type(error).__name__}: {error}); {otherwise}"
+            f"cannot download {url}: no connection ({_cause(error)}); {otherwise}"
         ) from error
     except ValueError as error:
         raise DownloadError(
@@ -82,3 +83,12 @@ def _fetch(url: str, checksum: str | None, folder: Path, progress: bool | None) 
             f"again, {otherwise}"
         ) from error
     return Path(kept)
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong in the first place: requests wraps errors that wrap others."""
+    within: Any = error
+    while isinstance(within, Exception):
+        error = within
+        within = getattr(error, "reason", None) or next(iter(error.args), None)
+    return str(error).rpartition("): ")[2] or type(error).__name__
