@@ -189,7 +189,7 @@ def filter_block(
         rounding *= growth[0]
         if done > taken_out or (rounding > ROUNDING and done):
             taken_out = done
-            ended = orthonormalise(op, out[:, :done])
+            ended = op.matmul(out[:, :done], whitening(op.gram(out[:, :done]))[0])
             for block in (last[:, done:], now[:, done:]):
                 op.matmul(ended, -op.gram(ended, block), out=block, add=True)
             rounding = growth[0]
