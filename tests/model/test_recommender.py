@@ -13,6 +13,7 @@ import movieembed as me
 from device_arrays import HostDevice
 from helpers import random_likes, unpickled
 from movieembed.data.likes import Likes
+from movieembed.model import holdout
 from movieembed.model.precision import PrecisionForm, System, ridges
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.cuda.operator import CudaOperator
@@ -116,6 +117,26 @@ def test_made_when_first_asked_for_and_kept(demo_likes: Likes, tmp_path: Path) -
         assert kept.path.equals(ours.path)
         assert (kept.refine, kept.weighting, kept.power) == (ours.refine, ours.weighting, 0.25)
         np.testing.assert_array_equal(again.recommend(demo_likes, 5)[0], lists[0])
+
+
+def test_what_vectors_know_of_held_out_people_is_forgotten(
+    demo_likes: Likes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists without a step are judged as by vectors that never saw these people."""
+
+    def judged() -> Any:
+        path = me.MovieEmbedding(random_state=0).fit(demo_likes).regularization_path_
+        assert path is not None
+        return path[path["refine"] == 0].set_index("regularization")["ndcg"]
+
+    usual = judged()
+    monkeypatch.setattr(holdout, "ITERATIONS", 30)
+    without = judged()
+    both = usual.index.intersection(without.index)
+    assert len(both) >= 3
+    assert (usual[both] - without[both]).max() < 0.007
+    monkeypatch.setattr(holdout, "ITERATIONS", 0)
+    assert (judged()[both] - without[both]).max() > 0.014
 
 
 def test_nothing_is_held_out_for_a_lambda_that_is_given(demo_likes: Likes) -> None:

@@ -59,7 +59,9 @@ K = 20
 FOLDS = 5
 # Units of weights whose products float32 holds.
 ORDINARY = 2.0**16
-# Iterations for vectors in another weighting: more make no better lists.
+# Iterations for vectors of other likes than those they start from: more make no better lists. After
+# one, vectors without the held-out people's likes still know so much of them that lists without a
+# step of refinement look better than they are.
 ITERATIONS = 2
 
 
@@ -114,7 +116,7 @@ def with_bounded_norm(op: Operator) -> Operator:
     return bounded
 
 
-def vectors_of(op: Operator, embedding: NDArray[Any], n_iter: int) -> NDArray[Any]:
+def vectors_of(op: Operator, embedding: NDArray[Any]) -> NDArray[Any]:
     """Vectors of an operator's items near the optimum, found from those of other likes."""
     d = embedding.shape[1]
     start = embedding[op.active].astype(np.float64)
@@ -129,7 +131,7 @@ def vectors_of(op: Operator, embedding: NDArray[Any], n_iter: int) -> NDArray[An
         rng=np.random.default_rng(0),
         V0=op.asarray(start),
         tol=0.0,
-        max_iter=n_iter,
+        max_iter=ITERATIONS,
         progress=False,
     )
     if found.reason == "interrupted":
@@ -192,7 +194,7 @@ def choose(
     if few:
         found[op.active] = vectors[op.active] * (unit / op.unit)
     else:
-        found[op.active] = vectors_of(op, vectors, 1)
+        found[op.active] = vectors_of(op, vectors)
     counts = remaining.item_counts
     trial = Trial(prepared, found, power, counts, given, held, count, steps, n_jobs)
     tried = {multiple: trial.ndcg(multiple) for multiple in MULTIPLES}

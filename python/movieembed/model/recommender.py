@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from movieembed._base.threads import serial_blas
 from movieembed.data.distributed.likes import DistributedLikes
 from movieembed.data.likes import Likes
-from movieembed.model.holdout import ITERATIONS, USUAL, choose, coarse, row_length, vectors_of
+from movieembed.model.holdout import USUAL, choose, coarse, row_length, vectors_of
 from movieembed.model.precision import PrecisionForm, ridges
 from movieembed.operators.build import Prepared, prepare
 from movieembed.operators.units import times
@@ -131,7 +131,7 @@ def weighed(
         vectors[:] = embedding / embedding.dtype.type(op.unit)
     elif op.n_items:
         with serial_blas():
-            vectors[op.active] = vectors_of(op, embedding, ITERATIONS)
+            vectors[op.active] = vectors_of(op, embedding)
     return prepared, vectors
 
 
