@@ -83,3 +83,33 @@ def test_the_gap_in_a_valley_is_of_the_right_size(n: int, power: int, window: in
         stopping.reason(Step(None, cost, 0.0, missed=0.0), iteration)
     truth = costs[-1] / 1e6 - 1
     assert truth / 5 < stopping.relative_gap(costs[-1]) < 5 * truth
+
+
+def stopping_of(noise: float, tol: float) -> Stopping:
+    eps = np.finfo(np.float64).eps
+    op = SimpleNamespace(dtype=np.dtype(np.float64), frobenius_squared=noise / (4 * eps))
+    return Stopping(op, tol, 2)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.4, 0.7])
+def test_below_rounding_the_gradient_tells_the_gap(rate: float) -> None:
+    """Costs fall into rounding of 1e-6 of them; 1e-8 is asked for, and reached, not overshot."""
+    noise, tol, best = 1e-6, 1e-8, 1.0
+    stopping = stopping_of(noise, tol)
+    rng = np.random.default_rng(0)
+    for iteration in range(200):
+        gap = rate**iteration
+        step = Step(None, best + gap + 0.3 * noise * rng.uniform(-1, 1), gap**0.5, missed=0.0)
+        if stopping.reason(step, iteration):
+            break
+    assert gap < tol * best
+    assert gap > 1e-3 * tol * best
+
+
+def test_a_plateau_is_not_the_optimum_however_even_the_costs() -> None:
+    """Costs that stay, and a gradient that does not fall with them."""
+    stopping = stopping_of(1e-6, 1e-8)
+    for iteration in range(19):
+        gap = 0.3**iteration
+        step = Step(None, 1 + gap, 1e-2 + gap**0.5, missed=0.0)
+        assert stopping.reason(step, iteration) is None

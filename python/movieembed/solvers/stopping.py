@@ -18,6 +18,8 @@ from movieembed.solvers.point import Step
 LEAST_RATE = 0.5
 # Windows of solvers that take few iterations; a run of many is also judged by this part of it.
 SHORT, LONG_WINDOW = 5, 8
+# Distances of so many roundings are seen in the costs.
+SEEN = 10
 
 
 def estimate_gap(costs: list[float], window: int, noise: float, least_rate: float = 0.0) -> float:
@@ -131,15 +133,29 @@ class Stopping:
             gap = max(gap, gap_by_gradient(self._costs[-len(norms) :], norms, self.window))
         return gap
 
+    def _gap_below_noise(self) -> float:
+        """Ten times the gap that the gradient tells, by what it told of larger ones.
+
+        Near an optimum the distance goes with the square of the gradient.
+        """
+        costs, norms = np.array(self._costs), np.array(self._norms)
+        above = costs - costs[-1]
+        seen = (above > SEEN * self._noise) & (norms > 0)
+        if not seen.any():
+            return np.inf
+        return float(10 * (above[seen] / norms[seen] ** 2).max() * norms[-1] ** 2)
+
     def _is_settled(self, step: Step) -> bool:
         """Whether the gap is small, and the cost not just crossing a plateau.
 
-        On a plateau the gradient is well above rounding. Where rounding hides that too, patience
-        has to do.
+        On a plateau the gradient is well above rounding. It goes on to fall where costs show
+        nothing but rounding, and says how far they still would. Where rounding hides that too,
+        patience has to do.
         """
         self._quiet = self._quiet + 1 if self._gap <= self._noise else 0
         return self._gap <= max(self.tol * abs(step.cost), self._noise) and (
             self._gap > self._noise
             or step.gradient_norm <= self._gradient_noise
+            or self._gap_below_noise() <= self.tol * abs(step.cost)
             or self._quiet > 10 * self.window
         )
