@@ -118,7 +118,9 @@ class PrecisionForm:
 
 
 def sums_of_rows(rows: sp.csr_array, A: NDArray[Any]) -> NDArray[np.float64]:
-    """Sparse rows times A in float64, where no copy of all of A is made in float64."""
+    """Sparse rows times A in float64; of few rows no copy of all of A is made for it."""
+    if rows.nnz >= len(A):
+        return np.asarray(rows @ A.astype(np.float64), dtype=np.float64)
     named = A[rows.indices].astype(np.float64)
     places = np.arange(len(named), dtype=rows.indices.dtype)
     shape = (rows.shape[0], len(named))

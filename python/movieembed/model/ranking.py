@@ -238,7 +238,9 @@ def scaled_columns(rows: sp.csr_array, scale: NDArray[np.float64] | None) -> sp.
 def _means(rows: sp.csr_array, V: NDArray[Any]) -> NDArray[Any]:
     """The mean of the vectors of each row's items, by weight, unembedded ones left aside."""
     counted = rows.copy()
-    counted.data = np.where(embedded(V[rows.indices]), rows.data, 0)
+    named = rows.indices
+    there = embedded(V[named]) if rows.nnz < len(V) else embedded(V)[named]
+    counted.data = np.where(there, rows.data, 0)
     sums = sums_of_rows(counted, V)
     weight = np.asarray(abs(counted).sum(axis=1), dtype=np.float64)[:, None]
     means: NDArray[Any] = np.divide(sums, weight, out=np.zeros_like(sums), where=weight > 0)
