@@ -46,7 +46,7 @@ from bench.lib.harness import available, data_folder, memory, reset_peak
 from bench.lib.shapes import SHAPES
 from movieembed import evaluation as ev
 from movieembed.cli.comparison import best_of
-from movieembed.evaluation.tuning import Search
+from movieembed.evaluation.tuning import MOST_PEOPLE, Search
 
 K = 20
 WIDTHS = (64, 128, 256)
@@ -197,6 +197,8 @@ def main() -> None:
         "--grid", type=int, nargs="*", default=WIDTHS, help="components of the full grid"
     )
     args = p.parse_args()
+    if args.grid:  # whose lists are for so many people at most: all are measured on the same ones
+        args.people = min(args.people, MOST_PEOPLE)
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="implicit")
     print(floor.describe()[1] + "\n")
     if args.pair:
