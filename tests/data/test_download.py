@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+import urllib3
 
 from movieembed.data import movielens as datasets
+from movieembed.data.download import _cause
 from movieembed.data.movielens import load_movielens
 from movieembed.exceptions import DownloadError, MovieEmbedError
 from movielens_files import CSV, DAT, assert_loaded, pack, write
@@ -205,3 +208,16 @@ def test_published_names_all_have_a_checksum_or_ask_for_one() -> None:
     for checksum in filter(None, datasets.CHECKSUMS.values()):
         kind, _, digest = checksum.partition(":")
         assert len(bytes.fromhex(digest)) == {"md5": 16, "sha256": 32}[kind]
+
+
+def test_the_cause_of_a_failure_is_its_innermost() -> None:
+    refused = ConnectionRefusedError(111, "Connection refused")
+    broken = requests.exceptions.ConnectionError(
+        urllib3.exceptions.ProtocolError("Connection aborted.", refused)
+    )
+    assert _cause(broken) == str(refused)
+    proxy = urllib3.exceptions.ProxyError("Unable to connect to proxy", OSError("no such host"))
+    pool: Any = "HTTPSConnectionPool(host='h', port=1)"
+    retries = urllib3.exceptions.MaxRetryError(pool, "/x", proxy)
+    assert _cause(requests.exceptions.ProxyError(retries)) == "no such host"
+    assert _cause(requests.exceptions.Timeout()) == "Timeout"

@@ -225,3 +225,20 @@ def test_likes_of_the_models_items_are_taken_as_they_are():
     found = likes_with_items_first(turned, fitted)
     assert found.items.tolist() == ["a", "b", "c"]
     np.testing.assert_array_equal(found.matrix.toarray(), matrix.toarray())
+
+
+@pytest.mark.parametrize("ids", [["a", "b", "c"], [1, 2, 3], [5, "b", 2.5]])
+def test_the_ids_of_the_model_stay_where_the_likes_have_none(ids):
+    matrix = sp.csr_array([[1, 1, 0], [1, 1, 1], [0, 1, 1]])
+    model = MovieEmbedding(1, random_state=0).fit(Likes.from_matrix(matrix, items=ids))
+    again = model.refit(matrix)
+    assert again.items_.tolist() == ids
+    assert [type(x) for x in again.items_.tolist()] == [type(x) for x in ids]
+
+
+def test_ids_that_a_frame_has_as_text_stay_numbers():
+    matrix = np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1]])
+    model = MovieEmbedding(1, random_state=0).fit(Likes.from_matrix(matrix, items=[1, 2, 3]))
+    again = model.refit(pd.DataFrame(matrix, columns=["1", "2", "3"]))
+    assert again.items_.tolist() == [1, 2, 3]
+    assert again.items_.dtype == model.items_.dtype

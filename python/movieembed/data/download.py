@@ -90,5 +90,6 @@ def _cause(error: Exception) -> str:
     within: Any = error
     while isinstance(within, Exception):
         error = within
-        within = getattr(error, "reason", None) or next(iter(error.args), None)
+        inner = [arg for arg in error.args if isinstance(arg, Exception)]
+        within = getattr(error, "reason", None) or next(iter(inner), None)
     return str(error).rpartition("): ")[2] or type(error).__name__

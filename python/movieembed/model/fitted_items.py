@@ -127,8 +127,10 @@ class FittedItems:
         """Which items have a vector as a method goes by them; refined lists go by likes."""
         if method in ("cosine", "dot"):
             return self.embedded
-        if not steps:
-            return self.embedded & self._embedded_as_weighted
+        return self._embedded_and_liked if steps else self.embedded & self._embedded_as_weighted
+
+    @derived
+    def _embedded_and_liked(self) -> NDArray[np.bool_]:
         liked = np.zeros(len(self), dtype=bool)
         liked[self.operator.active] = True
         return self.embedded & liked

@@ -222,7 +222,7 @@ def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | Cooccurrence 
             given = _with_new_columns(old, likes.shape)
         else:
             given = plain_labels(read.items, fitted.items)
-    if given == old and _says_as_much(likes, fitted):
+    if _is_of_the_same_items(likes, fitted):
         return likes
     place = {item: column for column, item in enumerate(old)}
     for item in given:
@@ -245,8 +245,11 @@ def likes_with_items_first(X: Any, fitted: FittedItems) -> Likes | Cooccurrence 
     return Likes(moved, likes.users, ids, titled, table, likes.threshold, seen)
 
 
-def _says_as_much(likes: Likes | Cooccurrence, fitted: FittedItems) -> bool:
-    """Whether likes have titles and a table of items wherever the model has."""
+def _is_of_the_same_items(likes: Likes | Cooccurrence, fitted: FittedItems) -> bool:
+    """Whether likes have the very ids of a model, and titles and a table wherever it has."""
+    ids, old = likes.items.tolist(), fitted.items.tolist()
+    if ids != old or list(map(type, ids)) != list(map(type, old)):
+        return False
     table = None if isinstance(likes, Cooccurrence) else likes.item_table
     return (likes.titles is not None or fitted.titles is None) and (
         table is not None or fitted.item_table is None

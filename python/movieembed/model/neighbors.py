@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
+from movieembed._base.finite import check_finite
 from movieembed._base.threads import resolve_n_jobs, serial_blas
 from movieembed._base.validation import check_count
 
@@ -141,6 +142,7 @@ def _best_of_one(
     """As `top_k_products` for one query, whose threads share the items."""
     scores = np.empty((len(items), 1), dtype=items.dtype)
     _core.tall_times_small(items, query[:, None].copy(), scores, False, n_threads=threads)
+    check_finite(scores, "the scores")
     return _core.top_k_columns(scores, k, *out, n_threads=threads)
 
 
@@ -231,6 +233,12 @@ def positions_among(
     candidates: NDArray[np.int64], rows: sp.csr_array
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The columns of each row as ascending positions among some columns: pointers, positions."""
+    among = rows_among(candidates, rows)
+    return among.indptr.astype(np.int64), among.indices.astype(np.int64)
+
+
+def rows_among(candidates: NDArray[np.int64], rows: sp.csr_array) -> sp.csr_array:
+    """Some columns of sparse rows, ascending."""
     if FEW * rows.nnz < len(candidates):
         at = np.searchsorted(candidates, rows.indices)
         kept = candidates[np.minimum(at, len(candidates) - 1)] == rows.indices
@@ -238,7 +246,16 @@ def positions_among(
         at = _position(candidates, rows.shape[1])[rows.indices]
         kept = at >= 0
     upto = np.concatenate([[0], np.cumsum(kept)])
-    return upto[rows.indptr].astype(np.int64), at[kept]
+    parts = rows.data[kept], at[kept], upto[rows.indptr]
+    return sp.csr_array(parts, shape=(rows.shape[0], len(candidates)))
+
+
+def in_order(columns: NDArray[np.int64], scores: NDArray[Any], n: int) -> Found:
+    """Ascending columns as the list of n of one query: best first, ties by rising column."""
+    found, best = none_found(1, n, scores.dtype)
+    order = np.argsort(-scores, kind="stable")
+    found[0, : len(order)], best[0, : len(order)] = columns[order], scores[order]
+    return found, best
 
 
 def _position(candidates: NDArray[np.int64], n_items: int) -> NDArray[np.int64]:

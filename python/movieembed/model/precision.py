@@ -120,8 +120,8 @@ class PrecisionForm:
 def sums_of_rows(rows: sp.csr_array, A: NDArray[Any]) -> NDArray[np.float64]:
     """Sparse rows times A in float64; of few rows no copy of all of A is made for it."""
     if rows.nnz >= len(A):
-        return np.asarray(rows @ A.astype(np.float64), dtype=np.float64)
-    named = A[rows.indices].astype(np.float64)
+        return np.asarray(rows @ A.astype(np.float64, copy=False), dtype=np.float64)
+    named = A[rows.indices].astype(np.float64, copy=False)
     places = np.arange(len(named), dtype=rows.indices.dtype)
     shape = (rows.shape[0], len(named))
     sums: NDArray[np.float64] = sp.csr_array((rows.data, places, rows.indptr), shape=shape) @ named
@@ -174,26 +174,35 @@ class System:
         Y = self.op.matmul(self.W, -(sums_of_rows(rows, self._host_W) @ self.K).T)
         return self._with_rows(Y, rows, 1 / self.D[rows.indices])
 
-    def one_step(self, rows: sp.csr_array, length: float, at: Any = None) -> Tall:
-        """The iterate after one step, for rows of likes of the operator's items; at some items.
+    def sparse_part(self, rows: sp.csr_array, length: float) -> Tall:
+        """What `one_step` has of L'L with sparse rows, and of the rows themselves."""
+        D = self.D
+        over = sp.csr_array((rows.data / D[rows.indices], rows.indices, rows.indptr), rows.shape)
+        Y = self.op.apply_rows(over, -length / D)
+        d, weights = D[rows.indices], self.weights[rows.indices]
+        return self._with_rows(Y, rows, (1 + length * (1 - weights / d)) / d)
+
+    def one_step(
+        self, rows: sp.csr_array, length: float, at: Any = None, start: Tall | None = None
+    ) -> Tall:
+        """The iterate after one step, for rows of likes of the operator's items.
+
+        Where `at` is given, of an operator on this machine, at those items alone.
 
         With q = K W'x the start is y = x / D - W q, and its residual
         r = x - (L'L + R) x / D + (L'L + R) W q. So y + length P r takes one product with
-        [W, D^-1 (L'L + R) W] and one of L'L with sparse rows; all others are with few numbers.
+        [W, D^-1 (L'L + R) W] and one of L'L with sparse rows, which `start` may hold; all others
+        are with few numbers.
         """
-        op, D = self.op, self.D
         beside, scaled, inner = self._step
         of_rows = sums_of_rows(rows, self._host_W)
         q = of_rows @ self.K
         s = of_rows - sums_of_rows(rows, scaled) + q @ inner
-        over = sp.csr_array((rows.data / D[rows.indices], rows.indices, rows.indptr), rows.shape)
-        Y = op.apply_rows(over, -length / D)
-        d, weights = D[rows.indices], self.weights[rows.indices]
-        Y = self._with_rows(Y, rows, (1 + length * (1 - weights / d)) / d)
+        Y = self.sparse_part(rows, length) if start is None else start
         if at is not None:
             Y, beside = Y[at], beside[at]
         factors = np.hstack([-q - length * (s @ self.K), length * q]).T
-        return op.matmul(beside, factors, out=Y, add=True)
+        return self.op.matmul(beside, factors, out=Y, add=True)
 
     def _with_rows(self, Y: Tall, rows: sp.csr_array, weights: NDArray[np.float64]) -> Tall:
         """Y with rows added to its columns, each of their entries times its weight."""

@@ -18,7 +18,7 @@ from movieembed._base.validation import check_real
 from movieembed.data.canonical_csr import blocks
 from movieembed.model.fitted_items import FittedItems, Method
 from movieembed.model.holdout import ORDINARY, USUAL_DISCOUNT, discounted
-from movieembed.model.neighbors import Candidates, Found, embedded, none_found
+from movieembed.model.neighbors import Candidates, Found, embedded, in_order
 from movieembed.model.precision import sums_of_rows
 from movieembed.model.recommender import Recommender
 from movieembed.model.refinement import MANY_STEPS
@@ -61,7 +61,7 @@ class Ranking:
         self.candidates = rules.candidates(fitted, self.embedded)
         power = discount_of(self.method, steps, popularity_discount)
         self.factor = fitted.last("factor by", power, lambda: discounted(fitted.item_counts, power))
-        in_float64 = exact or steps >= MANY_STEPS or (single and steps > 0)
+        in_float64 = exact or steps >= MANY_STEPS or (single and steps > 1)
         dtype = np.dtype(np.float64) if in_float64 else None
         if steps == 0:
             if regularization is not None or self.method == "precision":
@@ -78,7 +78,12 @@ class Ranking:
             return
         ours = fitted.recommending
         self.refinement = fitted.refinement(fitted.check_lambda(regularization))
-        self.gain = gain_of(ours, self.refinement.diagonal(steps)) * self.factor
+        diagonal = self.refinement.diagonal(steps)
+        self.gain = fitted.last(
+            "gain by",
+            (steps, self.refinement, power),
+            lambda: gain_of(ours, diagonal) * self.factor,
+        )
         self.scale, self.dtype = ours.scale, ours.vectors.dtype if dtype is None else dtype
         self.stated = np.dtype(np.float64) if single else self.dtype
 
@@ -88,7 +93,7 @@ class Ranking:
         found, scores = self._best(
             taste.rows, taste.excluded(rules.exclude_seen), rules.pool(n, len(self.fitted))
         )
-        if self.stated != self.dtype:
+        if self.stated != scores.dtype:
             found, scores = self._stated(taste.rows, found)
         if not rules.exclude_given:
             given = taste.ranked(self.candidates)
@@ -106,6 +111,9 @@ class Ranking:
         """The n candidates with the highest scores for each row, without what is excluded."""
         if self.steps:
             scaled = scaled_columns(rows, self.scale)
+            one = self.steps == 1 and len(self.refinement.lengths(1)) == 1
+            if one and self.stated != self.dtype:
+                return self.refinement.best_of_one(scaled, n, self.candidates, self.gain, excluded)
             kinds = self.gain, self.steps, self.dtype
             return self.refinement.best(scaled, n, self.candidates, *kinds, excluded)
         return self.among.best(self.users(rows), n, excluded, resolve_n_jobs(self.fitted.n_jobs))
@@ -115,10 +123,7 @@ class Ranking:
         items = np.sort(found[found >= 0])
         wanted = (np.ones(len(items)), items, np.array([0, len(items)]))
         values = self.values(rows, sp.csr_array(wanted, shape=rows.shape))
-        order = np.argsort(-values, kind="stable")
-        ordered, scores = none_found(1, found.shape[1], self.stated)
-        ordered[0, : len(items)], scores[0, : len(items)] = items[order], values[order]
-        return ordered, scores
+        return in_order(items, values, found.shape[1])
 
     def values(self, rows: sp.csr_array, wanted: sp.csr_array) -> NDArray[Any]:
         """The score of each stored entry of a matrix of people and candidates.

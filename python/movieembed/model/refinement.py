@@ -10,9 +10,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
+from movieembed._base.finite import check_finite
 from movieembed._base.progress import progress_bar
 from movieembed._base.threads import serial_blas
-from movieembed.model.neighbors import Found, none_found, positions_among
+from movieembed.model.neighbors import Found, in_order, none_found, positions_among, rows_among
 from movieembed.model.precision import Lengths, PrecisionForm, System
 from movieembed.operators.protocol import Operator, Tall
 
@@ -125,6 +126,37 @@ class Refinement:
             scores[start:stop, :inner] = value
         return found, scores
 
+    def best_of_one(
+        self,
+        row: sp.csr_array,
+        n: int,
+        candidates: NDArray[np.bool_],
+        gain: NDArray[np.float64],
+        excluded: sp.csr_array,
+    ) -> Found:
+        """As `best` for one row and one step: found in float32, and scored in float64.
+
+        The sparse product serves both.
+        """
+        (length, _), active = self.lengths(1)[0], self.op.active
+        chosen = np.flatnonzero(candidates[active])
+        columns = active[chosen]
+        (_, _, likes), *_ = blocks(row, self.op)
+        exact, fast = self.system(np.float64), self.system(np.float32)
+        with serial_blas():
+            Y = exact.sparse_part(likes, length)
+            rough = fast.one_step(likes, length, start=Y.astype(np.float32))[chosen]
+            at, _ = _core.top_k_columns(
+                check_finite(rough, "the scores"),
+                max(1, min(n, len(columns))),
+                *positions_among(columns, excluded),
+                weights=gain[columns].astype(np.float32),
+                n_threads=self.n_jobs,
+            )
+            at = np.sort(at[at >= 0])
+            scores = exact.one_step(likes, length, chosen[at], Y)[:, 0] * gain[columns[at]]
+        return in_order(columns[at], scores, n)
+
     def products(
         self, rows: sp.csr_array, steps: int, dtype: Any, at: NDArray[np.int64] | None = None
     ) -> Iterator[tuple[int, int, NDArray[Any]]]:
@@ -190,9 +222,4 @@ def blocks(
     size = int(np.clip(REFINE_BYTES // max(1, column) // 16 * 16, 16, 256))
     for start in range(0, rows.shape[0], size):
         block = rows[start : start + size]
-        pointers, at = positions_among(op.active, block)
-        data = block.data
-        if len(at) < len(data):
-            data = data[np.isin(block.indices, op.active)]
-        shape = (block.shape[0], op.n_items)
-        yield start, start + shape[0], sp.csr_array((data, at, pointers), shape=shape)
+        yield start, start + block.shape[0], rows_among(op.active, block)
