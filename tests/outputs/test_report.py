@@ -243,10 +243,11 @@ def test_the_lambda_that_was_taken_need_not_have_the_highest_quality(
     model = me.MovieEmbedding(5, random_state=0, n_jobs=1, tol=1e-3, refine=refine).fit(likes)
     model.save(tmp_path / "m.npz")
     path, value = model.regularization_path_, model.regularization_
-    steps = 0 if refine == "auto" else refine
+    steps = model._fitted_items().recommending.refine
     taken = path[(path["regularization"] == value) & (path["refine"] == steps)]["ndcg"].item()
     assert (taken == path["ndcg"].max()) == is_highest
-    said = f"people held out: {taken:.3f} with lambda {value:,.3g} and {steps} steps of refinement"
+    said = f"people held out: {taken:.3f} with lambda {value:,.3g} and {steps} step"
+    said += " of refinement" if steps == 1 else "s of refinement"
     me.write_report(me.load(tmp_path / "m.npz"), tmp_path / "r.html")
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert f"{said}, which were taken;" in text

@@ -108,17 +108,16 @@ def solve(
     info = SOLVERS[solver]
     if V0 is None:
         n_components = min(n_components, op.n_items)  # the rank of X + diag(delta) is no more
-    hint, name = "", solver
+    hint, name, regular = "", solver, False
     steps: Iterator[Step]
     several = solver == "eigen" and V0 is None and is_small(op, n_components)
-    near = solver == "eigen" and V0 is not None  # its decreases are regular from the first on
     if V0 is not None and (learning_rate == "exact" or not info.uses_learning_rate):
         V0 = in_reach(op, V0)
     if solver == "eigen":
         name, steps = eigen_or_filtered(op, n_components, rng, V0)
+        regular = name == FILTERED or V0 is not None  # its decreases, from the first on
     else:
-        if V0 is None:
-            V0 = random_start(op, n_components, rng)
+        V0 = random_start(op, n_components, rng) if V0 is None else V0
         if solver == "als":
             steps = als(op, V0)
         else:
@@ -139,7 +138,7 @@ def solve(
         op,
         tol=tol,
         max_iter=info.max_iter if max_iter is None else max_iter,
-        window=1 if name == FILTERED or near else info.window,
+        window=1 if regular else info.window,
         callback=callback,
         progress=progress,
         name=name,
