@@ -7,13 +7,11 @@ import pytest
 
 from movieembed.outputs.map.clusters import MOST, Kind, clusters_of, hills, title_words
 
-RNG = np.random.default_rng(0)
-
 
 def islands(centres, sizes):
     """Points about centres."""
     of = np.repeat(np.arange(len(sizes)), sizes)
-    return of, np.asarray(centres)[of] + RNG.normal(0, 0.02, (len(of), 2))
+    return of, np.asarray(centres)[of] + np.random.default_rng(0).normal(0, 0.01, (len(of), 2))
 
 
 def test_an_island_is_a_cluster_and_the_heaviest_comes_first():
