@@ -189,7 +189,7 @@ class csr_matrix:  # noqa: N801
 
     @property
     def device(self) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError("CuPy's sparse matrices do not say where they are either")
 
     def get(self) -> Any:
         return self._matrix
