@@ -34,6 +34,32 @@ def test_a_wrong_diagonal_is_mended_in_one_step() -> None:
         assert abs(foreseen[item] - whole[item, item]) < 0.03 * left
 
 
+@pytest.mark.parametrize("part", [0.5, 0.7, 0.9, 0.99])
+@pytest.mark.parametrize("seed", range(3))
+def test_an_item_far_below_its_diagonal_is_led_farther_than_by_newton(
+    seed: int, part: float
+) -> None:
+    """Its leverage grows on the way, so that Newton's steps fall short again and again."""
+    rng = np.random.default_rng(seed)
+    n_items, d = 40, 20
+    V = rng.standard_normal((n_items, d)) + 3 * rng.random(d)
+    V[0] *= 3
+    whole = V @ V.T
+    true = np.diag(whole)
+    delta = true.copy()
+    delta[0] *= part
+    theta, W = np.linalg.eigh(whole - np.diag(true) + np.diag(delta))
+    W, theta = np.ascontiguousarray(W[:, -d:]), theta[-d:]
+    n = W**2 @ theta
+    newton = delta[0] + (n[0] - delta[0]) / (1 - W[0] @ W[0]) ** 2
+    foresight = Foresight()
+    foresight.farthest = FARTHEST_EVER
+    op = CpuOperator(sp.csr_array(np.ones((2, n_items))))
+    foreseen = foresight.next_delta(op, W, delta, n)[0]
+    assert newton < foreseen < true[0]
+    assert true[0] - foreseen < 0.9 * (true[0] - newton)
+
+
 def test_the_diagonal_stays_near_the_last_one() -> None:
     """A step that was cut short may be longer the next time, each item's by itself."""
     rng = np.random.default_rng(0)
