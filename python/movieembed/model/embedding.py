@@ -97,7 +97,8 @@ class Embedding(Questions, Parameters):
     backend : {"auto", "cpu", "cuda", "dask"}, default="auto"
         Where the work is done: on this machine's cores, on an NVIDIA GPU (extra ``cuda12`` or
         ``cuda13``), or on the workers of a Dask client (extra ``dask``): that of DistributedLikes,
-        else the current one. "auto" is where the likes are: "cuda" for a matrix of CuPy.
+        else the current one. "auto" is where the likes are: "cuda" for a matrix of CuPy. With
+        "cuda" refined lists are made on the GPU too, and on the cores of a machine without one.
     n_jobs : int, optional
         Threads; None uses all cores.
     checkpoint : path, optional
@@ -370,12 +371,12 @@ class Embedding(Questions, Parameters):
         return model
 
     def _fitted_items(self) -> FittedItems:
-        """What answers, with the `refine` and `n_jobs` that the model has now."""
+        """What answers, with the `refine`, `n_jobs` and `backend` that the model has now."""
         if self._fitted is None:
             from sklearn.exceptions import NotFittedError
 
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit first")
-        self._fitted = self._fitted.with_settings(self.refine, self.n_jobs)
+        self._fitted = self._fitted.with_settings(self.refine, self.n_jobs, self.backend)
         return self._fitted
 
     def _as_likes(self, X: Any) -> Likes | Cooccurrence | DistributedLikes:

@@ -31,7 +31,7 @@ from movieembed.model.parameters import MOST_STEPS
 from movieembed.model.precision import PrecisionForm
 from movieembed.model.recommender import Recipe, Recommender, made, weighed
 from movieembed.model.refinement import Refinement
-from movieembed.operators.build import Prepared, prepare
+from movieembed.operators.build import Prepared, has_gpu, prepare
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.protocol import Operator
 from movieembed.operators.units import divided
@@ -96,6 +96,7 @@ class FittedItems:
     threshold: float | None = None
     recommender: Recommender | None = None
     n_jobs: int | None = None
+    backend: str = "auto"
     distributed: DistributedLikes | None = None
     users: NDArray[Any] | None = None
     seen: sp.csr_array | None = None
@@ -166,12 +167,14 @@ class FittedItems:
         missing = {"title": titles, "year": years}
         return table.assign(**{name: x for name, x in missing.items() if name not in named})
 
-    def with_settings(self, refine: int | Literal["auto"], n_jobs: int | None) -> FittedItems:
-        """The same with other steps and threads; itself where they are its own."""
-        if (self.recipe.refine, self.n_jobs) == (refine, n_jobs):
+    def with_settings(
+        self, refine: int | Literal["auto"], n_jobs: int | None, backend: str
+    ) -> FittedItems:
+        """The same with other steps, threads or backend; itself where they are its own."""
+        if (self.recipe.refine, self.n_jobs, self.backend) == (refine, n_jobs, backend):
             return self
         recipe, made = replace(self.recipe, refine=refine), self.recommender_if_made
-        return replace(self, recipe=recipe, n_jobs=n_jobs, recommender=made)
+        return replace(self, recipe=recipe, n_jobs=n_jobs, backend=backend, recommender=made)
 
     @property
     def recommender_if_made(self) -> Recommender | None:
@@ -233,12 +236,14 @@ class FittedItems:
     def operator(self) -> Operator:
         """The operator of the kept likes, as the recommender weighs them."""
         ours = self.recommending
+        threads, dtype = resolve_n_jobs(self.n_jobs), ours.vectors.dtype
         if self.likes is None:
-            threads, dtype = resolve_n_jobs(self.n_jobs), ours.vectors.dtype
             return prepare("dask", self.distributed, ours.weighting, dtype, threads).op
+        if self.backend == "cuda" and has_gpu():
+            return prepare("cuda", self._kept, ours.weighting, dtype, threads).op
         roots = ours.weighting.user_roots(self.likes)
         scaled = divided(ours.weighting.scaled(self.likes, roots, ours.scale), ours.unit)
-        return CpuOperator(scaled, ours.vectors.dtype, resolve_n_jobs(self.n_jobs))
+        return CpuOperator(scaled, dtype, threads)
 
     def precision(self, regularization: float) -> PrecisionForm:
         """The precision form at a lambda; the last one is kept."""

@@ -112,7 +112,7 @@ class Ranking:
         if self.steps:
             scaled = scaled_columns(rows, self.scale)
             one = self.steps == 1 and len(self.refinement.lengths(1)) == 1
-            if one and self.stated != self.dtype:
+            if one and self.stated != self.dtype and self.refinement.is_on_host:
                 return self.refinement.best_of_one(scaled, n, self.candidates, self.gain, excluded)
             kinds = self.gain, self.steps, self.dtype
             return self.refinement.best(scaled, n, self.candidates, *kinds, excluded)

@@ -15,6 +15,7 @@ from movieembed._base.progress import progress_bar
 from movieembed._base.threads import serial_blas
 from movieembed.model.neighbors import Found, in_order, none_found, positions_among, rows_among
 from movieembed.model.precision import Lengths, PrecisionForm, System
+from movieembed.operators.host_arrays import HostArrays
 from movieembed.operators.protocol import Operator, Tall
 
 # Of the arrays of one block of users while their scores are refined, and how many count: with one
@@ -56,6 +57,11 @@ class Refinement:
         self._lengths: dict[int, Lengths] = {}
         self._diagonals: dict[int, NDArray[np.float64]] = {}
         self._own: dict[Any, NDArray[np.float64]] = {}
+
+    @property
+    def is_on_host(self) -> bool:
+        """Whether the operator's arrays are NumPy's."""
+        return isinstance(self.op, HostArrays)
 
     def system(self, dtype: Any) -> System:
         """The system in a precision."""
@@ -136,7 +142,7 @@ class Refinement:
     ) -> Found:
         """As `best` for one row and one step: found in float32, and scored in float64.
 
-        The sparse product serves both.
+        The sparse product serves both. The operator must be on the host.
         """
         (length, _), active = self.lengths(1)[0], self.op.active
         chosen = np.flatnonzero(candidates[active])
@@ -166,9 +172,11 @@ class Refinement:
         """
         system, lengths = self.system(dtype), self.lengths(steps)
         arrays = ONE_STEP_ARRAYS if len(lengths) <= 1 else REFINE_ARRAYS
+        inside = at if self.is_on_host else None
         for start, stop, block in blocks(rows, system.op, arrays):
             with serial_blas():
-                yield start, stop, system.op.to_host(solution(system, block, lengths, at))
+                Y = system.op.to_host(solution(system, block, lengths, inside))
+            yield start, stop, Y if at is inside else Y[at]
 
     def own(self, items: NDArray[Any], steps: int, dtype: Any) -> NDArray[np.float64]:
         """What the steps lead to from P x at each item of the operator, x that item alone."""

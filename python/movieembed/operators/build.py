@@ -157,6 +157,17 @@ def on_cpu(
     return Prepared(op, scale, squares)
 
 
+def has_gpu() -> bool:
+    """Whether the backend "cuda" has a GPU to work on."""
+    from movieembed.operators.cuda import device
+
+    try:
+        device.cuda_device()
+    except (ImportError, RuntimeError):
+        return False
+    return True
+
+
 def on_cuda(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> Prepared:
     """On a GPU."""
     from movieembed.operators.cuda.device import cuda_device

@@ -84,6 +84,44 @@ def test_other_fits(parameters: dict[str, Any], streamed: bool, device: HostDevi
     assert queries[0]["item"].tolist() == queries[1]["item"].tolist()
 
 
+@pytest.mark.parametrize("steps", [1, 2, 9])
+def test_lists_are_made_on_the_device(
+    steps: int, device: HostDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all people, of one, of chosen items, with reasons; on the cores where there is no GPU."""
+    L = random_likes(40, 25, 0.4, seed=4)
+    there, here = two_fits(L, n_components=6, refine=steps, regularization=2.0)
+    there.embedding_ = here.embedding_
+    there.recommend([3])  # what is prepared for all lists
+    copied = []
+    to_host = operator.CudaOperator.to_host
+    monkeypatch.setattr(
+        operator.CudaOperator, "to_host", lambda op, a: copied.append(a) or to_host(op, a)
+    )
+    for ask in (
+        lambda m: m.recommend(L, n=5),
+        lambda m: m.recommend(L, n=5, exclude_given=False),
+        lambda m: m.recommend_users(L, n=4).to_numpy().T,
+        lambda m: m.recommend([3, 4], n=5).to_numpy().T,
+        lambda m: m.rank([3, 4], [1, 3, 7]).to_numpy().T,
+        lambda m: m.explain([3, 4], 7).to_numpy().T,
+    ):
+        copied.clear()
+        got, expected = ask(there), ask(here)
+        assert copied
+        for x, y in zip(got, expected, strict=True):
+            np.testing.assert_allclose(x.astype(float), y.astype(float), rtol=1e-5, atol=1e-5)
+    there.n_jobs = 1  # another setting makes the operator anew
+    monkeypatch.setattr(device_module, "cuda_device", no_gpu)
+    copied.clear()
+    assert there.recommend([3, 4])["item"].tolist() == here.recommend([3, 4])["item"].tolist()
+    assert not copied
+
+
+def no_gpu() -> None:
+    raise RuntimeError("there is none")
+
+
 def test_more_users_than_their_gram_matrix_is_formed_for(device: HostDevice) -> None:
     there, here = two_fits(random_likes(1100, 60, 0.1, seed=5), n_components=8)
     assert there.cost_ == pytest.approx(here.cost_, rel=1e-7)

@@ -120,6 +120,20 @@ def test_solvers(solver: str, dtype: str, demo_likes: Likes, gpu: CudaDevice) ->
     assert costs[0] == pytest.approx(costs[1], rel=1e-6 if dtype == "float64" else 1e-5)
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_lists(steps: int, demo_likes: Likes, gpu: CudaDevice) -> None:
+    models = [
+        me.MovieEmbedding(10, random_state=0, refine=steps, backend=backend).fit(demo_likes)
+        for backend in ("cuda", "cpu")
+    ]
+    few = list(demo_likes.items[3:5])
+    for there, here in (
+        [m.recommend_users(demo_likes, n=5, regularization=2.0) for m in models],
+        [m.recommend(few, n=5, regularization=2.0) for m in models],
+    ):
+        np.testing.assert_allclose(there["score"], here["score"], rtol=1e-3)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_grams_of_slices_of_many_rows(dtype: Any, gpu: CudaDevice) -> None:
     assert_tall_grams(gpu, dtype)
