@@ -11,6 +11,7 @@
 
 #include "cooccurrence/cooccurrence.hpp"
 #include "cooccurrence/cooccurrence_panels.hpp"
+#include "cooccurrence/sum_of_squares.hpp"
 #include "dense/dense.hpp"
 #include "driver.hpp"
 #include "core/isa.hpp"
@@ -128,6 +129,13 @@ Kernel panels(int64_t k) {
     };
 }
 
+double sum_of_squares() {
+    const auto l = likes().view();
+    double sum = 0;  // kept, for a call in the place of a return would not be counted
+    counted([&] { sum = cooccurrence_sum_of_squares(l, 1); });
+    return sum > 0 ? pairs() / 2 : 0;
+}
+
 double sums_of_weights() {
     const auto l = driver::skewed_likes<float, std::int32_t>(2000, 1500, true, 1);
     const auto lt = l.transposed();
@@ -206,6 +214,7 @@ const std::map<std::string, Kernel>& kernels() {
         {"row sums of X", panels(0)},
         {"top 100 of X", panels(100)},
         {"row sums of X of weights", sums_of_weights},
+        {"sum of squares of X", sum_of_squares},
         {"residuals", residuals},
         {"masked gradient", dense([=](const auto& a, auto& out) {
              masked_gradient(tall(a), tall(a), small.data(), per_row().data(), out_of(out), rows.data(), 1);

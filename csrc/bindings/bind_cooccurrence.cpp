@@ -7,6 +7,7 @@
 #include "bindings/register.hpp"
 #include "cooccurrence/cooccurrence.hpp"
 #include "cooccurrence/cooccurrence_panels.hpp"
+#include "cooccurrence/sum_of_squares.hpp"
 
 namespace movieembed {
 namespace {
@@ -164,6 +165,16 @@ py::tuple bind_row_sums(const Csr& l, const Csr& lt, int64_t first, int64_t last
     return py::make_tuple(squares, totals);
 }
 
+double bind_sum_of_squares(const Csr& l, int n_threads) {
+    if (l.has_values()) type_error("l has values: likes of 1 are counted");
+    check_users(l);
+    if (l.cols() > kMost32) value_error("l has more items than 32 bits count");
+    if (l.nnz() > kMost32) value_error("l has more likes than 32 bits count");
+    return without_gil([&] {
+        return std::visit([&](const auto& view) { return cooccurrence_sum_of_squares(view, n_threads); }, l.view());
+    });
+}
+
 py::tuple bind_top_k(const Csr& l, const Csr& lt, int64_t first, int64_t last, int64_t k, int n_threads) {
     check_pair(l, lt);
     check_range(first, last, l.cols());
@@ -195,6 +206,8 @@ void register_cooccurrence(py::module_& m) {
         .def("top_k", &Panels::top_k, py::arg("n_threads") = 0, "The k largest entries of each row of X.");
     m.def("cooccurrence_row_sums", &bind_row_sums, "Row sums of squares and row sums of X.", py::arg("l"),
           py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("n_threads") = 0);
+    m.def("cooccurrence_sum_of_squares", &bind_sum_of_squares, "Sum of squares of X, fast where items have few likes.",
+          py::arg("l"), py::arg("n_threads") = 0);
     m.def("cooccurrence_top_k", &bind_top_k, "The k largest entries of rows of X: (columns, values).", py::arg("l"),
           py::arg("lt"), py::arg("first"), py::arg("last"), py::arg("k"), py::arg("n_threads") = 0);
 }

@@ -9,12 +9,14 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "cooccurrence/cooccurrence.hpp"
 #include "cooccurrence/cooccurrence_panels.hpp"
+#include "cooccurrence/sum_of_squares.hpp"
 #include "dense/dense.hpp"
 #include "checks.hpp"
 #include "core/isa.hpp"
@@ -176,6 +178,8 @@ void test_cooccurrence(bool weighted) {
             close(s, squares, 0, "row sums of squares by panels");
             close(t, totals, 0, "row sums by panels");
             check(columns == best_columns && values == best_values, "top k by panels");
+            const double sum = std::accumulate(squares.begin(), squares.end(), 0.0);
+            check(cooccurrence_sum_of_squares(lv, threads) == sum, "sum of squares");
         }
 
         std::vector<double> residuals = p, row_squares(40);

@@ -114,6 +114,22 @@ def test_cooccurrence_row_sums(index: Any, dtype: Any) -> None:
                 np.testing.assert_array_equal(totals, rows.sum(axis=1), err_msg=name)
 
 
+@pytest.mark.parametrize("index", INDICES)
+def test_cooccurrence_sum_of_squares(index: Any) -> None:
+    """In one block of 256 rows of X, and in several; of items that nobody likes too."""
+    wide = sp.csr_array(np.random.default_rng(0).random((90, 700)) < 0.05, dtype=float)
+    for name, L in [*matrices(), ("wide", wide), ("tall", wide.T.tocsr())]:
+        X = dense_cooccurrence(L)
+        for n_threads in THREADS:
+            found = _core.cooccurrence_sum_of_squares(core(L, index), n_threads)
+            assert found == (X**2).sum(), name
+
+
+def test_the_sum_of_squares_takes_likes_of_one() -> None:
+    with pytest.raises(TypeError, match="l has values: likes of 1 are counted"):
+        _core.cooccurrence_sum_of_squares(core(2 * np.eye(3), np.int32, np.float64))
+
+
 @pytest.mark.parametrize("dtype", [None, *FLOATS])
 @pytest.mark.parametrize("index", INDICES)
 def test_cooccurrence_top_k(index: Any, dtype: Any) -> None:
@@ -163,6 +179,7 @@ def test_cooccurrence_counts_beyond_16_bits_and_squares_beyond_32() -> None:
     squares, totals = _core.cooccurrence_row_sums(by_user, by_item, 0, 2)
     np.testing.assert_array_equal(squares, [n * n, n * n])
     np.testing.assert_array_equal(totals, [n, n])
+    assert _core.cooccurrence_sum_of_squares(by_user) == 2 * n * n
     np.testing.assert_array_equal(
         _core.cooccurrence_top_k(by_user, by_item, 0, 2, 1)[1], [[n], [n]]
     )

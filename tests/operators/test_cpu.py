@@ -147,8 +147,10 @@ def test_operator(name: str, dtype: Any, keep_all: bool) -> None:
             np.testing.assert_allclose(norm, np.linalg.norm(g.astype(float)), rtol=1e-12)
 
 
-def test_counts_are_exact() -> None:
-    """Both ways to the sum of squares: over pairs of items, and over pairs of users."""
+@pytest.mark.parametrize("few", [0, 10**6])
+def test_counts_are_exact(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All ways to the sum of squares: over pairs of items or users, in panels or row by row."""
+    monkeypatch.setattr(cpu, "FEW_LIKES", few)
     ways = set()
     for name, L in operator_cases().items():
         if name.endswith("weights"):
@@ -161,6 +163,8 @@ def test_counts_are_exact() -> None:
                 op = CpuOperator(L, dtype, keep_all=keep_all)
                 assert op.frobenius_squared == (X**2).sum(), name
                 assert type(op.frobenius_squared) is float
+                halves = [cpu.sum_of_squares(op.matrix, 2, half) for half in (0, 1)]
+                assert sum(halves) == (X**2).sum()
                 V = np.random.default_rng(1).integers(-9, 10, (op.n_items, 17)).astype(dtype)
                 expected = X[np.ix_(op.active, op.active)] @ V
                 np.testing.assert_array_equal(op.apply(V), expected)

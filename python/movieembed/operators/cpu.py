@@ -21,6 +21,9 @@ FEW_USERS = 1000
 # flop of a pass takes some 12 times as long as one of gemm. Yelp2018 has 0.43 at d = 64, and is
 # fitted in three quarters of the time that the block solver takes.
 CHEAP = 0.6
+# Likes an item up to which X is summed row by row, not in panels of rows. With 14 it takes a sixth
+# of the time, with 32 two thirds, with 120 three times as long. And how many its kernel takes.
+FEW_LIKES, MOST_LIKES = 40, 2**31 - 1
 # Rows of VV' that are formed at a time.
 EXACT_ROWS = 256
 
@@ -171,7 +174,7 @@ class CpuOperator(HostArrays):
 
 
 def sum_of_squares(matrix: sp.csr_array, n_threads: int, half: int | None = None) -> float:
-    """The sum of squares of X; with `half` 0 or 1 one of two terms that take about equal work."""
+    """The sum of squares of X; with `half` 0 or 1 one of two terms, of dense X of equal work."""
     if not holds_ones(matrix.data):
         return float(row_squares(matrix, n_threads, half).sum())
     # |L'L|_F = |LL'|_F: the side with the smaller sum of squared row lengths does the work.
@@ -179,10 +182,16 @@ def sum_of_squares(matrix: sp.csr_array, n_threads: int, half: int | None = None
     per_user = np.diff(matrix.indptr).astype(np.float64)
     per_item = np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.float64)
     of_users, of_items = float(per_user @ per_user), float(per_item @ per_item)
-    if of_items >= of_users:
-        return float(row_squares(matrix, n_threads, half).sum())
-    squares = float(row_squares(matrix.T.tocsr(), n_threads, half).sum())
-    return squares + (of_users - of_items if half != 1 else 0.0)
+    rest = 0.0
+    if of_items < of_users:
+        matrix, rest = matrix.T.tocsr(), of_users - of_items
+    if matrix.nnz > min(FEW_LIKES * matrix.shape[1], MOST_LIKES):
+        squares = float(row_squares(matrix, n_threads, half).sum())
+    elif half != 1:
+        squares = _core.cooccurrence_sum_of_squares(core_csr(matrix), n_threads)
+    else:
+        squares = 0.0
+    return squares + (rest if half != 1 else 0.0)
 
 
 def row_squares(
