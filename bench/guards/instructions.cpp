@@ -20,7 +20,10 @@
 #include "dense/residual.hpp"
 
 // Counting is on inside this function and off inside those of the namespace.
-extern "C" __attribute__((noinline)) void counted(const std::function<void()>& kernel) { kernel(); }
+extern "C" __attribute__((noinline)) void counted(const std::function<void()>& kernel) {
+    kernel();
+    asm volatile("");  // so that the call is no jump, after which nothing would be counted
+}
 
 namespace uncounted {
 
@@ -131,9 +134,8 @@ Kernel panels(int64_t k) {
 
 double sum_of_squares() {
     const auto l = likes().view();
-    double sum = 0;  // kept, for a call in the place of a return would not be counted
-    counted([&] { sum = cooccurrence_sum_of_squares(l, 1); });
-    return sum > 0 ? pairs() / 2 : 0;
+    counted([&] { cooccurrence_sum_of_squares(l, 1); });
+    return pairs() / 2;
 }
 
 double sums_of_weights() {
