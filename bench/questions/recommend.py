@@ -96,7 +96,7 @@ def contenders(split: ev.Split, seed: int) -> Iterator[tuple[str, Any, float]]:
     inner = thinned(ev.split_random(split.train, random_state=1000 + seed), PEOPLE)
     yield "movieembed, as it comes", ev.movieembed, 0.0
     start = time.perf_counter()
-    tuned = ev.tune(split.train, n_components=WIDTHS, k=K, split=inner, random_state=0, **COMMON)
+    tuned = ev.tune(split.train, n_components=WIDTHS, k=K, random_state=seed, **COMMON)
     seconds = time.perf_counter() - start
     print(f"seed {seed}: movieembed {tuned.parameters()}", flush=True)
     yield "movieembed, tuned", partial(ev.movieembed, **tuned.parameters(), **COMMON), seconds
@@ -115,7 +115,7 @@ def contenders(split: ev.Split, seed: int) -> Iterator[tuple[str, Any, float]]:
 def best_on_the_test_part(split: ev.Split, widths: tuple[int, ...]) -> dict[str, Any]:
     """The highest recall and the highest NDCG of a full grid of movieembed's parameters."""
     search = Search(
-        split, list(POWERS), list(FACTORS), list(STEPS), K, {**COMMON, "random_state": 0}
+        [split], list(POWERS), list(FACTORS), list(STEPS), K, {**COMMON, "random_state": 0}
     )
     for width, weighting in itertools.product(widths, WEIGHTINGS):
         search.fit(width, weighting)

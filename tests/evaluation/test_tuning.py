@@ -9,7 +9,7 @@ import pytest
 import movieembed as me
 from movieembed import evaluation as ev
 from movieembed.data.likes import Likes
-from movieembed.evaluation.tuning import Search
+from movieembed.evaluation.tuning import Search, splits_of
 
 
 def test_tune_takes_the_best_of_the_validation_part(likes: Likes) -> None:
@@ -62,7 +62,7 @@ def test_what_is_tried_unless_told(likes: Likes) -> None:
 
 
 def test_the_usual_within_a_standard_error(likes: Likes) -> None:
-    search = Search(ev.split_random(likes, random_state=0), [0.25], [1.0], [1], 5, {})
+    search = Search([ev.split_random(likes, random_state=0)], [0.25], [1.0], [1], 5, {})
     rng = np.random.default_rng(0)
     people = rng.normal(0, 3, 100)  # as much in all settings: what counts are the differences
     odd = rng.permutation(np.repeat([-1.0, 1.0], 50))  # a standard error of 0.1
@@ -87,6 +87,28 @@ def test_the_usual_within_a_standard_error(likes: Likes) -> None:
     assert search.best() == {**usual, "n_components": 32}
     search.scores[1] = search.scores[1] - 0.04
     assert search.best() == {**usual, "n_components": 32, "refine": 0}  # of two alike the better
+
+
+def test_few_people_are_asked_in_several_splits(
+    demo_likes: Likes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as make enough lists, each with a fit of its own; a given split alone."""
+    one = {"n_components": [4], "recommend_weighting": [0.5], "regularization_power": [0.25]}
+    one |= {"factors": [1.0], "refine": [1]}
+    split = ev.split_random(demo_likes, random_state=np.random.default_rng(0))
+    asked = split.given.shape[0]
+    tables = {}
+    for most_people, most_splits, expected in ((asked, 4, 1), (asked + 1, 4, 2), (10**6, 3, 3)):
+        monkeypatch.setattr("movieembed.evaluation.tuning.MOST_PEOPLE", most_people)
+        monkeypatch.setattr("movieembed.evaluation.tuning.MOST_SPLITS", most_splits)
+        splits = splits_of(demo_likes, 0)
+        assert len(splits) == expected
+        assert len({s.train.matrix.indices.tobytes() for s in splits}) == expected
+        tables[expected] = ev.tune(demo_likes, **one).table
+    assert tables[1].equals(ev.tune(demo_likes, split=split, **one).table)
+    alone = [ev.tune(demo_likes, split=s, **one).table["ndcg"].item() for s in splits]
+    people = [s.given.shape[0] for s in splits]
+    assert tables[3]["ndcg"].item() == pytest.approx(np.average(alone, weights=people))
 
 
 def test_of_many_people_some_are_asked(demo_likes: Likes, monkeypatch: pytest.MonkeyPatch) -> None:

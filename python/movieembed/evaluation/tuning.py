@@ -15,12 +15,14 @@ from movieembed.data.likes import Likes
 from movieembed.evaluation.metrics import ranking_metrics
 from movieembed.evaluation.splits import Split, split_random
 from movieembed.model.embedding import Embedding
+from movieembed.model.fitted_items import FittedItems
 from movieembed.model.holdout import USUAL
 from movieembed.model.scoring import recommend
 from movieembed.model.taste import Taste
 
-# People whose lists are made for a setting.
-MOST_PEOPLE = 2000
+# People whose lists are made for a setting. Fewer are asked again, in as many other splits as make
+# that many lists, for what is best for few lists is luck; up to a number, for each takes its fits.
+MOST_PEOPLE, MOST_SPLITS = 2000, 4
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,8 @@ def tune(
     k : int, default=20
         Cut-off of the lists that are measured.
     split : Split, optional
-        The validation split; by default a fifth of each user's likes, at random. Lists are made for
-        2,000 of its people at most.
+        The validation split; by default a fifth of each user's likes, at random, in up to four such
+        splits where they have fewer than 2,000 people. Lists are made for 2,000 people at most.
     random_state : int or None, default=0
         Of that split and of the fits.
     progress : bool, optional
@@ -143,10 +145,9 @@ def tune(
     >>> chosen.n_components in (2, 4), chosen.parameters()["recommend_weighting"]
     (True, 0.5)
     """
-    split = split_random(likes, random_state=random_state) if split is None else split
     widths, weightings = list(n_components), list(recommend_weighting)
     search = Search(
-        split,
+        splits_of(likes, random_state) if split is None else [split],
         list(regularization_power),
         list(factors),
         list(refine),
@@ -166,23 +167,58 @@ def tune(
     return Tuned(table=search.table(), **chosen)
 
 
+def splits_of(likes: Likes, random_state: Any) -> list[Split]:
+    """Random splits that have MOST_PEOPLE together, or MOST_SPLITS."""
+    rng = np.random.default_rng(random_state)
+    splits = [split_random(likes, random_state=rng)]
+    people = splits[0].given.shape[0]
+    for _ in range(min(-(-MOST_PEOPLE // people), MOST_SPLITS) - 1):
+        splits.append(split_random(likes, random_state=rng))
+    return splits
+
+
+class Part:
+    """The people of a split that are asked, and what is fitted on its training likes."""
+
+    fitted: FittedItems
+    length: float
+
+    def __init__(self, split: Split) -> None:
+        self.train = split.train
+        people = np.arange(split.given.shape[0])
+        if len(people) > MOST_PEOPLE:
+            people = np.sort(np.random.default_rng(0).choice(people, MOST_PEOPLE, replace=False))
+        self.given, self.held = Taste(split.given[people], single=False), split.held[people]
+
+    def fit(self, n_components: int, parameters: dict[str, Any]) -> None:
+        """Fit a model, whose likes' mean squared length is the unit of lambda."""
+        model = Embedding(n_components, **parameters).fit(self.train)
+        self.fitted = model._fitted_items()
+        ours = self.fitted.recommending
+        self.length = float(ours.squares.sum()) * ours.unit**2 / self.train.shape[0]
+
+    def lists(self, power: float, factor: float, steps: int, k: int) -> dict[str, Any]:
+        """How good the lists of a setting are, person by person."""
+        ours = replace(self.fitted.recommending, power=float(power))
+        fitted = replace(self.fitted, recommender=ours)
+        value = factor * self.length
+        columns, _ = recommend(fitted, self.given, k, regularization=value, refine=steps)
+        return ranking_metrics(columns, self.held, ks=(k,))
+
+
 class Search:
-    """Lists for the people of a split, in one setting after the other."""
+    """Lists for the people of some splits, in one setting after the other."""
 
     def __init__(
         self,
-        split: Split,
+        splits: list[Split],
         powers: list[float],
         factors: list[float],
         steps: list[int],
         k: int,
         parameters: dict[str, Any],
     ) -> None:
-        self.train = split.train
-        people = np.arange(split.given.shape[0])
-        if len(people) > MOST_PEOPLE:
-            people = np.sort(np.random.default_rng(0).choice(people, MOST_PEOPLE, replace=False))
-        self.given, self.held = Taste(split.given[people], single=False), split.held[people]
+        self.parts = [Part(split) for split in splits]
         self.powers, self.factors, self.steps, self.k = powers, factors, steps, k
         self.parameters = parameters
         self.rows: list[dict[str, Any]] = []
@@ -191,10 +227,8 @@ class Search:
     def fit(self, n_components: int, weighting: float) -> None:
         """Try every lambda and step at the first power, and the other powers near the best."""
         given = {**self.parameters, "regularization": 1.0, "keep_likes": True}
-        model = Embedding(n_components, recommend_weighting=weighting, **given).fit(self.train)
-        self.fitted = model._fitted_items()
-        ours = self.fitted.recommending
-        self.length = float(ours.squares.sum()) * ours.unit**2 / self.train.shape[0]
+        for part in self.parts:
+            part.fit(n_components, {**given, "recommend_weighting": weighting})
         self.setting = {"n_components": int(n_components), "recommend_weighting": float(weighting)}
         first = len(self.rows)
         for factor in self.factors:
@@ -208,12 +242,11 @@ class Search:
 
     def measure(self, power: float, factor: float, steps: int) -> None:
         """Make the lists of a setting and note how good they are."""
-        ours = replace(self.fitted.recommending, power=float(power))
-        fitted = replace(self.fitted, recommender=ours)
-        value = factor * self.length
-        columns, _ = recommend(fitted, self.given, self.k, regularization=value, refine=steps)
-        found = ranking_metrics(columns, self.held, ks=(self.k,))
-        recall, ndcg = found[f"recall@{self.k}"], found[f"ndcg@{self.k}"]
+        found = [part.lists(power, factor, steps, self.k) for part in self.parts]
+        recall, ndcg = (
+            np.concatenate([x[f"{name}@{self.k}"] for x in found]) for name in ("recall", "ndcg")
+        )
+        value = factor * np.mean([part.length for part in self.parts])
         self.scores.append(recall + ndcg)
         self.rows.append(
             {
