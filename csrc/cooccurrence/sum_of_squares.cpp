@@ -27,12 +27,11 @@ double cooccurrence_sum_of_squares(const CsrView<T, I>& l, int n_threads) {
     std::vector<int64_t> likes(cols);
     for (int64_t k = 0; k < nnz; ++k) ++likes[l.indices[k]];
     // The most popular items come first, so that most counts are of few items, in cache.
-    std::vector<uint32_t> order(cols), place(cols);
+    std::vector<uint32_t> order(cols);
     std::iota(order.begin(), order.end(), 0u);
     std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return likes[a] > likes[b]; });
     std::vector<int64_t> first(cols + 1), next(cols);
     for (int64_t i = 0; i < cols; ++i) {
-        place[order[i]] = static_cast<uint32_t>(i);
         next[order[i]] = first[i];
         first[i + 1] = first[i] + likes[order[i]];
     }

@@ -120,7 +120,7 @@ def filtered(
 
 
 def start(op: Operator, k: int, rng: np.random.Generator, V0: Tall | None) -> tuple[Tall, Tall]:
-    """Columns to start from, nearly orthonormal, and the first delta; see `first_basis`."""
+    """Columns to start from, and the first delta; see `first_basis`."""
     if V0 is not None:
         return first_basis(op, k, rng, V0)[:2]
     users = rng.random((op.n_users, k), dtype=np.float32)
