@@ -202,3 +202,19 @@ def test_what_has_ended_does_not_come_back_in_the_others(shop):
     out /= np.linalg.norm(out, axis=0)
     assert abs(out[:, :1].T @ out[:, 1:]).max() < 1e-2
     assert whitening(op.gram(out))[1] > 1e-4
+
+
+@pytest.mark.parametrize("apart", [0.3, 1e-2, 3e-5])
+def test_nearly_alike_columns_are_told_apart(apart: float) -> None:
+    """To rounding of what they differ in: by float32 products, and where these do not, by others."""
+    rng = np.random.default_rng(0)
+    Q = np.linalg.qr(rng.standard_normal((5000, 6)))[0]
+    Y = Q.astype(np.float32)
+    Y[:, 5] = 1e3 * (Q[:, 0] + apart * Q[:, 5])
+    op = CpuOperator(sp.csr_array(np.ones((2, 5000))), np.float32)
+    even, Z = evened(op, Y)
+    assert Z.shape[1] == 6
+    orthonormal = even.astype(np.float64) @ Z
+    np.testing.assert_allclose(orthonormal.T @ orthonormal, np.eye(6), atol=1e-5)
+    within = np.linalg.svd(Q.T @ orthonormal)[1]
+    np.testing.assert_allclose(within, 1, atol=max(1e-6, (1e-7 / apart) ** 2 * 100))
