@@ -206,7 +206,7 @@ def test_what_has_ended_does_not_come_back_in_the_others(shop):
 
 @pytest.mark.parametrize("apart", [0.3, 1e-2, 3e-5])
 def test_nearly_alike_columns_are_told_apart(apart: float) -> None:
-    """To rounding of what they differ in: by float32 products, and where these do not, by others."""
+    """To rounding of what they differ in, by float32 products or, where these fail, others."""
     rng = np.random.default_rng(0)
     Q = np.linalg.qr(rng.standard_normal((5000, 6)))[0]
     Y = Q.astype(np.float32)
