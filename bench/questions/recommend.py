@@ -96,7 +96,7 @@ def contenders(split: ev.Split, seed: int) -> Iterator[tuple[str, Any, float]]:
     inner = thinned(ev.split_random(split.train, random_state=1000 + seed), PEOPLE)
     yield "movieembed, as it comes", ev.movieembed, 0.0
     start = time.perf_counter()
-    tuned = ev.tune(split.train, n_components=WIDTHS, k=K, random_state=seed, **COMMON)
+    tuned = ev.tune(split.train, n_components=WIDTHS, k=K, split=inner, random_state=0, **COMMON)
     seconds = time.perf_counter() - start
     print(f"seed {seed}: movieembed {tuned.parameters()}", flush=True)
     yield "movieembed, tuned", partial(ev.movieembed, **tuned.parameters(), **COMMON), seconds

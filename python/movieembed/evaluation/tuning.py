@@ -112,8 +112,8 @@ def tune(
     k : int, default=20
         Cut-off of the lists that are measured.
     split : Split, optional
-        The validation split; by default a fifth of each user's likes, at random, in up to four such
-        splits where they have fewer than 2,000 people. Lists are made for 2,000 people at most.
+        The validation split; by default a fifth of each user's likes, at random. Fewer than 2,000
+        people are asked in up to four such splits, each with fits of its own; of more 2,000 are.
     random_state : int or None, default=0
         Of that split and of the fits.
     progress : bool, optional
@@ -131,8 +131,8 @@ def tune(
     Notes
     -----
     A search along one coordinate after the other: the weightings with the first `n_components`,
-    then the others with the best weighting. A fit of each serves every regularisation, its power
-    and the steps.
+    then the others with the best weighting. A fit of each, in each split, serves every
+    regularisation, its power and the steps. Regularisations in the table are means over splits.
 
     Examples
     --------
@@ -243,8 +243,9 @@ class Search:
     def measure(self, power: float, factor: float, steps: int) -> None:
         """Make the lists of a setting and note how good they are."""
         found = [part.lists(power, factor, steps, self.k) for part in self.parts]
+        # The same people in all splits, for how many of their likes are held out is not random.
         recall, ndcg = (
-            np.concatenate([x[f"{name}@{self.k}"] for x in found]) for name in ("recall", "ndcg")
+            np.mean([x[f"{name}@{self.k}"] for x in found], axis=0) for name in ("recall", "ndcg")
         )
         value = factor * np.mean([part.length for part in self.parts])
         self.scores.append(recall + ndcg)

@@ -98,7 +98,7 @@ class Embedding(Questions, Parameters):
         Where the work is done: on this machine's cores, on an NVIDIA GPU (extra ``cuda12`` or
         ``cuda13``), or on the workers of a Dask client (extra ``dask``): that of DistributedLikes,
         else the current one. "auto" is where the likes are: "cuda" for a matrix of CuPy. With
-        "cuda" refined lists are made on the GPU too, and on the cores of a machine without one.
+        "cuda" refined lists are made on the GPU too, or on the cores where no GPU can be used.
     n_jobs : int, optional
         Threads; None uses all cores.
     checkpoint : path, optional

@@ -31,8 +31,7 @@ from movieembed.model.parameters import MOST_STEPS
 from movieembed.model.precision import PrecisionForm
 from movieembed.model.recommender import Recipe, Recommender, made, weighed
 from movieembed.model.refinement import Refinement
-from movieembed.operators.build import Prepared, has_gpu, prepare
-from movieembed.operators.cpu import CpuOperator
+from movieembed.operators.build import Prepared, operator_where_possible, prepare
 from movieembed.operators.protocol import Operator
 from movieembed.operators.units import divided
 from movieembed.operators.weighting import Weighting
@@ -239,11 +238,9 @@ class FittedItems:
         threads, dtype = resolve_n_jobs(self.n_jobs), ours.vectors.dtype
         if self.likes is None:
             return prepare("dask", self.distributed, ours.weighting, dtype, threads).op
-        if self.backend == "cuda" and has_gpu():
-            return prepare("cuda", self._kept, ours.weighting, dtype, threads).op
         roots = ours.weighting.user_roots(self.likes)
         scaled = divided(ours.weighting.scaled(self.likes, roots, ours.scale), ours.unit)
-        return CpuOperator(scaled, dtype, threads)
+        return operator_where_possible(self.backend, scaled, dtype, threads)
 
     def precision(self, regularization: float) -> PrecisionForm:
         """The precision form at a lambda; the last one is kept."""

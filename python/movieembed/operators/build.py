@@ -157,15 +157,19 @@ def on_cpu(
     return Prepared(op, scale, squares)
 
 
-def has_gpu() -> bool:
-    """Whether the backend "cuda" has a GPU to work on."""
-    from movieembed.operators.cuda import device
+def operator_where_possible(
+    backend: str, matrix: sp.csr_array, dtype: Any, n_threads: int
+) -> Operator:
+    """The operator of weighted likes, on the GPU for "cuda" where one can be used, else here."""
+    if backend == "cuda":
+        from movieembed.operators.cuda import device
+        from movieembed.operators.cuda.operator import CudaOperator
 
-    try:
-        device.cuda_device()
-    except (ImportError, RuntimeError):
-        return False
-    return True
+        try:
+            return CudaOperator(matrix, dtype, device.cuda_device(), n_threads)
+        except (ImportError, RuntimeError):
+            pass
+    return CpuOperator(matrix, dtype, n_threads)
 
 
 def on_cuda(likes: Likes, weighting: Weighting, dtype: Any, n_threads: int) -> Prepared:

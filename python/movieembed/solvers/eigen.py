@@ -180,8 +180,9 @@ class Foresight:
     comes to 0.45 for the most popular items, on MovieLens small at half the rank to 0.8, on sparse
     likes at d = 256 to 0.95.
 
-    There r falls as delta grows, about as delta^-p with p = 2 h delta / n: the derivative of h
-    where one eigenvalue n / h holds the item. Then n - delta is zero at
+    There r falls as delta grows, as delta^-p say. Where one eigenvalue n / h holds an item the
+    derivative of h gives p = 2 h^2 delta / n; items that were slow had more, so it is taken as
+    2 h delta / n. Then n - delta is zero at
 
         delta (1 - q a)^(-1 / q),  a = (n - delta) / (r^2 delta),  q = 2 p - 1,
 
@@ -199,11 +200,11 @@ class Foresight:
         h = op.row_dots(W, W)
         rest = (1 - h).clip(LEAST_REST)
         size = n + 1e-300
-        q = 4 * h * (delta / size).clip(0, 1) * (n > delta) - 1
+        q = 4 * h * (delta.clip(0, n) / size) * (n > delta) - 1
         q = q + 0.04 * (abs(q) < 0.02)  # 0 would need another formula, with the same values nearby
         base = delta.clip(1e-6 * size)
         steps = (n - delta) / (rest**2 * base)
-        # Where there is no zero the least number leads beyond the limits, as it should.
+        # Where there is no zero the least number leads far away, to the limits.
         wanted = base * (1 - q * steps).clip(1e-3) ** (-1 / q)
         taken = wanted.clip(n / self.farthest, n * self.farthest)
         farther = self.farthest**2 * (taken != wanted)

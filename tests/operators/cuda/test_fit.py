@@ -118,6 +118,25 @@ def test_lists_are_made_on_the_device(
     assert not copied
 
 
+@pytest.mark.parametrize(("steps", "size"), [(1, 1.0), (1, 1e14), (20, 1.0)])
+def test_lists_of_an_extended_model_are_those_of_the_cpu(
+    steps: int, size: float, device: HostDevice
+) -> None:
+    """Whose recommender keeps the unit and the scales that it had."""
+    L, new = random_likes(60, 30, 0.3, seed=1), random_likes(60, 12, 0.3, seed=2)
+    new.data *= size
+    model = me.MovieEmbedding(6, random_state=0, item_scaling=0.5, user_weighting=1.0)
+    model = model.fit(L)
+    wider = model.extend(new)
+    scores = []
+    for backend in ("cpu", "cuda"):
+        wider.backend = backend
+        scores.append(wider.recommend([3, 4], n=12, refine=steps))
+    assert isinstance(wider._fitted_items().operator, operator.CudaOperator)
+    assert scores[0]["item"].tolist() == scores[1]["item"].tolist()
+    np.testing.assert_allclose(scores[0]["score"], scores[1]["score"], rtol=1e-4)
+
+
 def no_gpu() -> None:
     raise RuntimeError("there is none")
 
