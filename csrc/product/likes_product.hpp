@@ -42,6 +42,7 @@ struct LikesBlocks {
     std::vector<I> items;    // those of L, by their popularity
     std::vector<I> order;    // item of each place in that order
     std::vector<I> place;    // of each item in it
+    int64_t dense = 0;       // how many of the first are popular, as apply_rows has it
     std::vector<Block> blocks;
 };
 
@@ -80,9 +81,9 @@ public:
     void to_items(const T* u, int64_t ldu, int64_t d, T* out, int64_t ldo, int n_threads) const;
 
     // OUT = diag(scale) X R' for sparse rows R, at least one; scale is 1 where it is null. 2 nnz d flops for the items,
-    // and two for each pair of a like and a row that has its item: few where the rows are short. Memory besides: two
-    // numbers an entry of R, and one for each item and slice. Of a few rows each is taken by itself, for 2 flops a like
-    // of the users who share an item with it.
+    // and two for each pair of a like and a row that has its item, or 2 nnz d for all those of popular items. Memory
+    // besides: two numbers an entry of R, one for each item and slice, and a row of each slice for a popular item. Of a
+    // few rows each is taken by itself, for 2 flops a like of the users who share an item with it.
     template <class J>
     void apply_rows(const CsrView<T, J>& rows, const double* scale, T* out, int64_t ldo, int n_threads) const;
 

@@ -10,6 +10,7 @@
 namespace movieembed {
 
 struct Slice {
+    std::size_t number;
     int64_t first;    // column
     int64_t columns;  // of them in V; the rest is padding
     int vectors;
@@ -24,7 +25,7 @@ inline std::vector<Slice> slices_of(int64_t d, int64_t lanes, int threads) {
     int64_t at = 0;
     for (int64_t s = 0; s < count; ++s) {
         const int64_t width = vectors / count + (s < vectors % count ? 1 : 0);
-        slices.push_back({at * lanes, std::min(width * lanes, d - at * lanes), static_cast<int>(width)});
+        slices.push_back({slices.size(), at * lanes, std::min(width * lanes, d - at * lanes), static_cast<int>(width)});
         at += width;
     }
     return slices;

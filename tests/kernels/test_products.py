@@ -110,12 +110,15 @@ def csr(R: Any, dtype: Any = None, index: Any = np.int64) -> _core.Csr:
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("n_users", [130, 4097])
+@pytest.mark.parametrize(("n_users", "popular"), [(130, 60), (4097, 60), (4097, 15), (4097, 0)])
 def test_sparse_rows_exact_on_integers(
-    n_users: int, dtype: Any, index: Any, weighted: bool
+    n_users: int, popular: int, dtype: Any, index: Any, weighted: bool
 ) -> None:
-    """diag(scale) X R' for rows R of ones and of numbers, in one block of users and in several."""
-    L = skewed(n_users, 60, 0)
+    """diag(scale) X R' for rows R of ones and of numbers, in one block of users and in several.
+
+    Entries of popular items take another way than those of others.
+    """
+    L = with_few_likes(skewed(n_users, 60, 0), popular)
     op = product(L, dtype, index, weighted)
     rng = np.random.default_rng(1)
     scale = rng.integers(-2, 3, 60).astype(float)
@@ -131,8 +134,16 @@ def test_sparse_rows_exact_on_integers(
                 assert np.isnan(out[:, [0, -1]]).all()
 
 
-def test_sparse_rows_have_the_same_bits_at_any_thread_count() -> None:
-    L = skewed(9000, 40, 2)
+def with_few_likes(L: sp.csr_array, popular: int) -> sp.csr_array:
+    """At most one user in 300 likes an item, but for the first `popular` ones."""
+    users = np.repeat(np.arange(L.shape[0]), np.diff(L.indptr))
+    kept = (L.indices < popular) | ((users + 17 * L.indices) % 300 == 0)
+    return sp.csr_array((L.data[kept], (users[kept], L.indices[kept])), shape=L.shape)
+
+
+@pytest.mark.parametrize("popular", [40, 9, 0])
+def test_sparse_rows_have_the_same_bits_at_any_thread_count(popular: int) -> None:
+    L = with_few_likes(skewed(9000, 40, 2), popular)
     op = product(L, np.float32, weighted=True)
     R = sp.random_array((130, 40), density=0.2, rng=np.random.default_rng(3))
     outs = [np.empty((40, 130), np.float32) for _ in THREADS]
