@@ -126,24 +126,32 @@ def test_of_many_likes_few_people_are_held_out(monkeypatch: pytest.MonkeyPatch) 
 def test_what_is_as_good_as_the_best_and_usual(
     demo_likes: Likes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def curve(*heights: float, noise: float) -> holdout.Choice:
-        """One step is better by .02 than none; single people differ by the noise."""
+    def curve(*heights: float, noise: float, lost: float = 0.02) -> holdout.Choice:
+        """One step is better than none, by 0.02; single people differ by the noise."""
 
-        def ndcg(trial: Any, multiple: float) -> list[np.ndarray]:
+        def ndcg(trial: Any, multiple: float, steps: tuple[int, ...]) -> holdout.Scores:
             rng = np.random.default_rng(int(multiple * 1000))
             at = {0.5: 0, 2.0: 1, 8.0: 2}.get(multiple)
             height = min(heights) if at is None else heights[at]
             each = height + noise * rng.standard_normal(400)
-            return [each - 0.02, each]
+            return {(multiple, step): each - lost * (step == 0) for step in steps}
 
         monkeypatch.setattr(holdout.Trial, "ndcg", ndcg)
         return chosen(demo_likes)
 
     clear = curve(0.30, 0.25, 0.2, noise=0.01)
+    assert clear.path is not None
+    # What lies beyond is tried of the better steps alone.
+    assert clear.path[clear.path["multiple"] < 0.5]["refine"].tolist() == [1]
+    both = curve(0.30, 0.25, 0.2, noise=0.01, lost=0.0).path
+    assert both is not None
+    assert both[both["multiple"] < 0.5]["refine"].tolist() == [0, 1]
     assert (clear.multiple, clear.refine) == (0.5, 1)
     unclear = curve(0.325, 0.30, 0.2, noise=0.2)
     assert unclear.path is not None
+    # The best is at an end, and not clearly the best: nothing beyond is tried.
     assert unclear.path["multiple"][unclear.path["ndcg"].idxmax()] == 0.5
+    assert np.unique(unclear.path["multiple"]).tolist() == [0.5, 2.0, 8.0]
     assert (unclear.multiple, unclear.refine) == (2.0, 1)
     assert curve(0.1, 0.2, 0.25, noise=0.01).multiple == 8.0
 

@@ -65,6 +65,10 @@ ORDINARY = 2.0**16
 ITERATIONS = 2
 
 
+# NDCG of each person's lists, by multiple and steps.
+Scores = dict[tuple[float, int], NDArray[np.float64]]
+
+
 @dataclass(frozen=True)
 class Choice:
     """What was chosen, and of what.
@@ -188,7 +192,7 @@ def choose(
     given, held = parted(matrix[people], folds, rng)
     if prepared.item_scale is not None:
         given.data = given.data * prepared.item_scale[given.indices]
-    steps = STEPS if refine == "auto" else (int(refine),)
+    steps: tuple[int, ...] = STEPS if refine == "auto" else (int(refine),)
     found = np.zeros(vectors.shape, dtype=op.dtype)
     few = matrix.nnz - remaining.n_likes < FEW * matrix.nnz
     if few:
@@ -196,29 +200,52 @@ def choose(
     else:
         found[op.active] = vectors_of(op, vectors)
     counts = remaining.item_counts
-    trial = Trial(prepared, found, power, counts, given, held, count, steps, n_jobs)
-    tried = {multiple: trial.ndcg(multiple) for multiple in MULTIPLES}
-    while True:
-        best = max(tried, key=lambda multiple: max(x.mean() for x in tried[multiple]))
-        ends = {min(tried): best / 4, max(tried): best * 4}
-        if best not in ends or not 1 / WIDEST <= ends[best] / USUAL.multiple <= WIDEST:
-            break
-        tried[ends[best]] = trial.ndcg(ends[best])
-    scores = {(m, step): x for m in sorted(tried) for step, x in zip(steps, tried[m], strict=True)}
+    trial = Trial(prepared, found, power, counts, given, held, count, n_jobs)
+    scores: Scores = {}
+    for multiple in MULTIPLES:
+        scores |= trial.ndcg(multiple, steps)
+    steps = steps_worth_trying(scores)
+    while (further := beyond_the_best(scores)) is not None:
+        scores |= trial.ndcg(further, steps)
+    scores = dict(sorted(scores.items()))
     best_scores = max(scores.values(), key=np.mean)
-
-    def is_near(found: NDArray[np.float64]) -> bool:
-        lost = best_scores - found
-        return bool(lost.mean() <= STDERRS * lost.std() / np.sqrt(len(lost)))
+    near = [which for which, found in scores.items() if not is_better(best_scores, found, STDERRS)]
 
     def distance(which: tuple[float, int]) -> tuple[float, int]:
         return abs(np.log(which[0] / USUAL.multiple)), abs(which[1] - USUAL.refine)
 
-    near = [which for which, found in scores.items() if is_near(found)]
     chosen = min(near, key=distance)
     rows = [(*which, x.mean(), x.std() / np.sqrt(len(x))) for which, x in scores.items()]
     path = pd.DataFrame(rows, columns=["multiple", "refine", "ndcg", "stderr"])
     return Choice(float(chosen[0]), int(chosen[1]), path)
+
+
+def is_better(these: NDArray[np.float64], those: NDArray[np.float64], stderrs: float) -> bool:
+    """Whether people's scores are higher on average, by so many standard errors at least."""
+    gained = these - those
+    return bool(gained.mean() > stderrs * gained.std() / np.sqrt(len(gained)))
+
+
+def steps_worth_trying(scores: Scores) -> tuple[int, ...]:
+    """The numbers of steps whose best lists are not clearly worse than the best of all."""
+    best = max(scores.values(), key=np.mean)
+    good = {step for (_, step), x in scores.items() if not is_better(best, x, STDERRS)}
+    return tuple(sorted(good))
+
+
+def beyond_the_best(scores: Scores) -> float | None:
+    """The next multiple to try, where the best of those tried is at an end, and clearly the best.
+
+    By more than a standard error: a flat curve is no reason to go on.
+    """
+    tried: dict[float, NDArray[np.float64]] = {}
+    for (multiple, _), x in scores.items():
+        tried[multiple] = max(tried.get(multiple, x), x, key=np.mean)
+    best, second = sorted(tried, key=lambda multiple: tried[multiple].mean())[:-3:-1]
+    ends = {min(tried): best / 4, max(tried): best * 4}
+    if best not in ends or not is_better(tried[best], tried[second], 1):
+        return None
+    return ends[best] if 1 / WIDEST <= ends[best] / USUAL.multiple <= WIDEST else None
 
 
 @dataclass(frozen=True)
@@ -237,7 +264,6 @@ class Trial:
     given, held : csr_array, shape (n_folds * n_people, n_items)
         What is given and what is asked for; the people of the next fold below those of the last.
     n_people : int
-    steps : tuple of int
     n_jobs : int
     """
 
@@ -248,11 +274,10 @@ class Trial:
     given: sp.csr_array
     held: sp.csr_array
     n_people: int
-    steps: tuple[int, ...]
     n_jobs: int
 
-    def ndcg(self, multiple: float) -> list[NDArray[np.float64]]:
-        """Of each person's lists, for each number of steps."""
+    def ndcg(self, multiple: float, steps: tuple[int, ...]) -> Scores:
+        """Of each person's lists, for some numbers of steps."""
         op = self.prepared.op
         assert self.prepared.item_squares is not None
         squares = times(self.prepared.item_squares, op.unit, -2)
@@ -263,9 +288,9 @@ class Trial:
         if self.prepared.item_scale is not None:
             gain /= self.prepared.item_scale
         gain = gain[op.active].astype(op.dtype)
-        found: list[list[NDArray[np.float64]]] = [[] for _ in self.steps]
-        lengths = [lengths_of(system, step, TRIAL_SAMPLE) for step in self.steps]
-        arrays = ONE_STEP_ARRAYS if max(self.steps) <= 1 else REFINE_ARRAYS
+        found: list[list[NDArray[np.float64]]] = [[] for _ in steps]
+        lengths = [lengths_of(system, step, TRIAL_SAMPLE) for step in steps]
+        arrays = ONE_STEP_ARRAYS if max(steps) <= 1 else REFINE_ARRAYS
         with serial_blas():
             for start, stop, rows in blocks(self.given, op, arrays):
                 own = positions_among(op.active, self.given[start:stop])
@@ -274,7 +299,10 @@ class Trial:
                     Y, k = solution(system, rows, taken), min(K, op.n_items)
                     at, _ = _core.top_k_columns(Y, k, *own, weights=gain, n_threads=self.n_jobs)
                     found[i].append(ndcg(at, held))
-        return [np.concatenate(parts).reshape(-1, self.n_people).mean(axis=0) for parts in found]
+        return {
+            (multiple, step): np.concatenate(parts).reshape(-1, self.n_people).mean(axis=0)
+            for step, parts in zip(steps, found, strict=True)
+        }
 
 
 def parted(

@@ -219,7 +219,7 @@ def scaled(
     ones = holds_ones(matrix.data)
     squares: NDArray[Any] = np.bincount(
         matrix.indices,
-        weights=None if ones else matrix.data.astype(np.float64) ** 2,
+        weights=None if ones else np.square(matrix.data, dtype=np.float64),
         minlength=matrix.shape[1],
     )
     unit = 1.0 if ones else unit_of_shared(matrix, matrix is not likes.matrix)

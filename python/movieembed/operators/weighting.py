@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import holds_ones
 from movieembed._base.memory import memory
 from movieembed._base.message import Message
 from movieembed._base.validation import check_real
@@ -74,6 +75,8 @@ class Weighting:
         """The diagonal of W^(1/2), or None where it is one."""
         if not self.user_weighting:
             return None
+        if holds_ones(matrix.data):
+            return _power(np.diff(matrix.indptr).astype(np.float64), -self.user_weighting / 2)
         units = unit_of_rows(matrix)  # squares could overflow or vanish
         weights = matrix.data / np.repeat(units, np.diff(matrix.indptr))
         roots = _power(row_sums(matrix, weights**2), -self.user_weighting / 2)
@@ -105,9 +108,13 @@ class Weighting:
         self, matrix: sp.csr_array, roots: NDArray[np.float64] | None
     ) -> NDArray[np.float64]:
         """The entries of W^(1/2) L."""
-        weights: NDArray[np.float64] = matrix.data.astype(np.float64)
-        if roots is not None:
-            weights *= np.repeat(roots, np.diff(matrix.indptr))
+        weights: NDArray[np.float64]
+        if roots is None:
+            weights = matrix.data.astype(np.float64)
+        else:
+            weights = np.repeat(roots, np.diff(matrix.indptr))
+            if not holds_ones(matrix.data):
+                weights *= matrix.data
         return weights
 
     def scale_of(self, squares: NDArray[np.float64]) -> NDArray[np.float64]:
