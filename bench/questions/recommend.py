@@ -8,8 +8,9 @@ al. 2018), or on a published training and test part (SciPy's .npz, or LightGCN's
 their items a line). Every method is tuned on a validation part of the rest and then fitted on all
 of it:
 
-- movieembed as `MovieEmbedding()` comes; movieembed, tuned by `evaluation.tune`; and the best of a
-  grid of its parameters on the test part itself, which nobody can choose and all are measured by;
+- movieembed as `MovieEmbedding()` comes; tuned by `evaluation.tune`; the best of a full grid of its
+  parameters on the same validation part, beside which `tune` saves fits; and the best of that grid
+  on the test part itself, which nobody can choose and all are measured by;
 - dense EASE, where it fits: regularisation; implicit's ALS: factors, regularisation and weight; its
   BPR: factors, rate and iterations; scikit-learn's TruncatedSVD (the projection of a row onto its
   right vectors): components; ELSA (elsarec) and SANSA (sansa), where they are installed: size and
@@ -46,7 +47,7 @@ from bench.lib.harness import available, data_folder, memory, reset_peak
 from bench.lib.shapes import SHAPES
 from movieembed import evaluation as ev
 from movieembed.cli.comparison import best_of
-from movieembed.evaluation.tuning import MOST_PEOPLE, Search
+from movieembed.evaluation.tuning import CHOSEN, MOST_PEOPLE, Search
 
 K = 20
 WIDTHS = (64, 128, 256)
@@ -91,15 +92,26 @@ def best_of_grid(fit: Callable[..., Any], grid: dict[str, tuple[Any, ...]], spli
     return options[int(best)]
 
 
-def contenders(split: ev.Split, seed: int) -> Iterator[tuple[str, Any, float]]:
+def contenders(
+    split: ev.Split, seed: int, widths: tuple[int, ...]
+) -> Iterator[tuple[str, Any, float]]:
     """Name, what fits on training likes, and seconds to tune on a fifth of them."""
     inner = thinned(ev.split_random(split.train, random_state=1000 + seed), PEOPLE)
     yield "movieembed, as it comes", ev.movieembed, 0.0
     start = time.perf_counter()
-    tuned = ev.tune(split.train, n_components=WIDTHS, k=K, split=inner, random_state=0, **COMMON)
+    tried: dict[str, Any] = {"n_components": widths or WIDTHS, "k": K, "split": inner}
+    tuned = ev.tune(split.train, **tried, random_state=0, **COMMON)
     seconds = time.perf_counter() - start
     print(f"seed {seed}: movieembed {tuned.parameters()}", flush=True)
     yield "movieembed, tuned", partial(ev.movieembed, **tuned.parameters(), **COMMON), seconds
+    if widths:
+        start = time.perf_counter()
+        search = full_grid(inner, widths)
+        at = int(np.argmax([scores.mean() for scores in search.scores]))
+        chosen = {name: search.rows[at][name] for name in CHOSEN}
+        seconds = time.perf_counter() - start
+        print(f"seed {seed}: movieembed, full grid {chosen}", flush=True)
+        yield "movieembed, full grid", partial(ev.movieembed, **chosen, **COMMON), seconds
     for name, (package, fit, grid) in GRIDS.items():
         embedded = int((split.train.item_counts > 0).sum())
         if available(package) if package else name == "dense EASE" and embedded > peers.MOST_DENSE:
@@ -112,8 +124,8 @@ def contenders(split: ev.Split, seed: int) -> Iterator[tuple[str, Any, float]]:
         yield name + (", tuned" if grid else ""), partial(fit, **chosen), seconds
 
 
-def best_on_the_test_part(split: ev.Split, widths: tuple[int, ...]) -> dict[str, Any]:
-    """The highest recall and the highest NDCG of a full grid of movieembed's parameters."""
+def full_grid(split: ev.Split, widths: tuple[int, ...]) -> Search:
+    """All of movieembed's parameters in all combinations, measured on one split."""
     search = Search(
         [split], list(POWERS), list(FACTORS), list(STEPS), K, {**COMMON, "random_state": 0}
     )
@@ -121,7 +133,12 @@ def best_on_the_test_part(split: ev.Split, widths: tuple[int, ...]) -> dict[str,
         search.fit(width, weighting)
         for power, factor, steps in itertools.product(POWERS[1:], FACTORS, STEPS):
             search.measure(power, factor, steps)
-    table = search.table()
+    return search
+
+
+def best_on_the_test_part(split: ev.Split, widths: tuple[int, ...]) -> dict[str, Any]:
+    """The highest recall and the highest NDCG of a full grid."""
+    table = full_grid(split, widths).table()
     best = table.loc[table["ndcg"].idxmax()]
     print(f"best on the test part: {best.to_dict()}", flush=True)
     return {f"recall@{K}": table["recall"].max(), f"ndcg@{K}": table["ndcg"].max()}
@@ -129,7 +146,7 @@ def best_on_the_test_part(split: ev.Split, widths: tuple[int, ...]) -> dict[str,
 
 def measured(split: ev.Split, seed: int, widths: tuple[int, ...]) -> pd.DataFrame:
     rows = {}
-    for name, fit, seconds in contenders(split, seed):
+    for name, fit, seconds in contenders(split, seed, widths):
         reset_peak()
         before = memory(peak=False)
         table = ev.evaluate({name: fit}, split, ks=(K,))
