@@ -9,8 +9,8 @@ their items a line). Every method is tuned on a validation part of the rest and 
 of it:
 
 - movieembed as `MovieEmbedding()` comes; tuned by `evaluation.tune`; the best of a full grid of its
-  parameters on the same validation part, beside which `tune` saves fits; and the best of that grid
-  on the test part itself, which nobody can choose and all are measured by;
+  parameters on the same validation part, which `tune` comes near to with fewer fits; and the best
+  of that grid on the test part itself, which nobody can choose and all are measured by;
 - dense EASE, where it fits: regularisation; implicit's ALS: factors, regularisation and weight; its
   BPR: factors, rate and iterations; scikit-learn's TruncatedSVD (the projection of a row onto its
   right vectors): components; ELSA (elsarec) and SANSA (sansa), where they are installed: size and
@@ -211,7 +211,7 @@ def main() -> None:
     p.add_argument("--people", type=int, default=PEOPLE, help="lists of the test part at most")
     p.add_argument("--strong", action="store_true", help="hold out users, not likes")
     p.add_argument(
-        "--grid", type=int, nargs="*", default=WIDTHS, help="components of the full grid"
+        "--grid", type=int, nargs="*", default=WIDTHS, help="components that tune and the full grids try"
     )
     args = p.parse_args()
     if args.grid:  # whose lists are for so many people at most: all are measured on the same ones

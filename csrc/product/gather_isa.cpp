@@ -50,12 +50,12 @@ struct Vector {
 };
 #endif
 
-template <bool kAll, bool kLast, int N, class T, class Index>
-inline void sum_run(const Index* idx, const T* val, int64_t first, int64_t last, const T* v, Index most,
+template <bool kAll, bool kClamped, int N, class T, class Index>
+inline void sum_run(const Index* idx, const T* val, int64_t first, int64_t last, const T* v, Index highest,
                     typename Vector<T>::Type* sum) {
     using Vec = typename Vector<T>::Type;
     constexpr int64_t kWidth = N * (kRegister / sizeof(T));
-    const auto at = [&](int64_t k) { return v + (kLast && idx[k] > most ? most : idx[k]) * kWidth; };
+    const auto at = [&](int64_t k) { return v + (kClamped && idx[k] > highest ? highest : idx[k]) * kWidth; };
     for (int64_t k = first; k < last; ++k) {
         if constexpr (kAll) {
             const char* next = reinterpret_cast<const char*>(at(k + kAhead));
@@ -74,7 +74,7 @@ inline void sum_run(const Index* idx, const T* val, int64_t first, int64_t last,
     }
 }
 
-template <bool kLast, int N, class T, class I, class Index>
+template <bool kClamped, int N, class T, class I, class Index>
 void gather_width(const GatherJob<T, I, Index>& job) {
     using Vec = typename Vector<T>::Type;
     constexpr int64_t kWidth = N * (kRegister / sizeof(T));
@@ -95,8 +95,8 @@ void gather_width(const GatherJob<T, I, Index>& job) {
             const int64_t last = first + kRun < end ? first + kRun : end;
             const int64_t middle = with_prefetch < first ? first : (with_prefetch < last ? with_prefetch : last);
             Vec sum[N] = {};
-            sum_run<true, kLast, N>(job.indices, job.values, first, middle, job.v, job.last, sum);
-            sum_run<false, kLast, N>(job.indices, job.values, middle, last, job.v, job.last, sum);
+            sum_run<true, kClamped, N>(job.indices, job.values, first, middle, job.v, job.highest, sum);
+            sum_run<false, kClamped, N>(job.indices, job.values, middle, last, job.v, job.highest, sum);
 #pragma GCC unroll 16
             for (int j = 0; j < N; ++j) total[j] += sum[j];
         }
@@ -112,27 +112,26 @@ void gather_width(const GatherJob<T, I, Index>& job) {
     }
 }
 
-template <bool kLast, class T, class I, class Index>
+template <bool kClamped, class T, class I, class Index>
 void gather_rows_to(const GatherJob<T, I, Index>& job) {
     constexpr int k64 = 64 / kRegister;
     switch (job.vectors) {
         case 1:
-            return gather_width<kLast, k64>(job);
+            return gather_width<kClamped, k64>(job);
         case 2:
-            return gather_width<kLast, 2 * k64>(job);
+            return gather_width<kClamped, 2 * k64>(job);
         case 3:
-            return gather_width<kLast, 3 * k64>(job);
+            return gather_width<kClamped, 3 * k64>(job);
         default:
-            return gather_width<kLast, 4 * k64>(job);
+            return gather_width<kClamped, 4 * k64>(job);
     }
 }
 
 template <class T, class I, class Index>
 void gather_rows(const GatherJob<T, I, Index>& job) {
-    if (job.last)
-        gather_rows_to<true>(job);
-    else
-        gather_rows_to<false>(job);
+    if constexpr (sizeof(Index) > sizeof(uint16_t))  // of users none is clamped
+        if (job.highest) return gather_rows_to<true>(job);
+    gather_rows_to<false>(job);
 }
 
 template <class T, class I>

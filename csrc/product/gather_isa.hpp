@@ -9,7 +9,7 @@ namespace movieembed {
 // 64 bytes. Row r holds indices[ptr[r] .. ptr[r + 1]); values (may be null) run beside them.
 // `entries` is the length of `indices`: what lies beyond a row is prefetched, nothing beyond that is read.
 // Without `map` row r goes to out + (r - begin) * width; with it, it is added to out + map[r] * width.
-// Where `last` is not 0 an index above it stands for it.
+// Where `highest` is not 0, larger indices are read as `highest`.
 // v and out are 64-byte aligned, rows of width = vectors * 64 bytes each.
 template <class T, class I, class Index>
 struct GatherJob {
@@ -19,7 +19,7 @@ struct GatherJob {
     int64_t entries;
     int64_t begin, end;
     const T* v;
-    Index last;
+    Index highest;
     const I* map;
     T* out;
     int vectors;

@@ -12,10 +12,10 @@ namespace {
 // 4,096 users times a slice of 128 bytes is half of a 1 MiB second-level cache; the other half is for V. Where users
 // have few likes a block of them would read and write the rows of nearly all items for each few likes: more users then.
 constexpr int64_t kFewestUsers = 4096, kMostUsers = 16384, kBlockLikes = 5 << 16;
-// The entries that sparse rows have of popular items, which one user in kPopular likes, are taken as dense rows: a
+// The entries that sparse rows have of popular items, which at least one user in 128 likes, are taken as dense rows: a
 // vector is added for each like where else a number is added for each pair of a like and a row with its item. That pays
-// where there is a pair for every kWorth likes (by trial: 2.3 times as fast for 16 million likes, nothing for
-// Yelp2018).
+// where a row makes a pair for every 32 likes, supposing that rows are like the users' (by trial: 2.3 times as fast for
+// 16 million likes, nothing for Yelp2018).
 constexpr double kPopular = 128, kWorth = 32;
 
 template <class T, class I>
@@ -45,7 +45,7 @@ std::vector<I> by_popularity(const CsrView<T, I>& likes, const std::vector<I>& c
 template <class T, class I>
 int64_t dense_items(const CsrView<T, I>& likes, const std::vector<I>& count) {
     int64_t dense = 0;
-    double saved = 0;  // additions of single numbers, a row
+    double saved = 0;  // additions of single numbers, of a row like a user's
     for (const I n : count)
         if (n > 0 && n >= static_cast<double>(likes.rows) / kPopular) {
             ++dense;
@@ -163,7 +163,7 @@ double LikesProduct<T, I>::apply(const T* v, int64_t ldv, int64_t d, T* out, int
         }
     };
     products(
-        d, v, ldv, out, ldo, nullptr, n_threads, without_diagonal,
+        d, v, ldv, out, ldo, nullptr, threads_of(d, n_threads), without_diagonal,
         [&](const Block& block, const Slice& s, Scratch& scratch, int64_t begin, int64_t end,
             const GatherPair<T, I>& gather) {
             const int64_t width = s.vectors * kLanes;
@@ -192,7 +192,7 @@ void LikesProduct<T, I>::to_items(const T* u, int64_t ldu, int64_t d, T* out, in
         std::fill_n(scratch.out.data() + first * width, (last - first) * width, T(0));
     };
     products(
-        d, nullptr, 0, out, ldo, nullptr, n_threads, zero,
+        d, nullptr, 0, out, ldo, nullptr, threads_of(d, n_threads), zero,
         [&](const Block& block, const Slice& s, Scratch& scratch, int64_t begin, int64_t end, const GatherPair<T, I>&) {
             const int64_t width = s.vectors * kLanes;
             T* to = scratch.users.data() + (begin - block.first_user) * width;

@@ -42,7 +42,7 @@ struct LikesBlocks {
     std::vector<I> items;    // those of L, by their popularity
     std::vector<I> order;    // item of each place in that order
     std::vector<I> place;    // of each item in it
-    int64_t dense = 0;       // how many of the first are popular, as apply_rows has it
+    int64_t dense = 0;       // how many of the first apply_rows takes as dense rows
     std::vector<Block> blocks;
 };
 
@@ -103,7 +103,7 @@ private:
     }
 
     template <class Start, class Fill>
-    void products(int64_t d, const T* v, int64_t ldv, T* out, int64_t ldo, const double* scale, int n_threads,
+    void products(int64_t d, const T* v, int64_t ldv, T* out, int64_t ldo, const double* scale, int threads,
                   Start start, Fill fill, const Step* step = nullptr) const;
 
     template <class J>

@@ -97,15 +97,14 @@ template <class T, class I>
 template <class J>
 void LikesProduct<T, I>::apply_rows(const CsrView<T, J>& rows, const double* scale, T* out, int64_t ldo,
                                     int n_threads) const {
+    const int threads = threads_of(rows.rows, n_threads);
     if (rows.rows <= kFewRows) {
-        parallel_for(threads_of(rows.rows, n_threads), rows.rows,
-                     [&](int64_t q, int) { apply_row(rows, q, scale, out + q, ldo); });
+        parallel_for(threads, rows.rows, [&](int64_t q, int) { apply_row(rows, q, scale, out + q, ldo); });
         return;
     }
     using Rows = SliceOfRows<T, I>;
     std::vector<Rows> slices;
-    for (const Slice& s : slices_of(rows.rows, Rows::kLanes, threads_of(rows.rows, n_threads)))
-        slices.emplace_back(rows, *blocks_, s);
+    for (const Slice& s : slices_of(rows.rows, Rows::kLanes, threads)) slices.emplace_back(rows, *blocks_, s);
     const auto without_diagonal = [&](const Slice& s, Scratch& scratch, int64_t first, int64_t last) {
         const Rows& of = slices[s.number];
         T* to = scratch.out.data() + first * of.width;
@@ -130,33 +129,15 @@ void LikesProduct<T, I>::apply_rows(const CsrView<T, J>& rows, const double* sca
             at = std::lower_bound(at, block.items.end(), item);
             if (at == block.items.end()) break;
             if (*at != item) continue;
-            const int64_t first = block.ptr[at - block.items.begin()], last = block.ptr[at - block.items.begin() + 1];
-            for (int64_t k = first; k < last; ++k) {
-                const int64_t user = block.first_user + block.users[k];
-                if (user < begin || user >= end) continue;
-                of.add(item, values ? values[k] : T(1), sums + block.users[k] * of.width);
-            }
+            const uint16_t* last = block.users.data() + block.ptr[at - block.items.begin() + 1];
+            const uint16_t* user = std::lower_bound(block.users.data() + block.ptr[at - block.items.begin()], last,
+                                                    begin - block.first_user);
+            for (; user < last && *user < end - block.first_user; ++user)
+                of.add(item, values ? values[user - block.users.data()] : T(1), sums + *user * of.width);
         }
     };
-    products(rows.rows, nullptr, 0, out, ldo, scale, n_threads, without_diagonal, fill);
+    products(rows.rows, nullptr, 0, out, ldo, scale, threads, without_diagonal, fill);
 }
-
-template void LikesProduct<float, int32_t>::apply_row(const CsrView<float, int32_t>&, int64_t, const double*, float*,
-                                                      int64_t) const;
-template void LikesProduct<float, int32_t>::apply_row(const CsrView<float, int64_t>&, int64_t, const double*, float*,
-                                                      int64_t) const;
-template void LikesProduct<float, int64_t>::apply_row(const CsrView<float, int32_t>&, int64_t, const double*, float*,
-                                                      int64_t) const;
-template void LikesProduct<float, int64_t>::apply_row(const CsrView<float, int64_t>&, int64_t, const double*, float*,
-                                                      int64_t) const;
-template void LikesProduct<double, int32_t>::apply_row(const CsrView<double, int32_t>&, int64_t, const double*, double*,
-                                                       int64_t) const;
-template void LikesProduct<double, int32_t>::apply_row(const CsrView<double, int64_t>&, int64_t, const double*, double*,
-                                                       int64_t) const;
-template void LikesProduct<double, int64_t>::apply_row(const CsrView<double, int32_t>&, int64_t, const double*, double*,
-                                                       int64_t) const;
-template void LikesProduct<double, int64_t>::apply_row(const CsrView<double, int64_t>&, int64_t, const double*, double*,
-                                                       int64_t) const;
 
 template void LikesProduct<float, int32_t>::apply_rows(const CsrView<float, int32_t>&, const double*, float*, int64_t,
                                                        int) const;

@@ -34,7 +34,7 @@ std::vector<int64_t> balanced(const I* upto, int64_t n, int64_t parts) {
 template <class T, class I>
 template <class Start, class Fill>
 void LikesProduct<T, I>::products(int64_t d, const T* v, int64_t ldv, T* out, int64_t ldo, const double* scale,
-                                  int n_threads, Start start, Fill fill, const Step* step) const {
+                                  int threads, Start start, Fill fill, const Step* step) const {
     // Slice by slice: V's columns packed (open), what is there before the users' part (start), then block by block the
     // users' sums (fill) and from them the items' (add_items), and at the end OUT's columns (close). A slice of 128
     // bytes keeps 4,096 users' sums and the rows of the popular items in the second-level cache. Slices go to threads;
@@ -42,7 +42,6 @@ void LikesProduct<T, I>::products(int64_t d, const T* v, int64_t ldv, T* out, in
     constexpr int64_t kLanes = 64 / sizeof(T);
     const int64_t rows = likes_.cols;
     if (d == 0 || rows == 0) return;
-    const int threads = threads_of(d, n_threads);
     const std::vector<Slice> slices = slices_of(d, kLanes, threads);
     const int64_t n_slices = slices.size();
     const GatherPair<T, I>& gather = MOVIEEMBED_FOR_ISA(gather_table);

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ HALF = Weighting(0.0, 0.5, None)
 
 def chosen(likes: Likes, power: float = 0.25, refine: Any = "auto") -> holdout.Choice:
     model = me.MovieEmbedding(8, random_state=0).fit(likes)
-    return holdout.choose(likes.matrix, model.embedding_, 1.0, HALF, power, refine, 2)
+    return holdout.choose(likes.matrix, model.embedding_, HALF, power, refine, 2)
 
 
 @settings(max_examples=30, deadline=None)
@@ -89,12 +90,8 @@ def test_a_best_value_at_the_end_widens_the_search(
 
 
 def test_of_many_likes_few_people_are_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fiftieth of the likes leaves the vectors as they are, whatever their unit."""
     likes = Likes.from_matrix(random_likes(3_000, 60, 0.2, seed=3))
     usual = chosen(likes).path
-    asked: list[int] = []
-    searched = holdout.vectors_of
-    monkeypatch.setattr(holdout, "vectors_of", lambda *a: asked.append(1) or searched(*a))
     monkeypatch.setattr(holdout, "FEWEST_SAMPLED", 30)
     monkeypatch.setattr(holdout, "MOST_WORK", 50.0 * likes.n_likes)
     counted: list[int] = []
@@ -106,11 +103,9 @@ def test_of_many_likes_few_people_are_held_out(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(holdout, "parted", counting)
     few = chosen(likes).path
-    assert (asked, counted) == ([], [50])
+    assert counted == [50]
     model = me.MovieEmbedding(8, random_state=0).fit(likes)
-    other_unit = holdout.choose(
-        likes.matrix, 4 * model.embedding_, 0.25, HALF, 0.25, "auto", 2
-    ).path
+    other_unit = holdout.choose(likes.matrix, 4 * model.embedding_, HALF, 0.25, "auto", 2).path
     assert usual is not None
     assert few is not None
     assert other_unit is not None
@@ -118,9 +113,44 @@ def test_of_many_likes_few_people_are_held_out(monkeypatch: pytest.MonkeyPatch) 
     both = usual.merge(few, on=["multiple", "refine"])
     assert len(both) >= 6
     assert (abs(both["ndcg_x"] - both["ndcg_y"]) < 4 * both["stderr_y"]).all()
-    monkeypatch.setattr(holdout, "FEW", 0.0)
-    chosen(likes)
-    assert asked == [1]
+
+
+def test_vectors_forget_the_people_who_are_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of items that few people share, vectors of all likes say what the held-out people like."""
+    rng = np.random.default_rng(0)
+    L = (rng.random((2_000, 1_040)) < np.r_[np.full(40, 0.1), np.zeros(1_000)]).astype(float)
+    for i in range(250):  # each four of the rare items by three people
+        L[np.ix_(rng.choice(2_000, 3, replace=False), np.arange(40 + 4 * i, 44 + 4 * i))] = 1
+    matrix = Likes.from_matrix(L).matrix
+    monkeypatch.setattr(holdout, "MOST_WORK", 0.0)
+    monkeypatch.setattr(holdout, "FEWEST_SAMPLED", 60)
+    eligible = np.flatnonzero(np.diff(matrix.indptr) >= 5)
+    people = np.random.default_rng(0).choice(eligible, 60, replace=False)
+    without = L.copy()
+    without[people] = 0
+    paths = []
+    for likes in (L, without):
+        model = me.MovieEmbedding(128, random_state=0).fit(likes)
+        path = holdout.choose(matrix, model.embedding_, HALF, 0.25, 0, 2).path
+        assert path is not None
+        paths.append(path)
+    both = paths[0].merge(paths[1], on=["multiple", "refine"])
+    assert len(both) >= 3
+    np.testing.assert_allclose(both["ndcg_x"], both["ndcg_y"], atol=0.01)
+
+
+@pytest.mark.parametrize(("stderrs", "further"), [(0.8, None), (1.2, 0.125), (1.9, 0.125)])
+def test_beyond_an_end_that_is_clearly_the_best(stderrs: float, further: float | None) -> None:
+    second = np.random.default_rng(0).random(400)
+    noise = np.tile([-1.0, 1.0], 200)  # its mean has a standard error of 0.05
+    best = second + noise + 0.05 * stderrs
+    scores = {(0.5, 1): best, (2.0, 1): second, (8.0, 1): second - 1, (0.5, 0): second - 2}
+    assert holdout.beyond_the_best(scores) == further
+    assert holdout.beyond_the_best({(4 / m, step): x for (m, step), x in scores.items()}) == (
+        further and 32.0
+    )
+    scores[0.25, 0] = second - 1  # then it is not at an end
+    assert holdout.beyond_the_best(scores) is None
 
 
 def test_what_is_as_good_as_the_best_and_usual(
@@ -166,4 +196,4 @@ def test_nobody_is_held_out_of_few() -> None:
     few = Likes.from_matrix(random_likes(60, 30, 0.4, seed=0))
     assert chosen(few) is holdout.USUAL
     nothing = sp.csr_array(np.eye(200, dtype=np.float32))
-    assert holdout.choose(nothing, np.zeros((200, 2)), 1.0, HALF, 0.0, "auto", 1) is holdout.USUAL
+    assert holdout.choose(nothing, np.zeros((200, 2)), HALF, 0.0, "auto", 1) is holdout.USUAL

@@ -181,7 +181,7 @@ def made(
     if recipe.regularization == "auto" and isinstance(likes, Likes):
         with serial_blas():
             choice = choose(
-                likes.matrix, vectors, unit, recipe.weighting, recipe.power, recipe.refine, n_jobs
+                likes.matrix, vectors, recipe.weighting, recipe.power, recipe.refine, n_jobs
             )
     length = float(times(row_length(prepared), unit, 2))
     path = choice.path
