@@ -108,14 +108,16 @@ def coarse(prepared: Prepared) -> Prepared:
     return prepared._replace(op=prepared.op.in_precision(np.float32)) if usual else prepared
 
 
-def with_bounded_norm(op: Operator) -> Operator:
+def with_rough_costs(op: Operator) -> Operator:
     """The operator with the square of L'L's trace as |X|^2, which would take longer than the rest.
 
-    It is a constant of the costs, and nothing here looks at their size.
+    It is a constant of the costs, and nothing here looks at their size. Nor need <V, XV> be exact,
+    which takes the likes in float64.
     """
-    bounded = copy.copy(op)
-    vars(bounded)["frobenius_squared"] = float(op.diagonal.sum(dtype=np.float64)) ** 2
-    return bounded
+    rough = copy.copy(op)
+    vars(rough)["quadratic_form"] = lambda V: float(op.column_dots(V, op.apply(V)).sum())
+    vars(rough)["frobenius_squared"] = float(op.diagonal.sum(dtype=np.float64)) ** 2
+    return rough
 
 
 def vectors_of(op: Operator, embedding: NDArray[Any]) -> NDArray[Any]:
@@ -127,7 +129,7 @@ def vectors_of(op: Operator, embedding: NDArray[Any]) -> NDArray[Any]:
         return np.zeros((op.n_items, d), dtype=op.dtype)
     start *= np.sqrt(float(op.diagonal.max()) / d) / size
     found = solve(
-        with_bounded_norm(op),
+        with_rough_costs(op),
         "eigen",
         d,
         rng=np.random.default_rng(0),
