@@ -210,9 +210,7 @@ def main() -> None:
     p.add_argument("--seeds", type=int, default=1)
     p.add_argument("--people", type=int, default=PEOPLE, help="lists of the test part at most")
     p.add_argument("--strong", action="store_true", help="hold out users, not likes")
-    p.add_argument(
-        "--grid", type=int, nargs="*", default=WIDTHS, help="components that tune and the full grids try"
-    )
+    p.add_argument("--grid", type=int, nargs="*", default=WIDTHS, help="components that are tried")
     args = p.parse_args()
     if args.grid:  # whose lists are for so many people at most: all are measured on the same ones
         args.people = min(args.people, MOST_PEOPLE)
