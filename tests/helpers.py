@@ -31,7 +31,7 @@ def parallel_from(work: float) -> Iterator[None]:
 
 def unpickled(x: Any, by: Any = pickle) -> Any:
     """X pickled and back, of bytes that are made here and now; the package never unpickles."""
-    return pickle.loads(by.dumps(x))
+    return by.loads(by.dumps(x))
 
 
 def returned(x: Any) -> Any:
