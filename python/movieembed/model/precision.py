@@ -211,8 +211,8 @@ class System:
             people = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
             Y[rows.indices, people] += added
             return Y
-        dense = sp.csr_array((added, rows.indices, rows.indptr), rows.shape).toarray()
-        return Y + self.op.asarray(dense.T)
+        weighted = sp.csr_array((added, rows.indices, rows.indptr), rows.shape)
+        return Y + self.op.columns_of(weighted)
 
     def iterates(self, X: Tall, lengths: Lengths) -> Iterator[Tall]:
         """Solutions Y of (L'L + R) Y = X: P X, and one a step, in the same array.

@@ -213,7 +213,7 @@ def solution(
     if len(lengths) == 1:
         return system.one_step(rows, lengths[0][0], at)
     if lengths:
-        Y = system.solution(system.op.asarray(rows.toarray().T), lengths)
+        Y = system.solution(system.op.columns_of(rows), lengths)
     else:
         Y = system.start(rows)
     return Y if at is None else Y[at]

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import movieembed._core as _core
@@ -43,6 +44,9 @@ class HostArrays(ABC):
 
     def empty(self, k: int) -> NDArray[Any]:
         return np.empty((self.n_items, k), dtype=self.dtype)
+
+    def columns_of(self, rows: sp.csr_array) -> NDArray[Any]:
+        return self.asarray(rows.toarray().T)
 
     @abstractmethod
     def apply(self, V: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]: ...

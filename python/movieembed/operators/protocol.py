@@ -101,6 +101,10 @@ class Operator(Protocol):
         """diag(weights) X rows' for canonical sparse rows of the operator's items."""
         ...
 
+    def columns_of(self, rows: sp.csr_array) -> Tall:
+        """Canonical sparse rows of the operator's items as the columns of a tall array."""
+        ...
+
     def gram(self, A: Tall, B: Tall | None = None) -> Small:
         """A'B (A'A without B), accumulated in float64."""
         ...

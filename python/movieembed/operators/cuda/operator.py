@@ -175,7 +175,15 @@ class CudaOperator:
         return False
 
     def apply_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> Any:
-        return self.scale_rows(weights, self.apply(self.asarray(rows.toarray().T)))
+        return self.scale_rows(weights, self.apply(self.columns_of(rows)))
+
+    def columns_of(self, rows: sp.csr_array) -> Any:
+        # Entries alone go to the device. Of canonical rows no two have one place.
+        xp, people = self.xp, np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+        columns = xp.zeros((self.n_items, rows.shape[0]), dtype=self.dtype)
+        at = xp.asarray(rows.indices.astype(np.int64)), xp.asarray(people)
+        columns[at] = xp.asarray(rows.data.astype(self.dtype))
+        return columns
 
     def evaluate(self, V: Any) -> tuple[Any, float]:
         V = self._rows(V)

@@ -114,7 +114,7 @@ class DaskOperator(HostArrays):
         return out
 
     def apply_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> NDArray[Any]:
-        return self.scale_rows(weights, self.apply(self.asarray(rows.toarray().T)))
+        return self.scale_rows(weights, self.apply(self.columns_of(rows)))
 
     def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
         XV, norm_squared = self._product(V)
