@@ -75,8 +75,13 @@ class DeviceArray:
         assert host.dtype == self.dtype
         self._host[...] = host
 
-    def get(self) -> Any:
-        return self._host.copy()
+    def get(self, out: Any = None) -> Any:
+        if out is None:
+            return self._host.copy()
+        assert out.flags.c_contiguous
+        assert (out.shape, out.dtype) == (self.shape, self.dtype)
+        out[...] = self._host
+        return out
 
     def sum(self, axis: int | None = None, dtype: Any = None) -> DeviceArray:
         return DeviceArray(self._host.sum(axis=axis, dtype=dtype))
@@ -317,6 +322,9 @@ class HostDevice:
         there = self.xp.empty(host.shape, dtype=host.dtype)
         there.set(np.ascontiguousarray(host))
         return there
+
+    def empty_pinned(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        return np.full(shape, np.nan, dtype=dtype)
 
     def stager(self) -> HostStager:
         self.stagers.append(HostStager())

@@ -84,6 +84,11 @@ class _Pair:
         rows = sp.csr_array(A.T * (A.T > 0))
         weighted = op.apply_rows(rows, self.weights)
         near(weighted, cpu.apply_rows(rows, self.weights), bound * self.weights[:, None])
+        columns = op.columns_of(rows)
+        near(columns, rows.toarray().T.astype(op.dtype), 0)
+        download = op.downloader()
+        for tall in (columns, op.empty(0), a):
+            assert np.array_equal(download(tall), host(tall))
         product, form = op.evaluate(a)
         near(product, cpu.apply(A), bound)
         parts = (np.abs(A) * (size @ np.abs(A))).sum()

@@ -168,14 +168,15 @@ class Refinement:
     ) -> Iterator[tuple[int, int, NDArray[Any]]]:
         """Blocks of columns of P times rows: (start, stop, (n_active, stop - start)).
 
-        Of the operator's items `at` some places alone, where these are given.
+        Of the operator's items `at` some places alone, where these are given. A block is valid
+        until the next is asked for.
         """
         system, lengths = self.system(dtype), self.lengths(steps)
         arrays = ONE_STEP_ARRAYS if len(lengths) <= 1 else REFINE_ARRAYS
-        inside = at if self.is_on_host else None
+        inside, to_host = at if self.is_on_host else None, system.op.downloader()
         for start, stop, block in blocks(rows, system.op, arrays):
             with serial_blas():
-                Y = system.op.to_host(solution(system, block, lengths, inside))
+                Y = to_host(solution(system, block, lengths, inside))
             yield start, stop, Y if at is inside else Y[at]
 
     def own(self, items: NDArray[Any], steps: int, dtype: Any) -> NDArray[np.float64]:
@@ -212,10 +213,7 @@ def solution(
     """Rows of likes of the operator's items times P, refined, in columns; at some items or all."""
     if len(lengths) == 1:
         return system.one_step(rows, lengths[0][0], at)
-    if lengths:
-        Y = system.solution(system.op.columns_of(rows), lengths)
-    else:
-        Y = system.start(rows)
+    Y = system.solution(system.op.columns_of(rows), lengths) if lengths else system.start(rows)
     return Y if at is None else Y[at]
 
 

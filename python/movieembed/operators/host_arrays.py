@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,9 @@ class HostArrays(ABC):
 
     def to_host(self, array: NDArray[Any]) -> NDArray[Any]:
         return array
+
+    def downloader(self) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        return self.to_host
 
     def astype(self, A: NDArray[Any]) -> NDArray[Any]:
         return np.ascontiguousarray(A, dtype=self.dtype)

@@ -8,6 +8,7 @@ on the host.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,6 +67,10 @@ class Operator(Protocol):
 
     def to_host(self, array: Tall) -> NDArray[Any]:
         """Move a device array to a NumPy array."""
+        ...
+
+    def downloader(self) -> Callable[[Tall], NDArray[Any]]:
+        """`to_host` for arrays that are used one at a time: the next may take the memory of one."""
         ...
 
     def in_precision(self, dtype: Any) -> Operator:

@@ -11,6 +11,7 @@ import movieembed as me
 from device_arrays import Gpu, HostDevice, csr_matrix, ndarray
 from helpers import random_likes
 from movieembed.data.likes import Likes
+from movieembed.model import refinement
 from movieembed.operators.build import backend_of
 from movieembed.operators.cuda import device as device_module
 from movieembed.operators.cuda import operator
@@ -94,10 +95,11 @@ def test_lists_are_made_on_the_device(
     there.embedding_ = here.embedding_
     there.recommend([3])  # what is prepared for all lists
     copied = []
-    to_host = operator.CudaOperator.to_host
+    downloader = operator.CudaOperator.downloader
     monkeypatch.setattr(
-        operator.CudaOperator, "to_host", lambda op, a: copied.append(a) or to_host(op, a)
+        operator.CudaOperator, "downloader", lambda op: copied.append(op) or downloader(op)
     )
+    monkeypatch.setattr(refinement, "REFINE_BYTES", 1)  # three blocks of people
     for ask in (
         lambda m: m.recommend(L, n=5),
         lambda m: m.recommend(L, n=5, exclude_given=False),

@@ -13,6 +13,7 @@ import movieembed as me
 from helpers import random_likes
 from movieembed._base.threads import serial_blas
 from movieembed.data.likes import Likes
+from movieembed.model import refinement
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.device import CudaDevice, cuda_device
@@ -121,7 +122,10 @@ def test_solvers(solver: str, dtype: str, demo_likes: Likes, gpu: CudaDevice) ->
 
 
 @pytest.mark.parametrize("steps", [1, 2])
-def test_lists(steps: int, demo_likes: Likes, gpu: CudaDevice) -> None:
+def test_lists(
+    steps: int, demo_likes: Likes, gpu: CudaDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refinement, "REFINE_BYTES", 1)  # many blocks of people
     models = [
         me.MovieEmbedding(10, random_state=0, refine=steps, backend=backend).fit(demo_likes)
         for backend in ("cuda", "cpu")

@@ -6,6 +6,7 @@ over an array module and tested with NumPy in CuPy's place.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
@@ -73,6 +74,10 @@ class CudaDevice:
             there.set(np.ascontiguousarray(host))
         return there
 
+    def empty_pinned(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """A host array of no particular values, in memory that the device writes at full speed."""
+        return empty_pinned(self.xp.cuda, shape, dtype)
+
     def matmul(self, A: Any, B: Any) -> Any:
         """A @ B, of matrices or stacks of them, in the precision of their dtype.
 
@@ -111,10 +116,7 @@ class CudaStager:
         self._used = [cupy.cuda.Event(disable_timing=True) for _ in range(BUFFERS)]
 
     def pin(self, array: Any) -> Any:
-        # CuPy's pool would round the size up to a power of two, and keep the memory for ever.
-        memory = self._cuda.PinnedMemory(max(1, array.nbytes))
-        buffer = self._cuda.PinnedMemoryPointer(memory, 0)
-        pinned = np.ndarray(array.shape, dtype=array.dtype, buffer=buffer)
+        pinned = empty_pinned(self._cuda, array.shape, array.dtype)
         pinned[...] = array
         return pinned
 
@@ -132,6 +134,13 @@ class CudaStager:
 
     def finish(self) -> None:
         self._copies.synchronize()
+
+
+def empty_pinned(cuda: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """A host array in memory that the device reads and writes without the processor."""
+    # CuPy's pool would round the size up to a power of two, and keep the memory for ever.
+    memory = cuda.PinnedMemory(max(1, math.prod(shape) * np.dtype(dtype).itemsize))
+    return np.ndarray(shape, dtype=dtype, buffer=cuda.PinnedMemoryPointer(memory, 0))
 
 
 def cuda_device() -> CudaDevice:

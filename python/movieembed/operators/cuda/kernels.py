@@ -264,6 +264,10 @@ class Device(Protocol):
         """A copy of a host array on the device, in C order."""
         ...
 
+    def empty_pinned(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """A host array of no particular values, in memory that the device writes at full speed."""
+        ...
+
     def stager(self) -> Any:
         """A :class:`movieembed.operators.cuda.likes.Stager`."""
         ...

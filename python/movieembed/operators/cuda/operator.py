@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -154,6 +154,19 @@ class CudaOperator:
             return array
         host: NDArray[Any] = self.xp.asnumpy(array)
         return host
+
+    def downloader(self) -> Callable[[Any], NDArray[Any]]:
+        held = np.empty(0, dtype=self.dtype)
+
+        def to_host(array: Any) -> NDArray[Any]:
+            nonlocal held
+            if held.size < array.size:
+                held = self.device.empty_pinned((array.size,), self.dtype)
+            out = held[: array.size].reshape(array.shape)
+            array.get(out=out)
+            return out
+
+        return to_host
 
     def astype(self, A: Any) -> Any:
         return self.xp.ascontiguousarray(A, dtype=self.dtype)
