@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,6 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones, index_dtype
-
-_BLOCK = 1 << 17
-
-
-def blocks(length: int) -> Iterator[slice]:
-    """Cut a long array into pieces whose temporaries stay in the cache."""
-    for start in range(0, length, _BLOCK):
-        yield slice(start, min(start + _BLOCK, length))
 
 
 def canonical_csr(matrix: Any) -> sp.csr_array:

@@ -13,7 +13,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed._base.arrays import holds_ones
+from movieembed._base.arrays import holds_ones, sums_at
 from movieembed._base.derived import derived
 from movieembed._base.validation import check_threshold
 from movieembed.data.canonical_csr import check_length, seen_beside
@@ -351,7 +351,7 @@ class Likes:
     @derived
     def item_counts(self) -> NDArray[np.int64]:
         """Stored likes of each item, int64 of shape (n_items,)."""
-        return np.bincount(self.matrix.indices, minlength=self.n_items).astype(np.int64)
+        return sums_at(self.matrix.indices, self.n_items).astype(np.int64)
 
     @derived
     def is_binary(self) -> bool:

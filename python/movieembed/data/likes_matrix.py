@@ -12,10 +12,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed._base.arrays import index_dtype
+from movieembed._base.arrays import blocks, index_dtype
 from movieembed._base.message import Message
 from movieembed._base.warn import warn_caller
-from movieembed.data.canonical_csr import blocks
 from movieembed.data.ratings import Codes, Duplicates, Rows
 
 # Of the scale that the default threshold is for.

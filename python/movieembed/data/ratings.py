@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from movieembed._base.arrays import index_dtype
+from movieembed._base.arrays import blocks, index_dtype
 from movieembed._base.message import Message, Parameter
 from movieembed._base.validation import OneOf, check_parameter, check_threshold
 from movieembed._base.warn import warn_caller
 from movieembed.data import frames as tables
-from movieembed.data.canonical_csr import blocks, check_finite, check_matrix
+from movieembed.data.canonical_csr import check_finite, check_matrix
 from movieembed.data.column_names import ITEM_ALIASES, USER_ALIASES, looks_like
 from movieembed.data.ids import ACCEPTED, check_apart, in_order, unify
 from movieembed.data.rating_columns import (

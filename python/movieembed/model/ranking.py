@@ -12,10 +12,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import blocks
 from movieembed._base.finite import check_finite
 from movieembed._base.threads import resolve_n_jobs
 from movieembed._base.validation import check_real
-from movieembed.data.canonical_csr import blocks
 from movieembed.model.fitted_items import FittedItems, Method
 from movieembed.model.holdout import ORDINARY, USUAL_DISCOUNT, discounted
 from movieembed.model.neighbors import Candidates, Found, embedded, in_order

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from movieembed._base.arrays import holds_ones
+from movieembed._base.arrays import holds_ones, sums_at
 from movieembed._base.gpu_arrays import is_on_gpu
 from movieembed._base.message import Message
 from movieembed.data.distributed.likes import DistributedLikes
@@ -217,13 +217,14 @@ def scaled(
     if matrix is likes.matrix and likes.is_binary:
         return matrix, 1.0, scale, likes.item_counts.astype(np.float64)
     ones = holds_ones(matrix.data)
-    squares: NDArray[Any] = np.bincount(
-        matrix.indices,
-        weights=None if ones else np.square(matrix.data, dtype=np.float64),
-        minlength=matrix.shape[1],
-    )
+
+    def squares_of(at: slice) -> NDArray[np.float64]:
+        squared: NDArray[np.float64] = matrix.data[at].astype(np.float64) ** 2
+        return squared
+
+    squares = sums_at(matrix.indices, matrix.shape[1], None if ones else squares_of)
     unit = 1.0 if ones else unit_of_shared(matrix, matrix is not likes.matrix)
-    return divided(matrix, unit), unit, scale, squares.astype(np.float64, copy=False)
+    return divided(matrix, unit), unit, scale, squares
 
 
 BACKENDS: dict[str, Callable[[Any, Weighting, Any, int], Prepared]] = {

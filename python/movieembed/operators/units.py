@@ -13,6 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from movieembed._base.arrays import blocks
+
 # The square of what is less than this does not overflow, and that of what is more than its inverse
 # does not vanish.
 SQUARES = 2.0**400
@@ -67,8 +69,10 @@ def unit_of_shared(matrix: sp.csr_array, weighted: bool = False) -> float:
     What a weighting has made of them stays as it is unless it is far from order one.
     """
     lengths = np.diff(matrix.indptr)
-    values = matrix.data[np.repeat(lengths >= 2, lengths)]
-    return unit_of(values, free=2.0**16 if weighted else 1.0)
+    shared = np.repeat(lengths >= 2, lengths)
+    pieces = (matrix.data[at][shared[at]] for at in blocks(len(shared)))
+    largest = [np.abs(piece).max(initial=0) for piece in pieces]
+    return unit_of(largest, free=2.0**16 if weighted else 1.0)
 
 
 def divided(matrix: sp.csr_array, unit: float) -> sp.csr_array:
