@@ -221,7 +221,7 @@ def test_ids_of_every_width_are_numbered_alike(dtype: Any) -> None:
         before = ids.copy()
         for block in (7, 1 << 17):
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("movieembed.data.canonical_csr._BLOCK", block)
+                patch.setattr("movieembed._base.arrays._BLOCK", block)
                 codes, found = rows.encode(ids, "ids")
         np.testing.assert_array_equal(codes, expected)
         assert found.tolist() == distinct.tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
 
 from helpers import random_likes
@@ -23,7 +24,9 @@ def test_the_unit_is_the_power_of_two_below_the_largest():
     assert units.unit_of(np.array([16.0]), free=8) == 16
 
 
-def test_dividing_by_it_is_exact_and_rows_with_one_like_do_not_count():
+@pytest.mark.parametrize("block", [1, 2, 100])
+def test_dividing_by_it_is_exact_and_rows_with_one_like_do_not_count(block, monkeypatch):
+    monkeypatch.setattr("movieembed._base.arrays._BLOCK", block)
     L = sp.csr_array(np.array([[3e40, 0, 0], [3e-40, 0, 7e-41], [0, 0, 0], [0, 1e-40, 1e-40]]))
     unit = units.unit_of_shared(L)
     assert unit == 2.0 ** np.floor(np.log2(3e-40))
