@@ -14,6 +14,14 @@ from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.cuda.operator import CudaOperator
 
 
+def in_place(op: Any, a: Any, theta: NDArray[np.float64]) -> Any:
+    """The columns of an operand scaled where they are, beside others."""
+    wide = op.empty(a.shape[1] + 2)
+    wide[:, 1:-1] = a
+    inner = wide[:, 1:-1]
+    return op.scale_columns(inner, theta, out=inner)
+
+
 def host(x: Any) -> NDArray[Any]:
     assert isinstance(x, DeviceArray)
     return x._host
@@ -128,6 +136,7 @@ class _Pair:
             (op.scale_rows(weights, a), cpu.scale_rows(weights, A)),
             (op.scale_rows(op.xp.asarray(weights), a), cpu.scale_rows(weights, A)),
             (op.scale_columns(a, theta), cpu.scale_columns(A, theta)),
+            (in_place(op, a, theta), cpu.scale_columns(A, theta)),
             (op.hstack([a, b]), cpu.hstack([A, B])),
             (op.matmul(a, small), cpu.matmul(A, small)),
             (op.matmul(a, small, out=op.empty(3)), cpu.matmul(A, small)),
@@ -150,6 +159,7 @@ class _Pair:
         gradient, norm = op.masked_gradient(a, op.apply(a), G, n_there)
         expected, norm_here = cpu.masked_gradient(A, cpu.apply(A), G, n_here)
         terms = np.abs(A) @ np.abs(G) + size @ np.abs(A) + n_here[:, None] * np.abs(A)
+        assert op.gradient_norm(a, op.apply(a), G, n_there) == norm
         tol = 8 * self.tol * (1 + self.k)
         self.near(gradient, expected, tol * terms)
         np.testing.assert_allclose(norm, np.linalg.norm(host(gradient).astype(float)), rtol=1e-12)

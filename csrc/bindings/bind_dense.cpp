@@ -83,18 +83,23 @@ py::tuple bind_moments(const py::array& v, int n_threads) {
 }
 
 py::array_t<double> bind_masked_gradient(const py::array& v, const py::array& xv, const py::array& gram,
-                                         const py::array& norms, py::array out, int n_threads) {
+                                         const py::array& norms, const py::object& given, int n_threads) {
     check_blas();
     return std::visit(
         [&]<class T>(const Tall<const T>& tv) {
             const auto tx = tall<const T>(xv, "xv", tv.rows, tv.cols);
             const T* pg = checked<T>(gram, "gram", {tv.cols, tv.cols});
             const double* pn = checked<double>(norms, "norms", {tv.rows});
-            const auto to = tall<T>(out, "out", tv.rows, tv.cols);
-            check_apart(tv, "v", to, "out");
-            check_apart(tx, "xv", to, "out");
-            check_no_overlap(gram, "gram", out, "out");
-            check_no_overlap(norms, "norms", out, "out");
+            Tall<T> to{};
+            if (!given.is_none()) {
+                if (!py::isinstance<py::array>(given)) type_error("out", " must be an array");
+                auto out = py::reinterpret_borrow<py::array>(given);
+                to = tall<T>(out, "out", tv.rows, tv.cols);
+                check_apart(tv, "v", to, "out");
+                check_apart(tx, "xv", to, "out");
+                check_no_overlap(gram, "gram", out, "out");
+                check_no_overlap(norms, "norms", out, "out");
+            }
             py::array_t<double> squares(tv.rows);
             without_gil([&] { masked_gradient(tv, tx, pg, pn, to, squares.mutable_data(), n_threads); });
             return squares;
@@ -131,9 +136,9 @@ void register_dense(py::module_& m) {
     m.def("moments", &bind_moments, "(v'v, row norms squared), all of it in float64.", py::arg("v").noconvert(),
           py::arg("n_threads") = 0);
     m.def("masked_gradient", &bind_masked_gradient,
-          "out = 4 (v gram - xv - diag(norms) v); returns the squared norms of its rows.", py::arg("v").noconvert(),
-          py::arg("xv").noconvert(), py::arg("gram").noconvert(), py::arg("norms").noconvert(),
-          py::arg("out").noconvert(), py::arg("n_threads") = 0);
+          "out = 4 (v gram - xv - diag(norms) v), where out is given; returns the squared norms of its rows.",
+          py::arg("v").noconvert(), py::arg("xv").noconvert(), py::arg("gram").noconvert(),
+          py::arg("norms").noconvert(), py::arg("out") = py::none(), py::arg("n_threads") = 0);
     m.def("residual_rows", &bind_residual_rows, "p <- p - X off the diagonal, 0 on it; returns row sums of squares.",
           py::arg("l"), py::arg("lt"), py::arg("first"), py::arg("p").noconvert(), py::arg("n_threads") = 0);
 }

@@ -36,7 +36,8 @@ void eigen_residual(const Tall<const T>& q, const Tall<const T>& xq, const doubl
 template <class T>
 void moments(const Tall<const T>& v, double* gram, double* norms, int n_threads);
 
-// GRADIENT = 4 (V G - XV - diag(n) V) and the squared norms of its rows, in one pass: 2 rows d^2 flops.
+// GRADIENT = 4 (V G - XV - diag(n) V), where it has memory, and the squared norms of its rows, in one pass: 2 rows d^2
+// flops.
 template <class T>
 void masked_gradient(const Tall<const T>& v, const Tall<const T>& xv, const T* gram, const double* norms,
                      const Tall<T>& gradient, double* squared_norms, int n_threads);

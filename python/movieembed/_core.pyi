@@ -105,7 +105,7 @@ def masked_gradient(
     xv: NDArray[Any],
     gram: NDArray[Any],
     norms: NDArray[np.float64],
-    out: NDArray[Any],
+    out: NDArray[Any] | None = None,
     n_threads: int = 0,
 ) -> NDArray[np.float64]: ...
 def top_k_products(

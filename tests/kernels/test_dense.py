@@ -92,6 +92,8 @@ def test_all_of_them(shape: tuple[int, int], dtype: Any) -> None:
 
             D = form(np.empty((n, p), dtype))
             lengths = _core.masked_gradient(form(A), form(XA), G, norms, D, n_threads=n_threads)
+            alone = _core.masked_gradient(form(A), form(XA), G, norms, n_threads=n_threads)
+            np.testing.assert_array_equal(alone, lengths)
             exact = 4 * (a @ G - x - norms[:, None] * a)
             size = 4 * (np.abs(a) @ np.abs(G) + np.abs(x) + norms[:, None] * np.abs(a))
             close(D, exact, size, dtype)

@@ -88,8 +88,10 @@ class HostArrays(ABC):
         scaled: NDArray[Any] = weights.astype(self.dtype, copy=False)[:, None] * A
         return scaled
 
-    def scale_columns(self, A: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[Any]:
-        scaled: NDArray[Any] = A * weights.astype(self.dtype, copy=False)
+    def scale_columns(
+        self, A: NDArray[Any], weights: NDArray[np.float64], out: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
+        scaled: NDArray[Any] = np.multiply(A, weights.astype(self.dtype, copy=False), out=out)
         return scaled
 
     def hstack(self, blocks: list[NDArray[Any]]) -> NDArray[Any]:
@@ -152,15 +154,34 @@ class HostArrays(ABC):
         out: NDArray[Any] | None = None,
     ) -> tuple[NDArray[Any], float]:
         gradient = self.empty(V.shape[1]) if out is None else out
+        return gradient, self._gradient(V, XV, G, n, gradient)
+
+    def gradient_norm(
+        self,
+        V: NDArray[Any],
+        XV: NDArray[Any],
+        G: NDArray[np.float64],
+        n: NDArray[np.float64],
+    ) -> float:
+        return self._gradient(V, XV, G, n, None)
+
+    def _gradient(
+        self,
+        V: NDArray[Any],
+        XV: NDArray[Any],
+        G: NDArray[np.float64],
+        n: NDArray[np.float64],
+        out: NDArray[Any] | None,
+    ) -> float:
         squares = _core.masked_gradient(
             rows_contiguous(V),
             rows_contiguous(XV),
             np.ascontiguousarray(G, dtype=self.dtype),
             n,
-            gradient,
+            out,
             n_threads=self.n_threads,
         )
-        return gradient, float(np.sqrt(squares.sum()))
+        return float(np.sqrt(squares.sum()))
 
 
 def rows_contiguous(A: NDArray[Any]) -> NDArray[Any]:

@@ -138,8 +138,8 @@ class Operator(Protocol):
         """diag(weights) A."""
         ...
 
-    def scale_columns(self, A: Tall, weights: Small) -> Tall:
-        """A diag(weights)."""
+    def scale_columns(self, A: Tall, weights: Small, out: Tall | None = None) -> Tall:
+        """A diag(weights), in `out` where that is given; it may be A."""
         ...
 
     def hstack(self, blocks: list[Tall]) -> Tall:
@@ -172,6 +172,10 @@ class Operator(Protocol):
 
     def masked_gradient(self, V: Tall, XV: Tall, G: Small, n: Any) -> tuple[Tall, float]:
         """4 (V G - XV - diag(n) V) and its Frobenius norm."""
+        ...
+
+    def gradient_norm(self, V: Tall, XV: Tall, G: Small, n: Any) -> float:
+        """The norm alone."""
         ...
 
     def from_user_vectors(self, U: NDArray[Any]) -> Tall:

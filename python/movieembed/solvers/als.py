@@ -34,6 +34,7 @@ def als(op: Operator, V0: Tall) -> Iterator[Step]:
 
 def least_squares(op: Operator, point: Iterate) -> Iterator[Step]:
     """Yield the embeddings that follow a point; the point itself is not among them."""
+    point = point.with_gradient(op)
     towards = least_squares_step(op, point)
     direction = towards
     while True:

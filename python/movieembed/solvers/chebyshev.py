@@ -99,8 +99,8 @@ def filtered(
         theta, C = theta[::-1], Z @ C[:, ::-1]
         fast.matmul(Y, C, out=W)
         A, Y = fast.matmul(A, C, out=Y), A
-        XW = fast.residual(W[:, :d], A[:, :d], -delta, np.zeros(d))
-        point = leading_pairs(op, fast, W[:, :d], XW, theta[:d])
+        XW = fast.residual(W[:, :d], A[:, :d], -delta, np.zeros(d), out=Y[:, :d])
+        point = leading_pairs(op, fast, W[:, :d], XW, theta[:d], spare=XW)
         yield point.as_step()._replace(missed=0.0)
         V0, n = point.V, point.n
         costs.append(point.cost)
@@ -108,7 +108,7 @@ def filtered(
         if is_slow(costs, norms):
             for step in least_squares(op, point):
                 yield step._replace(missed=0.0)
-        del point  # two tall arrays
+        del point  # a tall array
         if bottom is None:
             bottom = lowest_eigenvalue(fast, n)
         edges = min(bottom, float(theta[-1])), max(float(theta[-1]), 0.0)

@@ -139,7 +139,7 @@ def eigen(
         # The diagonal of a given start comes from elsewhere: where it leads says nothing yet.
         foreseen = V0 is None or len(costs) > 2
         delta = foresight.next_delta(fast, W[:, :leading], delta, point.n) if foreseen else point.n
-        del point  # three tall arrays, and the next ones take a pass to come
+        del point  # two tall arrays, and the next ones take a pass to come
         largest = max(float(np.abs(theta).max()), 1e-300)
         R = fast.residual(W[:, :n_ritz], XW[:, :n_ritz], delta, theta[:n_ritz], 1 / largest)
         basis = W[:, :width]
@@ -212,16 +212,21 @@ class Foresight:
         return taken
 
 
-def leading_pairs(op: Operator, fast: Operator, W: Tall, XW: Tall, theta: Small) -> Iterate:
-    """V from the leading Ritz vectors W and values theta, with all that is known of it."""
+def leading_pairs(
+    op: Operator, fast: Operator, W: Tall, XW: Tall, theta: Small, spare: Tall | None = None
+) -> Iterate:
+    """V from the leading Ritz vectors W and values theta, with all that is known of it.
+
+    XV may be written to `spare`, which may be XW.
+    """
     weights = np.sqrt(np.maximum(theta, 0))
     V = op.astype(fast.scale_columns(W, weights))
     if fast is not op:
-        return Iterate.at(op, V)
-    XV = op.scale_columns(XW, weights)  # XV is known as well as a product would tell
+        return Iterate.at(op, V, norm_only=True)
+    XV = op.scale_columns(XW, weights, out=spare)  # known as well as a product would tell
     vxv = op.quadratic_form(V[:, :LONGEST])
     vxv += float(op.column_dots(V[:, LONGEST:], XV[:, LONGEST:]).sum())
-    return Iterate.with_product(op, V, XV, vxv)
+    return Iterate.with_product(op, V, XV, vxv, norm_only=True)
 
 
 def first_basis(
@@ -285,7 +290,7 @@ def exact_embedding(op: Operator, d: int, rng: np.random.Generator) -> Step | No
     if d < min(op.n_users, op.n_items) and abs(float(theta.sum()) - total) > precision * total:
         return None
     V = op.scale_columns(op.matmul(basis, C), np.sqrt(np.maximum(theta, 0)))
-    found = Iterate.at(op, V)
+    found = Iterate.at(op, V, norm_only=True)
     # Beside an item of large weights the trace does not show what others lack.
     if found.cost > max(precision**2, 64 * float(np.finfo(np.float64).eps)) * total**2:
         return None

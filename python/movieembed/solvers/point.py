@@ -5,7 +5,7 @@ Solvers yield what others need of it, a step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -38,7 +38,8 @@ class Step(NamedTuple):
 class Iterate:
     """An embedding with all that one pass over the likes tells of it.
 
-    G is V's Gram matrix V'V, n holds the squared lengths of its rows, and vxv is <V, XV>.
+    G is V's Gram matrix V'V, n holds the squared lengths of its rows, and vxv is <V, XV>. The
+    gradient is None where its norm was enough.
     """
 
     V: Tall
@@ -52,17 +53,35 @@ class Iterate:
     age: int = 0
 
     @classmethod
-    def at(cls, op: Operator, V: Tall) -> Iterate:
+    def at(cls, op: Operator, V: Tall, norm_only: bool = False) -> Iterate:
         """Evaluate cost and gradient at V: one pass over the likes."""
-        return cls.with_product(op, V, *op.evaluate(V))
+        return cls.with_product(op, V, *op.evaluate(V), norm_only=norm_only)
 
     @classmethod
-    def with_product(cls, op: Operator, V: Tall, XV: Tall, vxv: float, age: int = 0) -> Iterate:
+    def with_product(
+        cls,
+        op: Operator,
+        V: Tall,
+        XV: Tall,
+        vxv: float,
+        age: int = 0,
+        norm_only: bool = False,
+    ) -> Iterate:
         """Evaluate cost and gradient at V from XV and <V, XV>: no pass over the likes."""
         G, n = op.moments(V)
         cost = identity_cost(op, G, n, vxv)
-        gradient, norm = op.masked_gradient(V, XV, G, n)
+        if norm_only:
+            gradient, norm = None, op.gradient_norm(V, XV, G, n)
+        else:
+            gradient, norm = op.masked_gradient(V, XV, G, n)
         return cls(V, XV, G, n, cost, gradient, norm, vxv, age)
+
+    def with_gradient(self, op: Operator) -> Iterate:
+        """The same, with its gradient."""
+        if self.gradient is not None:
+            return self
+        gradient, _ = op.masked_gradient(self.V, self.XV, self.G, self.n)
+        return replace(self, gradient=gradient)
 
     def exact_step(self, op: Operator, D: Tall) -> Iterate:
         """The minimum of the cost along V + t D, over all real t: one pass over the likes."""

@@ -287,8 +287,9 @@ class CudaOperator:
     def scale_rows(self, weights: Any, A: Any) -> Any:
         return self.xp.asarray(weights).astype(self.dtype)[:, None] * A
 
-    def scale_columns(self, A: Any, weights: NDArray[np.float64]) -> Any:
-        return A * self.xp.asarray(weights.astype(self.dtype))
+    def scale_columns(self, A: Any, weights: NDArray[np.float64], out: Any = None) -> Any:
+        factors = self.xp.asarray(weights.astype(self.dtype))
+        return A * factors if out is None else self.xp.multiply(A, factors, out=out)
 
     def hstack(self, blocks: list[Any]) -> Any:
         return self.xp.concatenate(blocks, axis=1)
@@ -334,6 +335,9 @@ class CudaOperator:
         self.kernels.masked_gradient(V, self._rows(XV), self._vector(n), gradient)
         squares = self.kernels.row_dots(gradient, gradient).sum()
         return gradient, float(squares) ** 0.5
+
+    def gradient_norm(self, V: Any, XV: Any, G: NDArray[np.float64], n: Any) -> float:
+        return self.masked_gradient(V, XV, G, n)[1]
 
     def exact_cost(self, V: NDArray[Any]) -> float:
         if not self.likes.resident:
