@@ -241,21 +241,21 @@ template <class T>
 void masked_gradient(const Tall<const T>& v, const Tall<const T>& xv, const T* gram, const double* norms,
                      const Tall<T>& gradient, double* squared_norms, int n_threads) {
     const int64_t d = v.cols;
-    for_blocks(
-        v.rows, work_of(v.rows, d, d) + static_cast<double>(v.rows * d), n_threads, [&](int64_t first, int64_t last) {
-            std::vector<T> own(gradient.data ? 0 : (last - first) * d);  // where its squares alone are wanted
-            const Tall<T> block = gradient.data ? Tall<T>{gradient.row(first), last - first, d, gradient.ld}
-                                                : Tall<T>{own.data(), last - first, d, d};
-            gemm(false, false, last - first, d, d, v.row(first), v.ld, gram, d, T(0), block.data, block.ld);
-            for (int64_t i = first; i < last; ++i) {
-                T* g = block.row(i - first);
-                const T* x = xv.row(i);
-                const T* vi = v.row(i);
-                const T ni = static_cast<T>(norms[i]);
-                for (int64_t k = 0; k < d; ++k) g[k] = T(4) * (g[k] - x[k] - ni * vi[k]);
-                squared_norms[i] = dot(g, g, d);
-            }
-        });
+    for_blocks(v.rows, work_of(v.rows, d, d) + static_cast<double>(v.rows * d), n_threads,
+               [&](int64_t first, int64_t last) {
+                   std::vector<T> own(gradient.data ? 0 : (last - first) * d);  // where its squares alone are wanted
+                   const Tall<T> block = gradient.data ? Tall<T>{gradient.row(first), last - first, d, gradient.ld}
+                                                       : Tall<T>{own.data(), last - first, d, d};
+                   gemm(false, false, last - first, d, d, v.row(first), v.ld, gram, d, T(0), block.data, block.ld);
+                   for (int64_t i = first; i < last; ++i) {
+                       T* g = block.row(i - first);
+                       const T* x = xv.row(i);
+                       const T* vi = v.row(i);
+                       const T ni = static_cast<T>(norms[i]);
+                       for (int64_t k = 0; k < d; ++k) g[k] = T(4) * (g[k] - x[k] - ni * vi[k]);
+                       squared_norms[i] = dot(g, g, d);
+                   }
+               });
 }
 
 template <class T>
