@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse as sp
 
@@ -138,24 +137,6 @@ def test_what_vectors_know_of_held_out_people_is_forgotten(
     assert (usual[both] - without[both]).max() < 0.007
     monkeypatch.setattr(holdout, "ITERATIONS", 0)
     assert (judged()[both] - without[both]).max() > 0.014
-
-
-@pytest.mark.parametrize("parameters", [{}, {"item_scaling": 0.5}, {"user_weighting": 0.5}])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_lists_take_the_likes_that_lambda_was_chosen_with(
-    dtype: str, parameters: dict[str, Any], demo_likes: Likes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The operator made for the choice is that which a model without it makes, bit by bit."""
-    model = me.MovieEmbedding(8, random_state=0, dtype=dtype, refine=2, n_jobs=1, **parameters)
-    model.fit(demo_likes)
-    assert model.regularization_ > 0
-    made = model._fitted_items().__dict__["operator"]
-    first = model.recommend_users(demo_likes, n=5)
-    assert model._fitted_items().operator is made
-    model.n_jobs = 2  # another setting makes it anew
-    again = model.recommend_users(demo_likes, n=5)
-    assert model._fitted_items().operator is not made
-    pd.testing.assert_frame_equal(first, again)
 
 
 def test_nothing_is_held_out_for_a_lambda_that_is_given(demo_likes: Likes) -> None:

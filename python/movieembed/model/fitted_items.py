@@ -186,11 +186,8 @@ class FittedItems:
         """The recommender, made of the kept likes when it is first asked for."""
         if self.recommender is not None:
             return self.recommender
-        prepared, vectors = self._weighed
-        ours = made(self._kept, prepared, vectors, self.recipe, resolve_n_jobs(self.n_jobs))
+        ours = made(self._kept, *self._weighed, self.recipe, resolve_n_jobs(self.n_jobs))
         vars(self).pop("_weighed", None)
-        if ours.refine and self.backend != "cuda":  # the next list wants just this
-            vars(self)["operator"] = prepared.op
         return ours
 
     def make_recommender(self, likes: Likes | DistributedLikes, backend: str) -> Recommender:

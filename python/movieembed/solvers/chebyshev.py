@@ -74,8 +74,8 @@ def filtered(
     Notes
     -----
     An iteration costs 4 to 9 passes over the likes with a block of k = d + max(6, d / 5) columns or
-    fewer, each 4 nnz k flops, and about 12 n_items k^2 flops in dense products; it holds seven
-    n_items x k arrays.
+    fewer, each 4 nnz k flops, and about 12 n_items k^2 flops in dense products; it holds six
+    n_items x k arrays where V is float32.
     """
     d = n_components
     fast, is_given = op.in_precision(np.float32), V0 is not None
@@ -108,7 +108,7 @@ def filtered(
         if is_slow(costs, norms):
             for step in least_squares(op, point):
                 yield step._replace(missed=0.0)
-        del point  # a tall array
+        del point  # where V is float64, XV with it
         if bottom is None:
             bottom = lowest_eigenvalue(fast, n)
         edges = min(bottom, float(theta[-1])), max(float(theta[-1]), 0.0)
