@@ -276,6 +276,7 @@ def test_the_gpu_s_questions(bench_gpu, harness, fake_gpu, monkeypatch, capsys):
     monkeypatch.setattr(harness.floor, "measure", lambda: harness.floor.Rates(1e9, 1e9, 1e9, 1e9))
     monkeypatch.setattr(bench_gpu, "DIMENSIONS", (3, 32))
     monkeypatch.setattr(bench_gpu, "COPY_BYTES", 4_000)
+    monkeypatch.setattr(bench_gpu, "PEOPLE", 300)
     monkeypatch.setattr(bench_gpu, "implicit_gpu", lambda: "implicit with CUDA")
     args = harness.parser("").parse_args(["--quick"])
     L = Likes.from_matrix(random_likes(240, 120, 0.2, seed=1)).matrix
@@ -283,8 +284,8 @@ def test_the_gpu_s_questions(bench_gpu, harness, fake_gpu, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert out.startswith("GPU: a fake, CUDA 12090, driver 13000; copying")
     rows = [line for line in out.splitlines() if line.startswith("| ")][1:]
-    assert sum("| movieembed, GPU |" in row for row in rows) == 5
-    assert sum("| movieembed, 2 cores |" in row for row in rows) == 5
+    assert sum("| movieembed, GPU |" in row for row in rows) == 6
+    assert sum("| movieembed, 2 cores |" in row for row in rows) == 6
     assert "1 ms by events" in rows[0]
     assert "skipped: no implicit with CUDA" in out
     assert out.count(" iterations, 7 MB of the device") == 2
