@@ -194,7 +194,8 @@ class csr_matrix:  # noqa: N801
 
     @property
     def device(self) -> Any:
-        raise NotImplementedError("CuPy's sparse matrices do not say where they are either")
+        """What CuPy's own does: only `data` says where a matrix is, and the package must ask it."""
+        raise NotImplementedError
 
     def get(self) -> Any:
         return self._matrix

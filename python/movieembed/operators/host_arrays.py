@@ -152,27 +152,11 @@ class HostArrays(ABC):
         G: NDArray[np.float64],
         n: NDArray[np.float64],
         out: NDArray[Any] | None = None,
-    ) -> tuple[NDArray[Any], float]:
-        gradient = self.empty(V.shape[1]) if out is None else out
-        return gradient, self._gradient(V, XV, G, n, gradient)
-
-    def gradient_norm(
-        self,
-        V: NDArray[Any],
-        XV: NDArray[Any],
-        G: NDArray[np.float64],
-        n: NDArray[np.float64],
-    ) -> float:
-        return self._gradient(V, XV, G, n, None)
-
-    def _gradient(
-        self,
-        V: NDArray[Any],
-        XV: NDArray[Any],
-        G: NDArray[np.float64],
-        n: NDArray[np.float64],
-        out: NDArray[Any] | None,
-    ) -> float:
+        *,
+        norm_only: bool = False,
+    ) -> tuple[Any, float]:
+        if out is None and not norm_only:
+            out = self.empty(V.shape[1])
         squares = _core.masked_gradient(
             rows_contiguous(V),
             rows_contiguous(XV),
@@ -181,7 +165,7 @@ class HostArrays(ABC):
             out,
             n_threads=self.n_threads,
         )
-        return float(np.sqrt(squares.sum()))
+        return out, float(np.sqrt(squares.sum()))
 
 
 def rows_contiguous(A: NDArray[Any]) -> NDArray[Any]:

@@ -170,12 +170,10 @@ class Operator(Protocol):
         """Column-wise dot products, summed in float64, on the host."""
         ...
 
-    def masked_gradient(self, V: Tall, XV: Tall, G: Small, n: Any) -> tuple[Tall, float]:
-        """4 (V G - XV - diag(n) V) and its Frobenius norm."""
-        ...
-
-    def gradient_norm(self, V: Tall, XV: Tall, G: Small, n: Any) -> float:
-        """The norm alone."""
+    def masked_gradient(
+        self, V: Tall, XV: Tall, G: Small, n: Any, *, norm_only: bool = False
+    ) -> tuple[Tall, float]:
+        """4 (V G - XV - diag(n) V), or None where its norm is enough, and its Frobenius norm."""
         ...
 
     def from_user_vectors(self, U: NDArray[Any]) -> Tall:

@@ -70,10 +70,7 @@ class Iterate:
         """Evaluate cost and gradient at V from XV and <V, XV>: no pass over the likes."""
         G, n = op.moments(V)
         cost = identity_cost(op, G, n, vxv)
-        if norm_only:
-            gradient, norm = None, op.gradient_norm(V, XV, G, n)
-        else:
-            gradient, norm = op.masked_gradient(V, XV, G, n)
+        gradient, norm = op.masked_gradient(V, XV, G, n, norm_only=norm_only)
         return cls(V, XV, G, n, cost, gradient, norm, vxv, age)
 
     def with_gradient(self, op: Operator) -> Iterate:

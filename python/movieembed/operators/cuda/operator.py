@@ -329,15 +329,14 @@ class CudaOperator:
     def column_dots(self, A: Any, B: Any) -> NDArray[np.float64]:
         return self.to_host(self.kernels.column_dots(self._rows(A), self._rows(B)))
 
-    def masked_gradient(self, V: Any, XV: Any, G: NDArray[np.float64], n: Any) -> tuple[Any, float]:
+    def masked_gradient(
+        self, V: Any, XV: Any, G: NDArray[np.float64], n: Any, *, norm_only: bool = False
+    ) -> tuple[Any, float]:
         V = self._rows(V)
         gradient = self.xp.ascontiguousarray(self.matmul(V, G))
         self.kernels.masked_gradient(V, self._rows(XV), self._vector(n), gradient)
         squares = self.kernels.row_dots(gradient, gradient).sum()
-        return gradient, float(squares) ** 0.5
-
-    def gradient_norm(self, V: Any, XV: Any, G: NDArray[np.float64], n: Any) -> float:
-        return self.masked_gradient(V, XV, G, n)[1]
+        return None if norm_only else gradient, float(squares) ** 0.5
 
     def exact_cost(self, V: NDArray[Any]) -> float:
         if not self.likes.resident:
