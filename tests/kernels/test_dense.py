@@ -175,6 +175,16 @@ A34 = np.ones((4, 3))
             "share memory",
         ),
         (
+            lambda: _core.masked_gradient(A34, A34.copy(), np.eye(3), np.ones(4), A34),
+            ValueError,
+            "share memory",
+        ),
+        (
+            lambda: _core.masked_gradient(A34.copy(), A34, np.eye(3), np.ones(4), A34),
+            ValueError,
+            "share memory",
+        ),
+        (
             lambda: _core.masked_gradient(A34, A34, np.eye(2), np.ones(4), A34.copy()),
             ValueError,
             "gram has length 2",
