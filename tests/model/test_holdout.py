@@ -15,14 +15,20 @@ from helpers import random_likes
 from movieembed import evaluation
 from movieembed.data.likes import Likes
 from movieembed.model import holdout
+from movieembed.operators.build import prepare
 from movieembed.operators.weighting import Weighting
 
 HALF = Weighting(0.0, 0.5, None)
 
 
+def choice_of(matrix: sp.csr_array, vectors: Any, power: float, refine: Any) -> holdout.Choice:
+    prepared = prepare("cpu", Likes.from_matrix(matrix), HALF, vectors.dtype, 2)
+    return holdout.choose(matrix, prepared, vectors, power, refine, 2)
+
+
 def chosen(likes: Likes, power: float = 0.25, refine: Any = "auto") -> holdout.Choice:
     model = me.MovieEmbedding(8, random_state=0).fit(likes)
-    return holdout.choose(likes.matrix, model.embedding_, HALF, power, refine, 2)
+    return choice_of(likes.matrix, model.embedding_, power, refine)
 
 
 @settings(max_examples=30, deadline=None)
@@ -104,7 +110,7 @@ def test_of_many_likes_few_people_are_held_out(monkeypatch: pytest.MonkeyPatch) 
     few = chosen(likes).path
     assert counted == [50]
     model = me.MovieEmbedding(8, random_state=0).fit(likes)
-    other_unit = holdout.choose(likes.matrix, 4 * model.embedding_, HALF, 0.25, "auto", 2).path
+    other_unit = choice_of(likes.matrix, 4 * model.embedding_, 0.25, "auto").path
     assert usual is not None
     assert few is not None
     assert other_unit is not None
@@ -130,7 +136,7 @@ def test_vectors_forget_the_people_who_are_held_out(monkeypatch: pytest.MonkeyPa
     paths = []
     for likes in (L, without):
         model = me.MovieEmbedding(128, random_state=0).fit(likes)
-        path = holdout.choose(matrix, model.embedding_, HALF, 0.25, 0, 2).path
+        path = choice_of(matrix, model.embedding_, 0.25, 0).path
         assert path is not None
         paths.append(path)
     both = paths[0].merge(paths[1], on=["multiple", "refine"])
@@ -195,4 +201,4 @@ def test_nobody_is_held_out_of_few() -> None:
     few = Likes.from_matrix(random_likes(60, 30, 0.4, seed=0))
     assert chosen(few) is holdout.USUAL
     nothing = sp.csr_array(np.eye(200, dtype=np.float32))
-    assert holdout.choose(nothing, np.zeros((200, 2)), HALF, 0.0, "auto", 1) is holdout.USUAL
+    assert choice_of(nothing, np.zeros((200, 2)), 0.0, "auto") is holdout.USUAL

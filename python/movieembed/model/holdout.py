@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 import movieembed._core as _core
 from movieembed._base.threads import serial_blas
-from movieembed.data.likes import Likes
 from movieembed.model.neighbors import positions_among
 from movieembed.model.precision import PrecisionForm, System, ridges
 from movieembed.model.refinement import (
@@ -29,10 +28,9 @@ from movieembed.model.refinement import (
     lengths_of,
     solution,
 )
-from movieembed.operators.build import Prepared, prepare
+from movieembed.operators.build import Prepared, without_users
 from movieembed.operators.protocol import Operator
 from movieembed.operators.units import times
-from movieembed.operators.weighting import Weighting
 from movieembed.solvers import solve
 
 # People who are held out: at most a fifth of those with so many likes.
@@ -96,10 +94,10 @@ def discounted(counts: NDArray[np.int64], power: float) -> NDArray[np.float64]:
     return np.asarray(np.maximum(counts, 1.0) ** -power)
 
 
-def row_length(prepared: Prepared) -> float:
-    """Mean squared length of a person's row, in the units of the operator."""
-    op = prepared.op
-    return float(op.diagonal.sum(dtype=np.float64)) / op.n_users if op.n_items else 1.0
+def row_length(op: Operator, n_missing: int = 0) -> float:
+    """Mean squared length of a person's row, in the units of the operator; some people are zero."""
+    total = float(op.diagonal.sum(dtype=np.float64)) if op.n_items else 0.0
+    return total / (op.n_users - n_missing) if total else 1.0
 
 
 def coarse(prepared: Prepared) -> Prepared:
@@ -146,8 +144,8 @@ def vectors_of(op: Operator, embedding: NDArray[Any]) -> NDArray[Any]:
 
 def choose(
     matrix: sp.csr_array,
+    prepared: Prepared,
     vectors: NDArray[Any],
-    weighting: Weighting,
     power: float,
     refine: int | str,
     n_jobs: int,
@@ -158,9 +156,11 @@ def choose(
     ----------
     matrix : csr_array, shape (n_users, n_items)
         Likes.
+    prepared : Prepared
+        These likes as the recommender weighs them, on this machine.
     vectors : ndarray, shape (n_items, n_components)
         Of all likes; where the search for those of the remaining likes starts.
-    weighting, power
+    power : float
         Of the recommender.
     refine : int or "auto"
     n_jobs : int
@@ -180,20 +180,16 @@ def choose(
     count = min(count, max(FEWEST_SAMPLED, int(MOST_WORK / matrix.nnz)))
     rng = np.random.default_rng(0)
     people = np.sort(rng.choice(eligible, count, replace=False))
-    others = np.ones(matrix.shape[0], dtype=bool)
-    others[people] = False
-    remaining = Likes.from_matrix(matrix[others], users=np.flatnonzero(others))
-    prepared = coarse(prepare("cpu", remaining, weighting, vectors.dtype, n_jobs))
+    prepared, counts = without_users(coarse(prepared), matrix, people)
     op = prepared.op
-    if not op.n_items:
-        return USUAL
     given, held = parted(matrix[people], folds, rng)
+    held.data[counts[held.indices] == 0] = 0  # what nobody else likes is never found
+    held.eliminate_zeros()
     if prepared.item_scale is not None:
         given.data = given.data * prepared.item_scale[given.indices]
     steps: tuple[int, ...] = STEPS if refine == "auto" else (int(refine),)
     found = np.zeros(vectors.shape, dtype=op.dtype)
     found[op.active] = vectors_of(op, vectors)
-    counts = remaining.item_counts
     trial = Trial(prepared, found, power, counts, given, held, count, n_jobs)
     scores: Scores = {}
     for multiple in MULTIPLES:
@@ -275,12 +271,14 @@ class Trial:
         op = self.prepared.op
         assert self.prepared.item_squares is not None
         squares = times(self.prepared.item_squares, op.unit, -2)
-        ridge = ridges(squares, multiple * row_length(self.prepared), self.power)
+        length = row_length(op, self.n_people)
+        ridge = ridges(squares, multiple * length, self.power)
         form = PrecisionForm(self.vectors, squares, ridge)
         system = System(op, form, squares + ridge)
         gain = -discounted(self.counts, USUAL_DISCOUNT) / form.diagonal
         if self.prepared.item_scale is not None:
             gain /= self.prepared.item_scale
+        gain[self.counts == 0] = np.nan  # which is in no list
         gain = gain[op.active].astype(op.dtype)
         found: list[list[NDArray[np.float64]]] = [[] for _ in steps]
         lengths = [lengths_of(system, step, TRIAL_SAMPLE) for step in steps]

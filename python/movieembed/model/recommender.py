@@ -20,6 +20,7 @@ from movieembed.data.likes import Likes
 from movieembed.model.holdout import USUAL, choose, coarse, row_length, vectors_of
 from movieembed.model.precision import PrecisionForm, ridges
 from movieembed.operators.build import Prepared, prepare
+from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.units import times
 from movieembed.operators.weighting import Weighting
 from movieembed.solvers.size import FitSize, check_room
@@ -180,10 +181,11 @@ def made(
     assert prepared.item_squares is not None
     if recipe.regularization == "auto" and isinstance(likes, Likes):
         with serial_blas():
-            choice = choose(
-                likes.matrix, vectors, recipe.weighting, recipe.power, recipe.refine, n_jobs
-            )
-    length = float(times(row_length(prepared), unit, 2))
+            here = prepared
+            if not isinstance(here.op, CpuOperator):
+                here = prepare("cpu", likes, recipe.weighting, vectors.dtype, n_jobs)
+            choice = choose(likes.matrix, here, vectors, recipe.power, recipe.refine, n_jobs)
+    length = float(times(row_length(prepared.op), unit, 2))
     path = choice.path
     if path is not None:
         path = path.assign(regularization=path["multiple"] * length).drop(columns="multiple")

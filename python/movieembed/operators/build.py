@@ -92,6 +92,35 @@ def prepare(
     return prepared
 
 
+def without_users(
+    prepared: Prepared, likes: sp.csr_array, users: NDArray[np.int64]
+) -> tuple[Prepared, NDArray[np.int64]]:
+    """What is prepared on this machine as if some users had no likes, and each item's other likes.
+
+    Items keep their scale.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    likes : csr_array, shape (n_users, n_items)
+        What was prepared.
+    users : ndarray
+        Rows of the likes, of two entries or more.
+    """
+    op, squares = prepared.op, prepared.item_squares
+    assert isinstance(op, CpuOperator)
+    assert squares is not None
+    rows = (np.cumsum(np.diff(likes.indptr) >= 2) - 1)[users]
+    counts = np.bincount(likes.indices, minlength=likes.shape[1])
+    counts -= np.bincount(likes[users].indices, minlength=likes.shape[1])
+    theirs = op.matrix[rows]
+    lost = np.bincount(theirs.indices, theirs.data.astype(np.float64) ** 2, op.n_items)
+    squares = squares.copy()
+    squares[op.active] -= times(lost, op.unit, 2)
+    squares = np.where(counts > 0, squares.clip(0), 0)
+    return Prepared(op.without_users(rows), prepared.item_scale, squares), counts
+
+
 def check_reach(prepared: Prepared, dtype: np.dtype[Any]) -> None:
     """Raise ValueError unless V has its digits in `dtype`, and the costs are finite."""
     squares, unit = prepared.item_squares, prepared.op.unit

@@ -87,6 +87,23 @@ class CpuOperator(HostArrays):
         self._other = other  # whole, for other threads may take it at once
         return other
 
+    def without_users(self, users: NDArray[np.int64]) -> CpuOperator:
+        """The operator as if some rows of its matrix were zero, which shares all else with it."""
+        matrix = self.matrix
+        lengths = np.diff(matrix.indptr)[users]
+        first = np.repeat(matrix.indptr[users] - np.cumsum(lengths) + lengths, lengths)
+        data = matrix.data.astype(self.dtype)
+        data[first + np.arange(len(first))] = 0
+        other = copy.copy(self)
+        other.matrix = sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+        other._other = None
+        for derived_of_all in ("diagonal", "_squares", "frobenius_squared"):
+            other.__dict__.pop(derived_of_all, None)
+        other._product = _core.Product(
+            core_csr(other.matrix, self.dtype), self.dtype, self.n_threads, self._product
+        )
+        return other
+
     @derived
     def diagonal(self) -> NDArray[Any]:
         return self._squares.astype(self.dtype)
