@@ -19,7 +19,9 @@ from helpers import (
 from movieembed._base.threads import serial_blas
 from movieembed.data.likes import Likes
 from movieembed.operators import cpu
+from movieembed.operators.build import prepare, without_users
 from movieembed.operators.cpu import CpuOperator, without_unembedded
+from movieembed.operators.weighting import Weighting
 
 FLOATS = (np.float32, np.float64)
 
@@ -151,6 +153,68 @@ def test_operator(name: str, dtype: Any, keep_all: bool) -> None:
             op.scale_columns(inside, weights, out=inside)
             np.testing.assert_array_equal(inside, op.scale_columns(V, weights))
             np.testing.assert_array_equal(inside, V * weights.astype(dtype))
+
+
+@pytest.mark.parametrize("name", operator_cases())
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_an_operator_without_some_users(name: str, dtype: Any) -> None:
+    L, k = operator_cases()[name], 3
+    op = CpuOperator(L, dtype, 2)
+    users = np.arange(op.n_users)[::3]
+    V = normal((op.n_items, k), k, dtype)
+    before, diagonal = op.apply(V), op.diagonal.copy()
+    trace = op.frobenius_squared
+    other = op.without_users(users)
+    zeroed = to_dense(op.matrix)
+    zeroed[users] = 0
+    expected = CpuOperator(zeroed_csr(op.matrix, users), dtype, 2, keep_all=True)
+    assert (other.n_users, other.n_items) == (op.n_users, op.n_items)
+    np.testing.assert_allclose(other.diagonal, (zeroed**2).sum(axis=0), rtol=eps(dtype))
+    size = np.abs(zeroed).T @ np.abs(zeroed)
+    X = zeroed.T @ zeroed
+    np.fill_diagonal(X, 0)
+    bound = eps(dtype) * (size + np.diag(np.diag(size))) @ np.abs(V.astype(np.float64))
+    assert (np.abs(other.apply(V) - X @ V.astype(np.float64)) <= bound).all()
+    np.testing.assert_allclose(
+        other.frobenius_squared, expected.frobenius_squared, rtol=eps(dtype, 100), atol=1e-30
+    )
+    np.testing.assert_allclose(
+        other.in_precision(np.float64).diagonal, (zeroed**2).sum(axis=0), rtol=1e-13
+    )
+    np.testing.assert_array_equal(op.apply(V), before)
+    np.testing.assert_array_equal(op.diagonal, diagonal)
+    assert op.frobenius_squared == trace
+
+
+def zeroed_csr(matrix: sp.csr_array, users: Any) -> sp.csr_array:
+    rows = matrix.tolil()
+    rows[users] = 0
+    return sp.csr_array(rows)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_what_is_prepared_without_some_users(weighted: bool, dtype: Any) -> None:
+    rng = np.random.default_rng(3)
+    dense = random_likes(60, 40, 0.1, seed=5).toarray()
+    dense[:4] = 0
+    dense[:4, :4] = np.eye(4)  # they like one item each, and are no rows of the operator
+    L = sp.csr_array(dense * 1e6 * rng.random(dense.shape) if weighted else dense)
+    weighting = Weighting(0.0, 0.5, None)
+    users = np.flatnonzero(np.diff(L.indptr) >= 2)[::4]
+    prepared = prepare("cpu", Likes.from_matrix(L), weighting, dtype, 1)
+    found, counts = without_users(prepared, L, users)
+    rest = L.toarray()
+    rest[users] = 0
+    np.testing.assert_array_equal(counts, (rest != 0).sum(axis=0))
+    roots = weighting.user_roots(L)
+    assert roots is not None
+    squares = ((rest * roots[:, None]) ** 2).sum(axis=0)
+    np.testing.assert_allclose(found.item_squares, squares, rtol=1e-5, atol=1e-9 * squares.max())
+    assert (np.asarray(found.item_squares)[counts == 0] == 0).all()
+    scaled = (rest * roots[:, None])[(L.toarray() != 0).sum(axis=1) >= 2][:, found.op.active]
+    found_diagonal = found.op.diagonal.astype(float) * prepared.op.unit**2
+    np.testing.assert_allclose(found_diagonal, (scaled**2).sum(axis=0), rtol=1e-5, atol=1e-12)
 
 
 @pytest.mark.parametrize("few", [0, 10**6])

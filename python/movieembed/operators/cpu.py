@@ -92,7 +92,7 @@ class CpuOperator(HostArrays):
         matrix = self.matrix
         lengths = np.diff(matrix.indptr)[users]
         first = np.repeat(matrix.indptr[users] - np.cumsum(lengths) + lengths, lengths)
-        data = matrix.data.astype(self.dtype)
+        data = matrix.data.copy()
         data[first + np.arange(len(first))] = 0
         other = copy.copy(self)
         other.matrix = sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
