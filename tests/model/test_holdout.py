@@ -192,21 +192,6 @@ def test_what_is_as_good_as_the_best_and_usual(
     assert curve(0.1, 0.2, 0.25, noise=0.01).multiple == 8.0
 
 
-def test_steps_are_those_of_the_usual_multiple_or_clearly_better_ones() -> None:
-    base, noise = np.random.default_rng(0).random(400), np.tile([-0.05, 0.05], 200)
-    # Differences have a standard error of 0.0025.
-    steps_differ = {(2.0, 1): base, (2.0, 0): base + noise + 0.003, (8.0, 1): base - 1}
-    assert holdout.best_and_usual(steps_differ) == (2.0, 0)
-    steps_differ[2.0, 0] = base + noise + 0.002
-    assert holdout.best_and_usual(steps_differ) == (2.0, 1)
-    # The highest is another multiple's: within two standard errors the usual one is taken.
-    steps_differ[8.0, 1] = base + noise + 0.0045
-    assert holdout.best_and_usual(steps_differ) == (2.0, 1)
-    steps_differ[8.0, 1] = base + noise[::-1] + 0.0055
-    assert holdout.best_and_usual(steps_differ | {(2.0, 0): base - 1}) == (8.0, 1)
-    assert holdout.best_and_usual({(2.0, 3): base, (8.0, 3): base + 1}) == (8.0, 3)
-
-
 def test_steps_that_are_given_are_the_only_ones(demo_likes: Likes) -> None:
     choice = chosen(demo_likes, refine=3)
     assert choice.path is not None

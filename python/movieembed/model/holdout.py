@@ -35,21 +35,21 @@ from movieembed.solvers import solve
 
 # People who are held out: at most a fifth of those with so many likes.
 MOST_PEOPLE, FEWEST_PEOPLE, FEWEST_LIKES = 500, 20, 5
-# Likes times held-out people, at most, where that leaves FEWEST_SAMPLED: a step of theirs takes a
-# pass over all likes. With 200 of 16 million likes, noise took a step that loses 3 % of the NDCG.
-MOST_WORK, FEWEST_SAMPLED = 5e8, 400
+# Likes times held-out people, at most, where that leaves FEWEST_SAMPLED: a list of theirs takes a
+# pass over all likes, and with 16 million 500 people took three times as long as the fit.
+MOST_WORK, FEWEST_SAMPLED = 5e8, 200
 # People whose likes set the lengths of trial steps.
 TRIAL_SAMPLE = 16
 # Tried first, in units of the mean squared length of a person's row: the usual one with all steps,
-# the others with those that are not worse by more than so many standard errors. Where the best is
-# at an end, and better than the second by as many, the next one follows.
+# the others with those that are not clearly worse. Where the best is at an end, and better than the
+# second by more than so many standard errors, the next one follows.
 MULTIPLES = (0.5, 2.0, 8.0)
 CLEARLY = 1
 WIDEST = 4.0**5
 # The power of its likes by which an item's score is divided.
 USUAL_DISCOUNT = 0.08
 STEPS = (0, 1)
-# Standard errors by which a multiple other than the usual one has to be better; steps, by CLEARLY.
+# Standard errors by which a choice other than the usual one has to be better.
 STDERRS = 2
 # Length of the lists.
 K = 20
@@ -170,8 +170,8 @@ def choose(
     Returns
     -------
     Choice
-        Of what is about as good as the highest NDCG at 20, person by person, the closest to
-        `USUAL`, see `best_and_usual`: of few people the highest is luck.
+        Of what comes within two standard errors of the highest NDCG at 20, person by person, the
+        closest to `USUAL`: of few people the highest is luck.
     """
     eligible = np.flatnonzero(np.diff(matrix.indptr) >= FEWEST_LIKES)
     count = min(MOST_PEOPLE, len(eligible) // 5)
@@ -199,33 +199,21 @@ def choose(
     while (further := beyond_the_best(scores)) is not None:
         scores |= trial.ndcg(further, steps)
     scores = dict(sorted(scores.items()))
-    chosen = best_and_usual(scores)
+    best_scores = max(scores.values(), key=np.mean)
+    near = [which for which, found in scores.items() if not is_better(best_scores, found, STDERRS)]
+
+    def distance(which: tuple[float, int]) -> tuple[float, int]:
+        return from_usual(which[0]), abs(which[1] - USUAL.refine)
+
+    chosen = min(near, key=distance)
     rows = [(*which, x.mean(), x.std() / np.sqrt(len(x))) for which, x in scores.items()]
     path = pd.DataFrame(rows, columns=["multiple", "refine", "ndcg", "stderr"])
-    return Choice(*chosen, path)
+    return Choice(float(chosen[0]), int(chosen[1]), path)
 
 
 def from_usual(multiple: float) -> float:
     """How far a multiple is from the usual one."""
     return float(abs(np.log(multiple / USUAL.multiple)))
-
-
-def best_and_usual(scores: Scores) -> tuple[float, int]:
-    """The multiple and steps to take.
-
-    The multiple is the one closest to the usual one among those within two standard errors of the
-    highest NDCG. With it go the usual steps, unless others are better by one standard error: steps
-    differ more than multiples do, and where likes are many a step is most of a list's time.
-    """
-    highest = max(scores.values(), key=np.mean)
-    near = [multiple for (multiple, _), x in scores.items() if not is_better(highest, x, STDERRS)]
-    multiple = min(near, key=from_usual)
-    of_steps = {steps: x for (other, steps), x in scores.items() if other == multiple}
-    best = max(of_steps, key=lambda steps: of_steps[steps].mean())
-    usual = of_steps.get(USUAL.refine)
-    if usual is None or is_better(of_steps[best], usual, CLEARLY):
-        return float(multiple), int(best)
-    return float(multiple), USUAL.refine
 
 
 def is_better(these: NDArray[np.float64], those: NDArray[np.float64], stderrs: float) -> bool:
@@ -237,7 +225,7 @@ def is_better(these: NDArray[np.float64], those: NDArray[np.float64], stderrs: f
 def steps_worth_trying(scores: Scores) -> tuple[int, ...]:
     """The numbers of steps whose best lists are not clearly worse than the best of all."""
     best = max(scores.values(), key=np.mean)
-    good = {step for (_, step), x in scores.items() if not is_better(best, x, CLEARLY)}
+    good = {step for (_, step), x in scores.items() if not is_better(best, x, STDERRS)}
     return tuple(sorted(good))
 
 
