@@ -120,6 +120,41 @@ def test_of_many_likes_few_people_are_held_out(monkeypatch: pytest.MonkeyPatch) 
     assert (abs(both["ndcg_x"] - both["ndcg_y"]) < 4 * both["stderr_y"]).all()
 
 
+def test_what_nobody_else_likes_is_neither_found_nor_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shared = random_likes(300, 15, 0.5, seed=2).toarray()
+    eligible = np.flatnonzero(shared.sum(axis=1) >= 4)
+    people = np.random.default_rng(0).choice(eligible, len(eligible) // 5, replace=False)
+    order = np.r_[people, np.setdiff1d(np.arange(300), people)]
+    L = np.hstack([np.eye(300)[:, order], shared])  # the first items are those people's own
+    matrix = Likes.from_matrix(L).matrix
+    L[people] = 0
+    lists, ridges = list[Any](), list[float]()
+    ndcg, usual_ridges = holdout.ndcg, holdout.ridges
+
+    def listed(columns: Any, held: sp.csr_array) -> Any:
+        lists.append((columns, held))
+        return ndcg(columns, held)
+
+    def counted(squares: Any, regularization: float, power: float) -> Any:
+        ridges.append(regularization)
+        return usual_ridges(squares, regularization, power)
+
+    monkeypatch.setattr(holdout, "ndcg", listed)
+    monkeypatch.setattr(holdout, "ridges", counted)
+    model = me.MovieEmbedding(4, random_state=0).fit(matrix)
+    assert choice_of(matrix, model.embedding_, 0.0, 1).path is not None
+    assert len(lists) >= 3
+    liked = L.any(axis=0)  # all items are the operator's: everybody likes two or more
+    for columns, held in lists:
+        assert liked[columns[columns >= 0]].all()
+        assert liked[held.indices].all()
+    weights = L**2 / np.maximum(L.sum(axis=1), 1)[:, None] ** 0.5
+    length = weights.sum() / (300 - len(people))
+    np.testing.assert_allclose(sorted(ridges)[:3], np.array([0.5, 2, 8]) * length, rtol=1e-5)
+
+
 def test_vectors_forget_the_people_who_are_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of items that few people share, vectors of all likes say what the held-out people like."""
     rng = np.random.default_rng(0)

@@ -117,8 +117,7 @@ def without_users(
     lost = np.bincount(theirs.indices, theirs.data.astype(np.float64) ** 2, op.n_items)
     squares = squares.copy()
     squares[op.active] -= times(lost, op.unit, 2)
-    squares = np.where(counts > 0, squares.clip(0), 0)
-    return Prepared(op.without_users(rows), prepared.item_scale, squares), counts
+    return Prepared(op.without_users(rows), prepared.item_scale, squares.clip(0)), counts
 
 
 def check_reach(prepared: Prepared, dtype: np.dtype[Any]) -> None:

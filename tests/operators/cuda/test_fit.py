@@ -59,6 +59,16 @@ def test_solvers_reach_the_cost_that_they_reach_on_the_cpu(
         assert a == b
 
 
+def test_lambda_of_likes_that_are_not_kept_is_chosen_here(
+    demo_likes: Likes, device: HostDevice
+) -> None:
+    there, here = two_fits(demo_likes, n_components=10, keep_likes=False)
+    found, expected = there.regularization_path_, here.regularization_path_
+    assert found is not None
+    assert expected is not None
+    np.testing.assert_allclose(found["ndcg"], expected["ndcg"], rtol=0.02)
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize(
     "parameters",
