@@ -96,7 +96,7 @@ def discounted(counts: NDArray[np.int64], power: float) -> NDArray[np.float64]:
 
 
 def row_length(op: Operator, n_missing: int = 0) -> float:
-    """Mean squared length of a person's row, in the units of the operator; some people are zero."""
+    """Mean squared length of a person's row in the units of the operator, zero rows not counted."""
     total = float(op.diagonal.sum(dtype=np.float64)) if op.n_items else 0.0
     return total / (op.n_users - n_missing) if total else 1.0
 

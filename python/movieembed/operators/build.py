@@ -95,9 +95,7 @@ def prepare(
 def without_users(
     prepared: Prepared, likes: sp.csr_array, users: NDArray[np.int64]
 ) -> tuple[Prepared, NDArray[np.int64]]:
-    """What is prepared on this machine as if some users had no likes, and each item's other likes.
-
-    Items keep their scale.
+    """What is prepared on this machine as if some users had no likes; items keep their scale.
 
     Parameters
     ----------
@@ -106,13 +104,19 @@ def without_users(
         What was prepared.
     users : ndarray
         Rows of the likes, of two entries or more.
+
+    Returns
+    -------
+    prepared : Prepared
+    counts : ndarray of int64, shape (n_items,)
+        The other users' likes of each item.
     """
     op, squares = prepared.op, prepared.item_squares
     assert isinstance(op, CpuOperator)
     assert squares is not None
     rows = (np.cumsum(np.diff(likes.indptr) >= 2) - 1)[users]
-    counts = np.bincount(likes.indices, minlength=likes.shape[1])
-    counts -= np.bincount(likes[users].indices, minlength=likes.shape[1])
+    of_all, of_them = likes.indices, likes[users].indices
+    counts = (sums_at(of_all, likes.shape[1]) - sums_at(of_them, likes.shape[1])).astype(np.int64)
     theirs = op.matrix[rows]
     lost = np.bincount(theirs.indices, theirs.data.astype(np.float64) ** 2, op.n_items)
     squares = squares.copy()
