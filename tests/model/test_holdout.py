@@ -108,7 +108,7 @@ def test_of_many_likes_few_people_are_held_out(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(holdout, "parted", counting)
     few = chosen(likes).path
-    assert counted == [50]
+    assert counted == [50, 547]  # a fifth in all, since 50 cannot tell which steps to take
     model = me.MovieEmbedding(8, random_state=0).fit(likes)
     other_unit = choice_of(likes.matrix, 4 * model.embedding_, 0.25, "auto").path
     assert usual is not None
@@ -224,6 +224,38 @@ def test_what_is_as_good_as_the_best_and_usual(
     assert np.unique(unclear.path["multiple"]).tolist() == [0.5, 2.0, 8.0]
     assert (unclear.multiple, unclear.refine) == (2.0, 1)
     assert curve(0.1, 0.2, 0.25, noise=0.01).multiple == 8.0
+
+
+@pytest.mark.parametrize("lost", [-0.02, 0.02])
+def test_others_tell_which_steps_to_take_where_the_first_cannot(lost: float) -> None:
+    """With no step lists are better by `lost`; of 40 people that is half a standard error."""
+
+    class Asked(holdout.Trial):
+        def __init__(self, n_people: int, sign: float) -> None:
+            vars(self).update(n_people=n_people, sign=sign, tried=[])
+
+        def ndcg(self, multiple: float, steps: tuple[int, ...]) -> holdout.Scores:
+            vars(self)["tried"].append((multiple, steps))
+            noise = 0.25 * np.resize([1.0, -1.0], self.n_people)
+            base = 0.3 + 0.1 * np.random.default_rng(0).random(self.n_people)
+            # The first people say the opposite of what is right.
+            gain = np.where(steps, 0.0, vars(self)["sign"] * lost)
+            return {
+                (multiple, s): base + (s == 0) * noise + g for s, g in zip(steps, gain, strict=True)
+            }
+
+    first, others = Asked(40, -1.0), Asked(4_000, 1.0)
+    choice = holdout.best_of(first, (0, 1), lambda: others)
+    right = 0 if lost > 0 else 1
+    assert vars(others)["tried"] == [(2.0, (0, 1))]
+    assert vars(first)["tried"] == [(2.0, (0, 1)), (0.5, (right,)), (8.0, (right,))]
+    assert (choice.multiple, choice.refine) == (2.0, right)
+    assert choice.path is not None
+    assert choice.path["refine"].tolist() == [right, 0, 1, right]
+    # Without others the usual number of steps is taken, and both are tried.
+    alone = Asked(40, -1.0)
+    assert holdout.best_of(alone, (0, 1), None).refine == 1
+    assert {steps for _, steps in vars(alone)["tried"]} == {(0, 1)}
 
 
 def test_steps_that_are_given_are_the_only_ones(demo_likes: Likes) -> None:
