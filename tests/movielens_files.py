@@ -76,7 +76,9 @@ def write(
 def pack(path: Path, files: dict[str, str], inner: str = "", encoding: str = "utf-8") -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
-            archive.writestr(inner + name, text.encode(encoding))
+            # Without the time of day, so that the same files make the same bytes.
+            entry = zipfile.ZipInfo(inner + name)
+            archive.writestr(entry, text.encode(encoding), zipfile.ZIP_DEFLATED)
     return path
 
 
