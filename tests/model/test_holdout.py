@@ -106,8 +106,17 @@ def test_of_many_likes_few_people_are_held_out(monkeypatch: pytest.MonkeyPatch) 
         counted.append(rows.shape[0])
         return parted(rows, *rest)
 
+    missing: list[int] = []
+    row_length = holdout.row_length
+
+    def recorded(op: Any, n_missing: int = 0) -> float:
+        missing.append(n_missing)
+        return row_length(op, n_missing)
+
     monkeypatch.setattr(holdout, "parted", counting)
+    monkeypatch.setattr(holdout, "row_length", recorded)
     few = chosen(likes).path
+    assert set(missing) == {597}
     assert counted == [50, 547]  # a fifth in all, since 50 cannot tell which steps to take
     model = me.MovieEmbedding(8, random_state=0).fit(likes)
     other_unit = choice_of(likes.matrix, 4 * model.embedding_, 0.25, "auto").path
