@@ -8,10 +8,10 @@ folder, or of `demo`, in Parquet: `recommend_users(out=)` at d = 64 in float32, 
 PyArrow. Each contender runs in a process of its own, in turn; the lists are checked to be whole,
 and to hold nothing that their users like already.
 
-Prediction: a person costs two products with 88 thousand vectors of length 64, 22 MFLOP, and a step
-of refinement with 16 million likes for a block of people at a time: some 8 TFLOP in all, most of
-them products of sparse matrices, so one to three minutes on two cores; implicit's half of that, for
-it refines nothing. Neither takes more than 4 GB: blocks are written as they come.
+Prediction: a person costs a product with 88 thousand vectors of length 64, 11 MFLOP, as implicit's
+does: half a minute on two cores. Where the choice takes a step of refinement, with 16 million likes
+for a block of people at a time, it is some 8 TFLOP in all, most of them products of sparse
+matrices: minutes. Neither takes more than 4 GB: blocks are written as they come.
 """
 
 from __future__ import annotations
