@@ -38,10 +38,10 @@ from movieembed.solvers import solve
 # People who are held out: at most a fifth of those with so many likes.
 MOST_PEOPLE, FEWEST_PEOPLE, FEWEST_LIKES = 500, 20, 5
 # Likes times held-out people, at most, where that leaves FEWEST_SAMPLED: a list of theirs takes a
-# pass over all likes, and with 16 million 500 people took three times as long as the fit. Others,
-# with them at most MOST_ASKED, are asked which steps to take where these cannot tell: there a step
-# takes most of a list's time, and lists like MovieLens 32M's lost 3 % by one that looked no worse.
-MOST_WORK, FEWEST_SAMPLED, MOST_ASKED = 5e8, 200, 800
+# pass over all likes, and with 16 million 500 people took three times as long as the fit. Where so
+# few cannot tell which steps to take, others are asked, MOST_HELD_OUT in all: on likes like MovieLens
+# 32M's 200 took a step that loses 3 % and is most of a list's time.
+MOST_WORK, FEWEST_SAMPLED, MOST_HELD_OUT = 5e8, 200, 800
 # People whose likes set the lengths of trial steps.
 TRIAL_SAMPLE = 16
 # Tried first, in units of the mean squared length of a person's row: the usual one with all steps,
@@ -183,12 +183,12 @@ def choose(
         return USUAL
     folds = min(FOLDS, MOST_PEOPLE // count)
     steps: tuple[int, ...] = STEPS if refine == "auto" else (int(refine),)
-    asked = count
+    held_out = count
     if (most := max(FEWEST_SAMPLED, int(MOST_WORK / matrix.nnz))) < count:
         count = most
-        asked = count if len(steps) == 1 else min(MOST_ASKED, len(eligible) // 5)
+        held_out = count if len(steps) == 1 else min(MOST_HELD_OUT, len(eligible) // 5)
     rng = np.random.default_rng(0)
-    people = rng.choice(eligible, asked, replace=False)
+    people = rng.choice(eligible, held_out, replace=False)
     prepared, counts = without_users(coarse(prepared), matrix, np.sort(people))
     found = np.zeros(vectors.shape, dtype=prepared.op.dtype)
     found[prepared.op.active] = vectors_of(prepared.op, vectors)
@@ -199,9 +199,9 @@ def choose(
         held.eliminate_zeros()
         if prepared.item_scale is not None:
             given.data = given.data * prepared.item_scale[given.indices]
-        return Trial(prepared, found, power, counts, given, held, len(people), asked, n_jobs)
+        return Trial(prepared, found, power, counts, given, held, len(people), held_out, n_jobs)
 
-    others = partial(trial, people[count:]) if asked > count else None
+    others = partial(trial, people[count:]) if held_out > count else None
     return best_of(trial(people[:count]), steps, others)
 
 
