@@ -39,8 +39,8 @@ from movieembed.solvers import solve
 MOST_PEOPLE, FEWEST_PEOPLE, FEWEST_LIKES = 500, 20, 5
 # Likes times held-out people, at most, where that leaves FEWEST_SAMPLED: a list of theirs takes a
 # pass over all likes, and with 16 million 500 people took three times as long as the fit. Where so
-# few cannot tell which steps to take, others are asked, MOST_HELD_OUT in all: on likes like those of
-# MovieLens 32M 200 people took a step that loses 3 % and is most of a list's time.
+# few cannot tell which steps to take, others are asked, MOST_HELD_OUT in all: on likes like those
+# of MovieLens 32M 200 people took a step that loses 3 % and is most of a list's time.
 MOST_WORK, FEWEST_SAMPLED, MOST_HELD_OUT = 5e8, 200, 800
 # People whose likes set the lengths of trial steps.
 TRIAL_SAMPLE = 16
