@@ -130,12 +130,12 @@ def test_what_vectors_know_of_held_out_people_is_forgotten(
         return path.set_index("regularization")["ndcg"]
 
     usual = judged()
-    monkeypatch.setattr(holdout, "ITERATIONS", 30)
+    monkeypatch.setattr(holdout, "FORGETTING", 30)
     without = judged()
     both = usual.index.intersection(without.index)
     assert len(both) >= 3
     assert (usual[both] - without[both]).max() < 0.007
-    monkeypatch.setattr(holdout, "ITERATIONS", 0)
+    monkeypatch.setattr(holdout, "FORGETTING", 0)
     assert (judged()[both] - without[both]).max() > 0.014
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,21 +19,13 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-import movieembed._core as _core
-from movieembed._base.threads import serial_blas
-from movieembed.model.neighbors import positions_among
-from movieembed.model.precision import PrecisionForm, System, ridges
-from movieembed.model.refinement import (
-    ONE_STEP_ARRAYS,
-    REFINE_ARRAYS,
-    blocks,
-    lengths_of,
-    solution,
-)
+from movieembed.model.precision import PrecisionForm, ridges
+from movieembed.model.refinement import Refinement
 from movieembed.operators.build import Prepared, without_users
 from movieembed.operators.protocol import Operator
 from movieembed.operators.units import times
-from movieembed.solvers import solve
+from movieembed.solvers.chebyshev import filtered, filters
+from movieembed.solvers.eigen import eigen
 
 # People who are held out: at most a fifth of those with so many likes.
 MOST_PEOPLE, FEWEST_PEOPLE, FEWEST_LIKES = 500, 20, 5
@@ -60,10 +52,11 @@ K = 20
 FOLDS = 5
 # Units of weights whose products float32 holds.
 ORDINARY = 2.0**16
-# Iterations for vectors of other likes than those they start from: more make no better lists. Those
-# of all likes know the held-out people's, and so do those after one iteration: lists without a step
-# of refinement then look better than they are, by a sixth where 200 of 200,000 are held out.
-ITERATIONS = 2
+# Iterations for vectors of other likes than those they start from: more make no better lists. And
+# for those of the others' likes, from vectors of all: these know what the held-out people like, by
+# which lists without a step of refinement look up to a sixth better than they are. Of what is left
+# after each iteration the next one takes about half.
+ITERATIONS, FORGETTING = 2, 3
 
 
 # NDCG of each person's lists, by multiple and steps.
@@ -111,19 +104,14 @@ def coarse(prepared: Prepared) -> Prepared:
     return prepared._replace(op=prepared.op.in_precision(np.float32)) if usual else prepared
 
 
-def with_rough_costs(op: Operator) -> Operator:
-    """The operator with the square of L'L's trace as |X|^2, which would take longer than the rest.
-
-    It is a constant of the costs, and nothing here looks at their size. Nor need <V, XV> be exact,
-    which takes the likes in float64.
-    """
-    rough = copy.copy(op)
-    vars(rough)["quadratic_form"] = lambda V: float(op.column_dots(V, op.apply(V)).sum())
-    vars(rough)["frobenius_squared"] = float(op.diagonal.sum(dtype=np.float64)) ** 2
-    return rough
+def without_costs(op: Operator) -> Operator:
+    """The operator where nothing looks at costs: what they need beside XV is taken as zero."""
+    other = copy.copy(op)
+    vars(other).update(quadratic_form=lambda V: 0.0, frobenius_squared=0.0)
+    return other
 
 
-def vectors_of(op: Operator, embedding: NDArray[Any]) -> NDArray[Any]:
+def vectors_of(op: Operator, embedding: NDArray[Any], iterations: int = ITERATIONS) -> NDArray[Any]:
     """Vectors of an operator's items near the optimum, found from those of other likes."""
     d = embedding.shape[1]
     start = embedding[op.active].astype(np.float64)
@@ -131,19 +119,12 @@ def vectors_of(op: Operator, embedding: NDArray[Any]) -> NDArray[Any]:
     if not size:
         return np.zeros((op.n_items, d), dtype=op.dtype)
     start *= np.sqrt(float(op.diagonal.max()) / d) / size
-    found = solve(
-        with_rough_costs(op),
-        "eigen",
-        d,
-        rng=np.random.default_rng(0),
-        V0=op.asarray(start),
-        tol=0.0,
-        max_iter=ITERATIONS,
-        progress=False,
-    )
-    if found.reason == "interrupted":
-        raise KeyboardInterrupt
-    V = op.to_host(found.V)
+    op, V0, rng = without_costs(op), op.asarray(start), np.random.default_rng(0)
+    # Columns beside the d help a run to its end, not its first iterations.
+    width = min(d, op.n_items)
+    steps = filtered(op, d, rng, V0) if filters(op, d) else eigen(op, d, rng, V0, width)
+    *_, last = islice(steps, 1 + iterations)
+    V = op.to_host(last.V)
     return np.pad(V, ((0, 0), (0, d - V.shape[1])))
 
 
@@ -191,18 +172,23 @@ def choose(
     people = rng.choice(eligible, held_out, replace=False)
     prepared, counts = without_users(coarse(prepared), matrix, np.sort(people))
     found = np.zeros(vectors.shape, dtype=prepared.op.dtype)
-    found[prepared.op.active] = vectors_of(prepared.op, vectors)
+    found[prepared.op.active] = vectors_of(prepared.op, vectors, FORGETTING)
 
-    def trial(people: NDArray[np.int64]) -> Trial:
+    def lists_of(people: NDArray[np.int64]) -> tuple[sp.csr_array, sp.csr_array, int]:
         given, held = parted(matrix[np.sort(people)], folds, rng)
         held.data[counts[held.indices] == 0] = 0  # what nobody else likes is never found
         held.eliminate_zeros()
         if prepared.item_scale is not None:
             given.data = given.data * prepared.item_scale[given.indices]
-        return Trial(prepared, found, power, counts, given, held, len(people), held_out, n_jobs)
+        return given, held, len(people)
 
-    others = partial(trial, people[count:]) if held_out > count else None
-    return best_of(trial(people[:count]), steps, others)
+    trial = Trial(prepared, found, power, counts, held_out, n_jobs, *lists_of(people[:count]))
+
+    def others() -> Trial:
+        given, held, n_people = lists_of(people[count:])
+        return replace(trial, given=given, held=held, n_people=n_people)
+
+    return best_of(trial, steps, others if held_out > count else None)
 
 
 def best_of(trial: Trial, steps: tuple[int, ...], others: Callable[[], Trial] | None) -> Choice:
@@ -293,53 +279,53 @@ class Trial:
         Of the ridges.
     counts : ndarray, shape (n_items,)
         The others' likes of each item.
-    given, held : csr_array, shape (n_folds * n_people, n_items)
-        What is given and what is asked for; the people of the next fold below those of the last.
-    n_people : int
     n_missing : int
         All who are held out, and have no likes in what is prepared.
     n_jobs : int
+    given, held : csr_array, shape (n_folds * n_people, n_items)
+        What is given and what is asked for; the people of the next fold below those of the last.
+    n_people : int
+    tried : dict
+        By multiple its refinement, and what that is multiplied with to give scores.
     """
 
     prepared: Prepared
     vectors: NDArray[Any]
     power: float
     counts: NDArray[np.int64]
+    n_missing: int
+    n_jobs: int
     given: sp.csr_array
     held: sp.csr_array
     n_people: int
-    n_missing: int
-    n_jobs: int
+    tried: dict[float, tuple[Refinement, NDArray[np.float64]]] = field(default_factory=dict)
 
     def ndcg(self, multiple: float, steps: tuple[int, ...]) -> Scores:
         """Of each person's lists, for some numbers of steps."""
-        op = self.prepared.op
-        assert self.prepared.item_squares is not None
-        squares = times(self.prepared.item_squares, op.unit, -2)
-        length = row_length(op, self.n_missing)
-        ridge = ridges(squares, multiple * length, self.power)
-        form = PrecisionForm(self.vectors, squares, ridge)
-        system = System(op, form, squares + ridge)
-        gain = -discounted(self.counts, USUAL_DISCOUNT) / form.diagonal
-        if self.prepared.item_scale is not None:
-            gain /= self.prepared.item_scale
-        gain[self.counts == 0] = np.nan  # which is in no list
-        gain = gain[op.active].astype(op.dtype)
-        found: list[list[NDArray[np.float64]]] = [[] for _ in steps]
-        lengths = [lengths_of(system, step, TRIAL_SAMPLE) for step in steps]
-        arrays = ONE_STEP_ARRAYS if max(steps) <= 1 else REFINE_ARRAYS
-        with serial_blas():
-            for start, stop, rows in blocks(self.given, op, arrays):
-                own = positions_among(op.active, self.given[start:stop])
-                held = self.held[start:stop][:, op.active]
-                for i, taken in enumerate(lengths):
-                    Y, k = solution(system, rows, taken), min(K, op.n_items)
-                    at, _ = _core.top_k_columns(Y, k, *own, weights=gain, n_threads=self.n_jobs)
-                    found[i].append(ndcg(at, held))
-        return {
-            (multiple, step): np.concatenate(parts).reshape(-1, self.n_people).mean(axis=0)
-            for step, parts in zip(steps, found, strict=True)
-        }
+        refinement, gain = self._refinement(multiple)
+        everything = np.ones(len(gain), dtype=bool)
+
+        def found(step: int) -> NDArray[np.float64]:
+            lists, _ = refinement.best(self.given, K, everything, gain, step, refinement.op.dtype)
+            means: NDArray[np.float64]
+            means = ndcg(lists, self.held).reshape(-1, self.n_people).mean(axis=0)
+            return means
+
+        return {(multiple, step): found(step) for step in steps}
+
+    def _refinement(self, multiple: float) -> tuple[Refinement, NDArray[np.float64]]:
+        if multiple not in self.tried:
+            op, scale = self.prepared.op, self.prepared.item_scale
+            assert self.prepared.item_squares is not None
+            squares = times(self.prepared.item_squares, op.unit, -2)
+            ridge = ridges(squares, multiple * row_length(op, self.n_missing), self.power)
+            form = PrecisionForm(self.vectors, squares, ridge)
+            gain = -discounted(self.counts, USUAL_DISCOUNT) / form.diagonal
+            gain = gain if scale is None else gain / scale
+            gain[self.counts == 0] = np.nan  # which is in no list
+            refinement = Refinement(op, form, squares + ridge, self.n_jobs, TRIAL_SAMPLE)
+            self.tried[multiple] = refinement, gain
+        return self.tried[multiple]
 
 
 def parted(

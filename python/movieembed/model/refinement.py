@@ -47,12 +47,20 @@ class Refinement:
         The diagonal of L'L + R.
     n_jobs : int
         Threads.
+    sample : int
+        People whose likes set the lengths of the steps.
     """
 
     def __init__(
-        self, op: Operator, form: PrecisionForm, weights: NDArray[np.float64], n_jobs: int
+        self,
+        op: Operator,
+        form: PrecisionForm,
+        weights: NDArray[np.float64],
+        n_jobs: int,
+        sample: int = SAMPLE,
     ) -> None:
         self.op, self.form, self.weights, self.n_jobs = op, form, weights, n_jobs
+        self.sample = sample
         self._systems: dict[Any, System] = {}
         self._lengths: dict[int, Lengths] = {}
         self._diagonals: dict[int, NDArray[np.float64]] = {}
@@ -75,7 +83,7 @@ class Refinement:
         """Of so many steps, the same for all people."""
         if steps not in self._lengths:
             system = self.system(np.float64 if steps >= MANY_STEPS else self.op.dtype)
-            self._lengths[steps] = lengths_of(system, steps)
+            self._lengths[steps] = lengths_of(system, steps, self.sample)
         return self._lengths[steps]
 
     def diagonal(self, steps: int) -> NDArray[np.float64]:
@@ -196,8 +204,10 @@ class Refinement:
         return found
 
 
-def lengths_of(system: System, steps: int, sample: int = SAMPLE) -> Lengths:
+def lengths_of(system: System, steps: int, sample: int) -> Lengths:
     """Of so many steps, the same for all people: those for some of them, the last one relaxed."""
+    if not steps:
+        return []
     with serial_blas():
         people = system.op.asarray(system.op.some_users(sample))
         found = system.lengths(people, steps)

@@ -66,7 +66,11 @@ def block_width(d: int, n_items: int) -> int:
 
 
 def eigen(
-    op: Operator, n_components: int, rng: np.random.Generator, V0: Tall | None = None
+    op: Operator,
+    n_components: int,
+    rng: np.random.Generator,
+    V0: Tall | None = None,
+    width: int | None = None,
 ) -> Iterator[Step]:
     """Yield embeddings of falling cost.
 
@@ -79,6 +83,8 @@ def eigen(
         For the random start.
     V0 : Tall, shape (n_items, d), optional
         Start from its column space, filled up with random directions.
+    width : int, default=block_width(n_components, n_items)
+        k, the columns of a block.
 
     Yields
     ------
@@ -89,11 +95,11 @@ def eigen(
     Notes
     -----
     An iteration costs 4 nnz (k + d) flops in sparse products and about 60 n_items k^2 in dense
-    ones, with k = d + max(6, d / 5). It holds at most twelve n_items x k arrays where V is
+    ones. It holds at most twelve n_items x k arrays where V is
     float32. The subspace is kept in float32: near the optimum an error of eps in it
     moves the cost by eps^2. V, its cost and its gradient are in the operator's precision.
     """
-    d, k = n_components, block_width(n_components, op.n_items)
+    d, k = n_components, width or block_width(n_components, op.n_items)
     fast = op.in_precision(np.float32)
     eps = float(np.finfo(fast.dtype).eps)
     first, delta, share = first_basis(fast, k, rng, V0)
@@ -239,8 +245,10 @@ def first_basis(
     the most popular items pull whole components to themselves, from which a run on likes of the
     size of MovieLens 32M did not come away.
     """
-    start = rng.random((op.n_users, min(k, op.n_users)), dtype=np.float32)
-    start -= 0.5
+
+    def random_users(width: int) -> Any:
+        return rng.random((op.n_users, width), dtype=np.float32) - np.float32(0.5)
+
     if V0 is not None:
         V0 = op.astype(V0)
         delta = op.row_dots(V0, V0)
@@ -248,13 +256,14 @@ def first_basis(
         if given.shape[1] >= k:
             return given, delta, 0.0
         # The random part has to catch up, or the steps after it look slow.
-        beside = op.from_user_vectors(start[:, : k - given.shape[1]])
+        beside = op.from_user_vectors(random_users(k - given.shape[1]))
         for step in range(WARM_STEPS + 1):
             if step:
                 beside = op.apply(beside) + op.scale_rows(delta, beside)
             beside = op.matmul(given, -op.gram(given, beside), out=beside, add=True)
             beside = orthonormalise(op, beside)
         return twice_orthonormalised(op, op.hstack([given, beside])), delta, 0.0
+    start = random_users(min(k, op.n_users))
     total = float(op.diagonal.sum(dtype=np.float64)) or np.inf  # X without an L has no diagonal
     delta = 0 * op.diagonal
     gram = op.user_gram()
