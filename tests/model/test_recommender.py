@@ -119,6 +119,15 @@ def test_made_when_first_asked_for_and_kept(demo_likes: Likes, tmp_path: Path) -
         np.testing.assert_array_equal(again.recommend(demo_likes, 5)[0], lists[0])
 
 
+def test_attributes_are_made_with_the_threads_that_the_model_has(demo_likes: Likes) -> None:
+    model = me.MovieEmbedding(6, random_state=0).fit(demo_likes)
+    model.n_jobs = 1
+    assert model.regularization_ > 0
+    assert model._fitted is not None
+    assert model._fitted.n_jobs == 1
+    assert model._fitted.recommender_if_made is not None
+
+
 def test_what_vectors_know_of_held_out_people_is_forgotten(
     demo_likes: Likes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,7 @@ class Fitted(Generic[T]):
             return self  # type: ignore[return-value]
         if model._fitted is None:
             raise AttributeError(f"this {owner.__name__} is not fitted yet: call fit first")
-        value: T = getattr(model._fitted, self.field)
+        value: T = getattr(model._fitted_items(), self.field)
         return value
 
     def __set__(self, model: Any, value: T) -> None:

@@ -31,7 +31,12 @@ from movieembed.model.parameters import MOST_STEPS
 from movieembed.model.precision import PrecisionForm
 from movieembed.model.recommender import Recipe, Recommender, made, weighed
 from movieembed.model.refinement import Refinement
-from movieembed.operators.build import Prepared, operator_where_possible, prepare
+from movieembed.operators.build import (
+    Prepared,
+    backend_of_lists,
+    operator_of_lists,
+    prepare,
+)
 from movieembed.operators.protocol import Operator
 from movieembed.operators.units import divided
 from movieembed.operators.weighting import Weighting
@@ -203,7 +208,7 @@ class FittedItems:
 
     @derived
     def _weighed(self) -> tuple[Prepared, NDArray[Any]]:
-        return self._weigh(self._kept, "cpu")
+        return self._weigh(self._kept, backend_of_lists(self.backend))
 
     def _weigh(
         self, likes: Likes | DistributedLikes, backend: str
@@ -240,7 +245,7 @@ class FittedItems:
             return prepare("dask", self.distributed, ours.weighting, dtype, threads).op
         roots = ours.weighting.user_roots(self.likes)
         scaled = divided(ours.weighting.scaled(self.likes, roots, ours.scale), ours.unit)
-        return operator_where_possible(self.backend, scaled, dtype, threads)
+        return operator_of_lists(self.backend, scaled, dtype, threads)
 
     def precision(self, regularization: float) -> PrecisionForm:
         """The precision form at a lambda; the last one is kept."""

@@ -143,7 +143,7 @@ def choose(
     matrix : csr_array, shape (n_users, n_items)
         Likes.
     prepared : Prepared
-        These likes as the recommender weighs them, on this machine.
+        These likes as the recommender weighs them, on this machine's cores or its GPU.
     vectors : ndarray, shape (n_items, n_components)
         Of all likes; where the search for those of the remaining likes starts.
     power : float

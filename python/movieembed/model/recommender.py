@@ -20,7 +20,7 @@ from movieembed.data.likes import Likes
 from movieembed.model.holdout import USUAL, choose, coarse, row_length, vectors_of
 from movieembed.model.precision import PrecisionForm, ridges
 from movieembed.operators.build import Prepared, prepare
-from movieembed.operators.cpu import CpuOperator
+from movieembed.operators.protocol import LeavesOutUsers
 from movieembed.operators.units import times
 from movieembed.operators.weighting import Weighting
 from movieembed.solvers.size import FitSize, check_room
@@ -181,10 +181,10 @@ def made(
     assert prepared.item_squares is not None
     if recipe.regularization == "auto" and isinstance(likes, Likes):
         with serial_blas():
-            here = prepared
-            if not isinstance(here.op, CpuOperator):
-                here = prepare("cpu", likes, recipe.weighting, vectors.dtype, n_jobs)
-            choice = choose(likes.matrix, here, vectors, recipe.power, recipe.refine, n_jobs)
+            near = prepared
+            if not isinstance(near.op, LeavesOutUsers):
+                near = prepare("cpu", likes, recipe.weighting, vectors.dtype, n_jobs)
+            choice = choose(likes.matrix, near, vectors, recipe.power, recipe.refine, n_jobs)
     length = float(times(row_length(prepared.op), unit, 2))
     path = choice.path
     if path is not None:

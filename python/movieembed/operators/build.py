@@ -20,7 +20,7 @@ from movieembed.data.likes import Likes, likes_matrix
 from movieembed.exceptions import ParameterError
 from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.explicit import ExplicitOperator
-from movieembed.operators.protocol import Operator
+from movieembed.operators.protocol import LeavesOutUsers, Operator
 from movieembed.operators.units import divided, times, unit_of, unit_of_shared
 from movieembed.operators.weighting import Weighting
 
@@ -95,7 +95,7 @@ def prepare(
 def without_users(
     prepared: Prepared, likes: sp.csr_array, users: NDArray[np.int64]
 ) -> tuple[Prepared, NDArray[np.int64]]:
-    """What is prepared on this machine as if some users had no likes; items keep their scale.
+    """What is prepared, not on a cluster, as if some users had no likes; items keep their scale.
 
     Parameters
     ----------
@@ -112,16 +112,17 @@ def without_users(
         The other users' likes of each item.
     """
     op, squares = prepared.op, prepared.item_squares
-    assert isinstance(op, CpuOperator)
+    assert isinstance(op, LeavesOutUsers)
     assert squares is not None
     rows = (np.cumsum(np.diff(likes.indptr) >= 2) - 1)[users]
+    others = op.without_users(rows)
     of_all, of_them = likes.indices, likes[users].indices
     counts = (sums_at(of_all, likes.shape[1]) - sums_at(of_them, likes.shape[1])).astype(np.int64)
-    theirs = op.matrix[rows]
-    lost = np.bincount(theirs.indices, theirs.data.astype(np.float64) ** 2, op.n_items)
     squares = squares.copy()
-    squares[op.active] -= times(lost, op.unit, 2)
-    return Prepared(op.without_users(rows), prepared.item_scale, squares.clip(0)), counts
+    diagonals = (op.to_host(which.diagonal).astype(np.float64) for which in (op, others))
+    squares[op.active] -= times(np.subtract(*diagonals), op.unit, 2)
+    squares[counts == 0] = 0
+    return Prepared(others, prepared.item_scale, squares), counts
 
 
 def check_reach(prepared: Prepared, dtype: np.dtype[Any]) -> None:
@@ -189,18 +190,26 @@ def on_cpu(
     return Prepared(op, scale, squares)
 
 
-def operator_where_possible(
-    backend: str, matrix: sp.csr_array, dtype: Any, n_threads: int
-) -> Operator:
-    """The operator of weighted likes, on the GPU for "cuda" where one can be used, else here."""
+def backend_of_lists(backend: str) -> str:
+    """Where lists of kept likes are made: for "cuda" on the GPU, if one can be used."""
     if backend == "cuda":
+        from movieembed.operators.cuda import device
+
+        try:
+            device.cuda_device()
+        except (ImportError, RuntimeError):
+            return "cpu"
+        return "cuda"
+    return "cpu"
+
+
+def operator_of_lists(backend: str, matrix: sp.csr_array, dtype: Any, n_threads: int) -> Operator:
+    """The operator of weighted likes where lists are made."""
+    if backend_of_lists(backend) == "cuda":
         from movieembed.operators.cuda import device
         from movieembed.operators.cuda.operator import CudaOperator
 
-        try:
-            return CudaOperator(matrix, dtype, device.cuda_device(), n_threads)
-        except (ImportError, RuntimeError):
-            pass
+        return CudaOperator(matrix, dtype, device.cuda_device(), n_threads)
     return CpuOperator(matrix, dtype, n_threads)
 
 

@@ -89,14 +89,8 @@ class CpuOperator(HostArrays):
 
     def without_users(self, users: NDArray[np.int64]) -> CpuOperator:
         """The operator as if some rows of its matrix were zero, which shares all else with it."""
-        matrix = self.matrix
-        lengths = np.diff(matrix.indptr)[users]
-        first = np.repeat(matrix.indptr[users] - np.cumsum(lengths) + lengths, lengths)
-        data = matrix.data.copy()
-        data[first + np.arange(len(first))] = 0
         other = copy.copy(self)
-        other.matrix = sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
-        other._other = None
+        other.matrix, other._other = with_zero_rows(self.matrix, users), None
         for derived_of_all in ("diagonal", "_squares", "frobenius_squared"):
             other.__dict__.pop(derived_of_all, None)
         other._product = _core.Product(
@@ -233,6 +227,15 @@ def _half_of(work: NDArray[Any], half: int | None) -> tuple[int, int]:
     upto = np.cumsum(work)
     middle = int(np.searchsorted(upto, upto[-1] / 2)) if len(work) else 0
     return {None: (0, len(work)), 0: (0, middle), 1: (middle, len(work))}[half]
+
+
+def with_zero_rows(matrix: sp.csr_array, rows: NDArray[np.int64]) -> sp.csr_array:
+    """The matrix with stored zeros in some rows; it shares all index arrays."""
+    lengths = np.diff(matrix.indptr)[rows]
+    first = np.repeat(matrix.indptr[rows] - np.cumsum(lengths) + lengths, lengths)
+    data = matrix.data.copy()
+    data[first + np.arange(len(first))] = 0
+    return sp.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def spread(lengths: NDArray[Any], count: int) -> NDArray[np.int64]:

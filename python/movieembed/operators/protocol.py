@@ -9,7 +9,7 @@ on the host.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import scipy.sparse as sp
@@ -193,4 +193,13 @@ class Operator(Protocol):
 
     def user_gram(self) -> Small | None:
         """LL', users x users, where users are few enough for that to be small."""
+        ...
+
+
+@runtime_checkable
+class LeavesOutUsers(Protocol):
+    """What operators on one machine can do besides."""
+
+    def without_users(self, users: NDArray[np.int64]) -> Operator:
+        """The operator as if some rows of the reduced L were zero; its items stay the same."""
         ...

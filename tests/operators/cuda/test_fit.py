@@ -13,6 +13,7 @@ from helpers import random_likes
 from movieembed.data.likes import Likes
 from movieembed.model import refinement
 from movieembed.operators.build import backend_of
+from movieembed.operators.cpu import CpuOperator
 from movieembed.operators.cuda import device as device_module
 from movieembed.operators.cuda import operator
 from movieembed.solvers import SOLVERS
@@ -59,14 +60,27 @@ def test_solvers_reach_the_cost_that_they_reach_on_the_cpu(
         assert a == b
 
 
-def test_lambda_of_likes_that_are_not_kept_is_chosen_here(
-    demo_likes: Likes, device: HostDevice
+@pytest.mark.parametrize("keep_likes", [False, True])
+def test_lambda_is_chosen_on_the_device(
+    keep_likes: bool, demo_likes: Likes, device: HostDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there, here = two_fits(demo_likes, n_components=10, keep_likes=False)
-    found, expected = there.regularization_path_, here.regularization_path_
+    there, here = two_fits(demo_likes, n_components=10, keep_likes=keep_likes)
+    expected = here.regularization_path_
+    monkeypatch.setattr(CpuOperator, "without_users", no_gpu)
+    found = there.regularization_path_
     assert found is not None
     assert expected is not None
     np.testing.assert_allclose(found["ndcg"], expected["ndcg"], rtol=0.02)
+    assert there.regularization_ == pytest.approx(here.regularization_)
+
+
+def test_lambda_is_chosen_on_the_cores_where_there_is_no_gpu(
+    demo_likes: Likes, device: HostDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, here = two_fits(demo_likes, n_components=10)
+    there.embedding_ = here.embedding_
+    monkeypatch.setattr(device_module, "cuda_device", no_gpu)
+    assert here.regularization_path_.equals(there.regularization_path_)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -149,7 +163,7 @@ def test_lists_of_an_extended_model_are_those_of_the_cpu(
     np.testing.assert_allclose(scores[0]["score"], scores[1]["score"], rtol=1e-4)
 
 
-def no_gpu() -> None:
+def no_gpu(*_: Any) -> None:
     raise RuntimeError("there is none")
 
 

@@ -36,6 +36,22 @@ def test_the_same_as_the_cpu(name: str, dtype: Any, keep_all: bool) -> None:
     assert_same_operator(op, CpuOperator(L, dtype, keep_all=keep_all), dtype)
 
 
+@pytest.mark.parametrize("free", [None, 0])
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("name", operator_cases())
+def test_without_some_users_the_same_as_the_cpu(name: str, dtype: Any, free: int | None) -> None:
+    L = operator_cases()[name]
+    options = {} if free is None else {"free": free}
+    op = CudaOperator(L, dtype, HostDevice(ReferenceKernels(), **options))
+    op.unit = 4.0
+    users, V = np.arange(op.n_users)[::3], op.asarray(normal((op.n_items, 3), 1, dtype))
+    before = host(op.apply(V))
+    other = op.without_users(users)
+    assert other.unit == 4.0
+    assert_same_operator(other, CpuOperator(L, dtype).without_users(users), dtype)
+    np.testing.assert_array_equal(host(op.apply(V)), before)
+
+
 # --- likes that do not fit --------------------------------------------------------------------
 
 

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from movieembed._base.arrays import holds_ones
 from movieembed._base.derived import derived
-from movieembed.operators.cpu import FEW_USERS, CpuOperator, spread, without_unembedded
+from movieembed.operators.cpu import (
+    FEW_USERS,
+    CpuOperator,
+    spread,
+    with_zero_rows,
+    without_unembedded,
+)
 from movieembed.operators.cuda import geometry
 from movieembed.operators.cuda.kernels import Device, has_rows
 from movieembed.operators.cuda.likes import DeviceLikes
@@ -113,6 +119,14 @@ class CudaOperator:
                 other.__dict__.pop(cached, None)
             self._other = other
         return self._other
+
+    def without_users(self, users: NDArray[np.int64]) -> CudaOperator:
+        """The operator as if some rows of its matrix were zero."""
+        matrix = with_zero_rows(self._given, self._users[users])
+        rest = self.dtype, self.device, self.n_threads, self._keep_all, False
+        other = CudaOperator(matrix, *rest)
+        other.unit = self.unit
+        return other
 
     @derived
     def diagonal(self) -> Any:
