@@ -10,6 +10,8 @@ Without a GPU and CuPy it says so and ends with status 1.
 - fit at d = 10 and 64 to 1e-4 of the optimum, likes from the host included, against the same on
   two cores and, at d = 64, 15 iterations of implicit's ALS on the GPU;
 - row sums of squares and the 100 largest entries of each row of X, against the same on two cores;
+- what the first list brings, its vectors and the choice of lambda, of one fit, against the same on
+  two cores;
 - lists of 10 for 10,000 people, with one step of refinement, of one fit, against the same on two
   cores.
 
@@ -49,6 +51,7 @@ PEOPLE = 10_000
 TARGET = 1e-4
 COPY_BYTES = 1 << 30
 RUNS = 11
+CHOICE = "vectors of lists, and the choice of lambda"
 GPU, CPU = "movieembed, GPU", f"movieembed, {CORES} cores"
 
 
@@ -232,6 +235,25 @@ def lists(L: sp.csr_array, device: Any) -> Question:
     return Question(f"lists of 10 for {PEOPLE:,} people", contenders, check, rounds=2)
 
 
+def choice(L: sp.csr_array) -> Question:
+    model = me.MovieEmbedding(64, random_state=0, dtype="float32", tol=1e-4, n_jobs=CORES).fit(L)
+
+    def chosen(backend: str) -> float:
+        one = copy.copy(model)
+        one.backend, one.embedding_ = backend, model.embedding_  # as it is before any list
+        return float(one.regularization_)
+
+    def check(results: dict[str, Any]) -> None:
+        if not np.isclose(results[GPU], results[CPU]):
+            raise RuntimeError("the chosen lambdas differ")
+
+    contenders = [
+        Contender(GPU, lambda: chosen("cuda")),
+        Contender(CPU, lambda: chosen("cpu")),
+    ]
+    return Question(CHOICE, contenders, check, rounds=2)
+
+
 def main() -> None:
     args = parser(__doc__).parse_args()
     try:
@@ -250,6 +272,7 @@ def run(args: argparse.Namespace, L: sp.csr_array, device: Any) -> None:
     for d in DIMENSIONS:
         wanted[f"fit, d = {d}"] = lambda d=d: fit(L, d, device, args.carried)
     wanted[f"row sums of squares and top {TOP} of X"] = lambda: rows_of_x(L, device)
+    wanted[CHOICE] = lambda: choice(L)
     wanted[f"lists of 10 for {PEOPLE:,} people"] = lambda: lists(L, device)
     # Preparing a question takes memory and time: only what is asked for.
     only = str(json.loads(args.peak_of)[0]) if args.peak_of else args.only or ""

@@ -284,8 +284,8 @@ def test_the_gpu_s_questions(bench_gpu, harness, fake_gpu, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert out.startswith("GPU: a fake, CUDA 12090, driver 13000; copying")
     rows = [line for line in out.splitlines() if line.startswith("| ")][1:]
-    assert sum("| movieembed, GPU |" in row for row in rows) == 6
-    assert sum("| movieembed, 2 cores |" in row for row in rows) == 6
+    assert sum("| movieembed, GPU |" in row for row in rows) == 7
+    assert sum("| movieembed, 2 cores |" in row for row in rows) == 7
     assert "1 ms by events" in rows[0]
     assert "skipped: no implicit with CUDA" in out
     assert out.count(" iterations, 7 MB of the device") == 2
@@ -328,6 +328,7 @@ def test_the_gpu_s_results_are_checked(bench_gpu, fake_gpu):
             bench_gpu.fit(L, 3, fake_gpu, {}),
             lambda x: types.SimpleNamespace(cost_=x.cost_ * 1.01),
         ),
+        (bench_gpu.choice(L), lambda x: x * 1.01),
     ):
         results = {c.name: c.run() for c in question.contenders if not c.missing}
         question.check(results)
