@@ -285,8 +285,9 @@ class Trial:
     given, held : csr_array, shape (n_folds * n_people, n_items)
         What is given and what is asked for; the people of the next fold below those of the last.
     n_people : int
-    tried : dict
-        By multiple its refinement, and what that is multiplied with to give scores.
+    last : dict
+        By the multiple that was tried last its refinement, and what that is multiplied with to give
+        scores: large, and what others are asked with next.
     """
 
     prepared: Prepared
@@ -298,7 +299,7 @@ class Trial:
     given: sp.csr_array
     held: sp.csr_array
     n_people: int
-    tried: dict[float, tuple[Refinement, NDArray[np.float64]]] = field(default_factory=dict)
+    last: dict[float, tuple[Refinement, NDArray[np.float64]]] = field(default_factory=dict)
 
     def ndcg(self, multiple: float, steps: tuple[int, ...]) -> Scores:
         """Of each person's lists, for some numbers of steps."""
@@ -314,7 +315,8 @@ class Trial:
         return {(multiple, step): found(step) for step in steps}
 
     def _refinement(self, multiple: float) -> tuple[Refinement, NDArray[np.float64]]:
-        if multiple not in self.tried:
+        if multiple not in self.last:
+            self.last.clear()
             op, scale = self.prepared.op, self.prepared.item_scale
             assert self.prepared.item_squares is not None
             squares = times(self.prepared.item_squares, op.unit, -2)
@@ -324,8 +326,8 @@ class Trial:
             gain = gain if scale is None else gain / scale
             gain[self.counts == 0] = np.nan  # which is in no list
             refinement = Refinement(op, form, squares + ridge, self.n_jobs, TRIAL_SAMPLE)
-            self.tried[multiple] = refinement, gain
-        return self.tried[multiple]
+            self.last[multiple] = refinement, gain
+        return self.last[multiple]
 
 
 def parted(

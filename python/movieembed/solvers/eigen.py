@@ -95,9 +95,9 @@ def eigen(
     Notes
     -----
     An iteration costs 4 nnz (k + d) flops in sparse products and about 60 n_items k^2 in dense
-    ones. It holds at most twelve n_items x k arrays where V is
-    float32. The subspace is kept in float32: near the optimum an error of eps in it
-    moves the cost by eps^2. V, its cost and its gradient are in the operator's precision.
+    ones. It holds at most twelve n_items x k arrays where V is float32. The subspace is kept in
+    float32: near the optimum an error of eps in it moves the cost by eps^2. V, its cost and its
+    gradient are in the operator's precision.
     """
     d, k = n_components, width or block_width(n_components, op.n_items)
     fast = op.in_precision(np.float32)
@@ -247,7 +247,9 @@ def first_basis(
     """
 
     def random_users(width: int) -> Any:
-        return rng.random((op.n_users, width), dtype=np.float32) - np.float32(0.5)
+        numbers = rng.random((op.n_users, width), dtype=np.float32)
+        numbers -= 0.5
+        return numbers
 
     if V0 is not None:
         V0 = op.astype(V0)
