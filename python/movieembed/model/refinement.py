@@ -124,19 +124,16 @@ class Refinement:
         """
         excluded = rows if excluded is None else excluded
         active = self.op.active
-        chosen = np.flatnonzero(candidates[active])
-        columns = active[chosen]
+        wanted = candidates[active]
         found, scores = none_found(rows.shape[0], n, np.dtype(dtype))
-        inner = min(n, len(columns))
+        inner = min(n, int(wanted.sum()))
         if not inner:
             return found, scores
-        gain = gain[columns].astype(dtype)
+        gain = np.where(wanted, gain[active], np.nan).astype(dtype)  # NaN is in no list
         for start, stop, Y in self.products(rows, steps, dtype):
-            if len(chosen) < len(active):
-                Y = np.ascontiguousarray(Y[chosen])
-            own = positions_among(columns, excluded[start:stop])
+            own = positions_among(active, excluded[start:stop])
             at, value = _core.top_k_columns(Y, inner, *own, weights=gain, n_threads=self.n_jobs)
-            found[start:stop, :inner] = np.where(at >= 0, columns[at], -1)
+            found[start:stop, :inner] = np.where(at >= 0, active[at], -1)
             scores[start:stop, :inner] = value
         return found, scores
 
