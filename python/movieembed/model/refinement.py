@@ -124,12 +124,11 @@ class Refinement:
         """
         excluded = rows if excluded is None else excluded
         active = self.op.active
-        wanted = candidates[active]
         found, scores = none_found(rows.shape[0], n, np.dtype(dtype))
-        inner = min(n, int(wanted.sum()))
+        inner = min(n, len(active))
         if not inner:
             return found, scores
-        gain = np.where(wanted, gain[active], np.nan).astype(dtype)  # NaN is in no list
+        gain = np.where(candidates, gain, np.nan)[active].astype(dtype)  # NaN is in no list
         for start, stop, Y in self.products(rows, steps, dtype):
             own = positions_among(active, excluded[start:stop])
             at, value = _core.top_k_columns(Y, inner, *own, weights=gain, n_threads=self.n_jobs)

@@ -179,6 +179,17 @@ def test_the_same_bits_whatever_the_workers(client: Any) -> None:
     assert parted.cost_ == pytest.approx(first.cost_, rel=1e-5)
 
 
+def test_lambda_of_likes_that_are_not_kept_is_chosen_on_this_machine(client: Any) -> None:
+    """Of likes that a fit spread over the workers itself."""
+    L = random_likes(300, 60, 0.15, seed=3)
+    paths = []
+    for backend in ("dask", "cpu"):
+        model = me.MovieEmbedding(6, random_state=0, backend=backend, keep_likes=False).fit(L)
+        assert model.regularization_path_ is not None
+        paths.append(model.regularization_path_["ndcg"])
+    np.testing.assert_allclose(*paths, rtol=0.05)
+
+
 def test_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
     def none() -> None:
         raise ValueError("No clients found")
