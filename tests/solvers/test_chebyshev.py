@@ -23,7 +23,7 @@ from movieembed.solvers.chebyshev import (
     whitening,
 )
 from movieembed.solvers.driver import run
-from movieembed.solvers.eigen import eigen
+from movieembed.solvers.eigen import block_width, eigen
 
 D = 12
 
@@ -85,8 +85,11 @@ def test_starts_from_a_given_embedding(shop):
 
 def test_is_chosen_where_products_are_cheap(shop):
     assert filters(CpuOperator(shop), D)
-    assert not filters(CpuOperator(shop[:900]), D)  # the users' Gram matrix is small
-    assert not filters(CpuOperator(shop), 200)  # nearly as wide as the items are many
+    assert filters(CpuOperator(shop[:900]), D)
+    op = CpuOperator(shop)
+    widest = max(d for d in range(D, 500) if filters(op, d))
+    halves = [2 * block_width(d, op.n_items) for d in (widest, widest + 1)]
+    assert halves[0] <= op.n_items < halves[1]
     dense = sp.csr_array((np.random.default_rng(0).random((1_100, 800)) < 0.2).astype(float))
     assert not filters(CpuOperator(dense), D)
 

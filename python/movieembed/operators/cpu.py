@@ -128,8 +128,7 @@ class CpuOperator(HostArrays):
         return out
 
     def cheap_products(self, k: int) -> bool:
-        few_likes = self.matrix.nnz <= CHEAP * self.n_items * k
-        return bool(few_likes and self.n_users > FEW_USERS)
+        return bool(self.matrix.nnz <= CHEAP * self.n_items * k)
 
     def apply_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> NDArray[Any]:
         out = self.empty(rows.shape[0])

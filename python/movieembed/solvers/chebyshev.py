@@ -52,9 +52,12 @@ LANCZOS_STEPS = 8
 
 
 def filters(op: Operator, n_components: int) -> bool:
-    """Whether this solver is the faster one: where products are cheap and the block is narrow."""
+    """Whether this solver is the faster one: where products are cheap and the block is narrow.
+
+    Blocks of more than half of the rank would lead to other minima, some of them far higher.
+    """
     k = block_width(n_components, op.n_items)
-    return 4 * k <= min(op.n_users, op.n_items) and op.cheap_products(k)
+    return 2 * k <= min(op.n_users, op.n_items) and op.cheap_products(k)
 
 
 def eigen_or_filtered(
@@ -121,7 +124,7 @@ def filtered(
 
 def start(op: Operator, k: int, rng: np.random.Generator, V0: Tall | None) -> tuple[Tall, Tall]:
     """Columns to start from, and the first delta; see `first_basis`."""
-    if V0 is not None:
+    if V0 is not None or op.user_gram() is not None:
         return first_basis(op, k, rng, V0)[:2]
     users = rng.random((op.n_users, k), dtype=np.float32)
     users -= 0.5
