@@ -9,7 +9,7 @@ from PIL import Image
 
 import movieembed as me
 from map_cases import made_up
-from movieembed.outputs.map.figure import CROWDED, _Dots, save_figure
+from movieembed.outputs.map.figure import CROWDED, _Dots, map_figure, save_figure
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +98,15 @@ def test_pictures(tmp_path):
         path = save_figure(model, tmp_path / f"map.{kind}", method="pca")
         assert path.read_bytes().startswith(start)
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_png_has_the_colours_of_the_figure(demo_likes, tmp_path):
+    """Those of the key too, which few of its pixels have."""
+    model = me.MovieEmbedding(20, random_state=0).fit(demo_likes)
+    whole = tmp_path / "whole.png"
+    map_figure(model).savefig(whole, dpi=150)
+    pixels = []
+    for path in (whole, save_figure(model, tmp_path / "map.png")):
+        with Image.open(path) as picture:
+            pixels.append(np.asarray(picture.convert("RGB")).astype(int))
+    assert np.abs(pixels[0] - pixels[1]).max() <= 16

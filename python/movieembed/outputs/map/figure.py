@@ -141,7 +141,10 @@ def _fewer_colours(path: Path) -> None:
     from PIL import Image
 
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        # The median cut, Pillow's usual way, gives rare colours, as those of the key, to others.
+        small = picture.convert("RGB").quantize(
+            256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
         small.save(path, format="png", optimize=True, dpi=picture.info["dpi"])
 
 
