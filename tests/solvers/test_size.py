@@ -55,6 +55,8 @@ def run(code: str, n_users: int, n_items: int, n_likes: int, options: str) -> st
     ("n_users", "n_items", "n_likes", "options"),
     [
         (1000, 20_000, 100_000, "n_components=64"),
+        (1000, 20_000, 100_000, "n_components=64, dtype='float32'"),
+        (140, 20_000, 100_000, "n_components=64"),  # in blocks that no filter takes
         (2000, 20_000, 100_000, "n_components=64, solver='adam', dtype='float32'"),
         (4000, 4000, 3_000_000, "n_components=4, user_weighting=0.5"),
     ],

@@ -84,6 +84,7 @@ def check_memory(
     if backend != "cpu" or not isinstance(likes, Likes) or parameters.entry_weighting is not None:
         return
     size = FitSize(
+        n_users=likes.n_users,
         n_items=likes.n_items,
         n_liked=int((likes.item_counts > 0).sum())
         if not parameters.keep_unliked

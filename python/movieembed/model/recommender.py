@@ -139,6 +139,7 @@ def weighed(
 def check_memory(likes: Likes, embedding: NDArray[Any]) -> None:
     """Raise MemoryError, before anything is done, for vectors that this machine cannot hold."""
     size = FitSize(
+        n_users=likes.n_users,
         n_items=likes.n_items,
         n_liked=int((likes.item_counts > 0).sum()),
         n_likes=likes.n_likes,

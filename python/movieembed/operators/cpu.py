@@ -128,7 +128,7 @@ class CpuOperator(HostArrays):
         return out
 
     def cheap_products(self, k: int) -> bool:
-        return bool(self.matrix.nnz <= CHEAP * self.n_items * k)
+        return are_few(self.matrix.nnz, self.n_items, k)
 
     def apply_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> NDArray[Any]:
         out = self.empty(rows.shape[0])
@@ -181,6 +181,11 @@ class CpuOperator(HostArrays):
         squares = self.matrix.data.astype(np.float64) ** 2
         np.fill_diagonal(gram, np.add.reduceat(squares, self.matrix.indptr[:-1]))
         return gram
+
+
+def are_few(n_likes: int, n_items: int, k: int) -> bool:
+    """Whether passes over so many likes with k columns are cheap, see `CHEAP`."""
+    return bool(n_likes <= CHEAP * n_items * k)
 
 
 def sum_of_squares(matrix: sp.csr_array, n_threads: int, half: int | None = None) -> float:

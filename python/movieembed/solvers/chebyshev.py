@@ -52,12 +52,17 @@ LANCZOS_STEPS = 8
 
 
 def filters(op: Operator, n_components: int) -> bool:
-    """Whether this solver is the faster one: where products are cheap and the block is narrow.
-
-    Blocks of more than half of the rank would lead to other minima, some of them far higher.
-    """
+    """Whether this solver is the faster one: where products are cheap and the block is narrow."""
     k = block_width(n_components, op.n_items)
-    return 2 * k <= min(op.n_users, op.n_items) and op.cheap_products(k)
+    return is_narrow(k, op.n_users, op.n_items) and op.cheap_products(k)
+
+
+def is_narrow(k: int, n_users: int, n_items: int) -> bool:
+    """Whether k columns are at most half of the rank.
+
+    Wider blocks would lead to other minima, some of them far higher.
+    """
+    return 2 * k <= min(n_users, n_items)
 
 
 def eigen_or_filtered(

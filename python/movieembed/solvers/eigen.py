@@ -101,7 +101,6 @@ def eigen(
     """
     d, k = n_components, width or block_width(n_components, op.n_items)
     fast = op.in_precision(np.float32)
-    eps = float(np.finfo(fast.dtype).eps)
     first, delta, share = first_basis(fast, k, rng, V0)
     # X without an L has no diagonal.
     has_room = min(op.n_users, op.n_items) <= d and float(op.diagonal.sum(dtype=np.float64)) > 0
@@ -146,17 +145,7 @@ def eigen(
         foreseen = V0 is None or len(costs) > 2
         delta = foresight.next_delta(fast, W[:, :leading], delta, point.n) if foreseen else point.n
         del point  # two tall arrays, and the next ones take a pass to come
-        largest = max(float(np.abs(theta).max()), 1e-300)
-        R = fast.residual(W[:, :n_ritz], XW[:, :n_ritz], delta, theta[:n_ritz], 1 / largest)
-        basis = W[:, :width]
-        R = fast.matmul(basis, -fast.gram(basis, R), out=R, add=True)
-        # Rounding of X w is of the size of its own theta, far below that of the longest.
-        R = orthonormalise(fast, R, floor=8 * eps * np.abs(theta[:n_ritz]) / largest)
-        overlap = fast.gram(basis, R)
-        if np.abs(overlap).max(initial=0) > OVERLAP * eps:
-            # What loses half its length on this second pass was rounding: the basis holds it.
-            R = fast.matmul(basis, -overlap, out=R, add=True)
-            R = orthonormalise(fast, R, drop=1e-2, floor=0.5)
+        R = residuals(fast, W[:, :width], XW[:, :n_ritz], delta, theta[:n_ritz])
         grown = width + R.shape[1]
         if grown == width:
             continue
@@ -166,6 +155,21 @@ def eigen(
         H_R = fast.gram(W[:, :grown], XW[:, width:grown])
         H = np.block([[H, H_R[:width]], [H_R[:width].T, symmetric(H_R[width:])]])
         width = grown
+
+
+def residuals(op: Operator, basis: Tall, XQ: Tall, delta: Tall, theta: Small) -> Tall:
+    """An orthonormal basis of (X + diag(delta)) Q - Q diag(theta) beside that which begins with Q."""
+    eps, largest = float(np.finfo(op.dtype).eps), max(float(np.abs(theta).max()), 1e-300)
+    R = op.residual(basis[:, : len(theta)], XQ, delta, theta, 1 / largest)
+    R = op.matmul(basis, -op.gram(basis, R), out=R, add=True)
+    # Rounding of X w is of the size of its own theta, far below that of the longest.
+    R = orthonormalise(op, R, floor=8 * eps * np.abs(theta) / largest)
+    overlap = op.gram(basis, R)
+    if np.abs(overlap).max(initial=0) > OVERLAP * eps:
+        # What loses half its length on this second pass was rounding: the basis holds it.
+        R = op.matmul(basis, -overlap, out=R, add=True)
+        R = orthonormalise(op, R, drop=1e-2, floor=0.5)
+    return R
 
 
 def turn(op: Operator, A: Tall, C: Small, some_rows: Tall) -> None:

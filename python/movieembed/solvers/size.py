@@ -12,10 +12,13 @@ import numpy as np
 
 from movieembed._base.memory import room
 from movieembed._base.message import Message
+from movieembed.operators.cpu import are_few
+from movieembed.solvers.chebyshev import is_narrow
 from movieembed.solvers.eigen import block_width
 
 # Arrays of n_items rows that are held at once, fitted to measured peaks: see tests/solvers.
 EIGEN_ARRAYS, EIGEN_FLOAT64_ARRAYS, DESCENT_ARRAYS = 17, 8, 10
+FILTER_ARRAYS, FILTER_FLOAT64_ARRAYS = 7, 2
 # Bytes of an item that nobody liked: its id, its counts.
 OF_ITEM = 40
 # Of a like: of ones, and with weights.
@@ -28,6 +31,7 @@ class FitSize:
 
     Attributes
     ----------
+    n_users : int
     n_items : int
         All columns.
     n_liked : int
@@ -40,6 +44,7 @@ class FitSize:
     dtype : dtype
     """
 
+    n_users: int
     n_items: int
     n_liked: int
     n_likes: int
@@ -57,7 +62,11 @@ class FitSize:
         of_item: int = DESCENT_ARRAYS * item * d
         if self.solver == "eigen":
             width = block_width(d, self.n_liked)
-            blocks = EIGEN_ARRAYS * 4 * width + EIGEN_FLOAT64_ARRAYS * 8 * d * (item == 8)
+            arrays, in_float64 = EIGEN_ARRAYS, EIGEN_FLOAT64_ARRAYS
+            narrow = is_narrow(width, self.n_users, self.n_liked)
+            if narrow and are_few(self.n_likes, self.n_liked, width):
+                arrays, in_float64 = FILTER_ARRAYS, FILTER_FLOAT64_ARRAYS
+            blocks = arrays * 4 * width + in_float64 * 8 * d * (item == 8)
             of_item = max(of_item, blocks)
         return likes + self.n_liked * of_item + self.n_items * (d * item + OF_ITEM)
 
