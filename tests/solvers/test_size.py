@@ -82,13 +82,13 @@ def limited(more):
             model.fit(likes)
         except MemoryError as error:
             needed, there = map(int, re.findall(r"(\\d+) MB", str(error)))
-            assert 180 < needed < 220 and 90 <= there <= 106, error
+            assert 130 < needed < 170 and 90 <= there <= 106, error
             os._exit(3 if time.perf_counter() - start < 5 else 4)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 print(limited(100 << 20), limited(800 << 20))
 """
-    assert run(LIKES + code, 2000, 20_000, 100_000, "n_components=64") == "3 0\n"
+    assert run(LIKES + code, 2000, 20_000, 100_000, "n_components=128") == "3 0\n"
 
 
 def test_the_message_has_both_figures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,7 +158,10 @@ def eigen(
 
 
 def residuals(op: Operator, basis: Tall, XQ: Tall, delta: Tall, theta: Small) -> Tall:
-    """An orthonormal basis of (X + diag(delta)) Q - Q diag(theta), orthogonal to one that Q begins."""
+    """An orthonormal basis of (X + diag(delta)) Q - Q diag(theta) beside a basis.
+
+    Q are the leading columns of that basis, and XQ their products.
+    """
     eps, largest = float(np.finfo(op.dtype).eps), max(float(np.abs(theta).max()), 1e-300)
     R = op.residual(basis[:, : len(theta)], XQ, delta, theta, 1 / largest)
     R = op.matmul(basis, -op.gram(basis, R), out=R, add=True)
