@@ -82,7 +82,7 @@ def limited(more):
             model.fit(likes)
         except MemoryError as error:
             needed, there = map(int, re.findall(r"(\\d+) MB", str(error)))
-            assert 130 < needed < 170 and 90 <= there <= 106, error
+            assert 210 < needed < 240 and 90 <= there <= 106, error
             os._exit(3 if time.perf_counter() - start < 5 else 4)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
