@@ -156,7 +156,9 @@ def _tsne(
     k = min(PULL, len(U) - 1)
     rows, cosines = nearest(U, k, n_jobs)
     distances = np.sqrt(np.maximum(2 - 2 * cosines, 0))
-    pairs = Uniform(None, k_neighbors=k, knn_index=PrecomputedNeighbors(rows, distances))
+    neighbors = PrecomputedNeighbors(rows, distances)
+    # Pairs that either item calls near; by default older versions average, and warn.
+    pairs = Uniform(None, k_neighbors=k, knn_index=neighbors, symmetrize="max")
     bar = progress_bar(750, "t-SNE", "it", None)
     solver = TSNE(
         early_exaggeration_iter=250,
