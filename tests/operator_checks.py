@@ -98,8 +98,9 @@ class _Pair:
         download = op.downloader()
         for tall in (op.columns_of(rows[:1]), columns, op.empty(0), a):
             assert np.array_equal(download(tall), host(tall))
-        product, form = op.evaluate(a)
-        near(product, cpu.apply(A), bound)
+        for spare in (None, op.empty(self.k)):
+            product, form = op.evaluate(a, spare)
+            near(product, cpu.apply(A), bound)
         parts = (np.abs(A) * (size @ np.abs(A))).sum()
         exact = cpu.quadratic_form(A)
         assert abs(op.quadratic_form(a) - exact) <= 1e-13 * parts  # in either dtype
@@ -150,6 +151,14 @@ class _Pair:
                 op.residual(a, b, op.xp.asarray(weights), theta, out=op.empty(k)),
                 cpu.residual(A, B, weights, theta),
             ),
+            (
+                op.residual(q := a.copy(), b, weights, theta, out=q),
+                cpu.residual(A, B, weights, theta),
+            ),
+            (
+                op.residual(a, x := b.copy(), weights, theta, out=x),
+                cpu.residual(A, B, weights, theta),
+            ),
             (op.astype(a.astype(np.float32)), A.astype(np.float32).astype(self.dtype)),
         ):
             self.near(there, here, self.tol * 9 * (k + 1))
@@ -158,6 +167,9 @@ class _Pair:
         op, cpu, A, a, size = self.op, self.cpu, self.A, self.a, self.size
         G, n_here, n_there = cpu.gram(A), cpu.moments(A)[1], op.moments(a)[1]
         gradient, norm = op.masked_gradient(a, op.apply(a), G, n_there)
+        again, same = op.masked_gradient(a, op.apply(a), G, n_there, op.empty(self.k))
+        np.testing.assert_array_equal(host(again), host(gradient))
+        assert same == norm
         expected, norm_here = cpu.masked_gradient(A, cpu.apply(A), G, n_here)
         terms = np.abs(A) @ np.abs(G) + size @ np.abs(A) + n_here[:, None] * np.abs(A)
         assert op.masked_gradient(a, op.apply(a), G, n_there, norm_only=True) == (None, norm)

@@ -164,6 +164,12 @@ void check_apart(const Tall<const T>& a, const char* a_name, const Tall<T>& b, c
     value_error(a_name, " and ", b_name, " share memory");
 }
 
+// Where each number of an output is made of those at its own place.
+template <class T>
+void check_apart_or_same(const Tall<const T>& a, const char* a_name, const Tall<T>& b, const char* b_name) {
+    if (a.data != b.data || a.ld != b.ld) check_apart(a, a_name, b, b_name);
+}
+
 inline void check_range(int64_t first, int64_t last, int64_t rows) {
     if (first < 0 || last < first || last > rows)
         value_error("rows [", first, ", ", last, ") are not within [0, ", rows, ")");

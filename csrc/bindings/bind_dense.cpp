@@ -64,8 +64,8 @@ void bind_eigen_residual(const py::array& q, const py::array& xq, const py::arra
             const double* pd = checked<double>(delta, "delta", {tq.rows});
             const double* pt = checked<double>(theta, "theta", {tq.cols});
             const auto to = tall<T>(out, "out", tq.rows, tq.cols);
-            check_apart(tq, "q", to, "out");
-            check_apart(tx, "xq", to, "out");
+            check_apart_or_same(tq, "q", to, "out");
+            check_apart_or_same(tx, "xq", to, "out");
             without_gil([&] { eigen_residual(tq, tx, pd, pt, scale, to, n_threads); });
         },
         any_tall(q, "q"));

@@ -27,7 +27,7 @@ void tall_times_small(const Tall<const T>& a, const T* c, int64_t q, const Tall<
 template <class T>
 void tall_gram(const Tall<const T>& a, const Tall<const T>& b, const double* w, double* out, int n_threads);
 
-// R = scale (XQ + diag(delta) Q - Q diag(theta)), delta a number a row, theta a number a column.
+// R = scale (XQ + diag(delta) Q - Q diag(theta)), delta a number a row, theta a number a column. R may be Q or XQ.
 template <class T>
 void eigen_residual(const Tall<const T>& q, const Tall<const T>& xq, const double* delta, const double* theta,
                     double scale, const Tall<T>& r, int n_threads);

@@ -89,6 +89,10 @@ def test_all_of_them(shape: tuple[int, int], dtype: Any) -> None:
             _core.eigen_residual(form(A), form(XA), w, theta, 0.5, R, n_threads=n_threads)
             exact = 0.5 * (x + (w[:, None] - theta) * a)
             close(R, exact, np.abs(x) + (w[:, None] + np.abs(theta)) * np.abs(a), dtype)
+            for place in range(2):  # in the memory of either operand
+                pair = form(A.copy()), form(XA.copy())
+                _core.eigen_residual(*pair, w, theta, 0.5, pair[place], n_threads=n_threads)
+                np.testing.assert_array_equal(pair[place], R)
 
             D = form(np.empty((n, p), dtype))
             lengths = _core.masked_gradient(form(A), form(XA), G, norms, D, n_threads=n_threads)
@@ -165,9 +169,18 @@ A34 = np.ones((4, 3))
             "delta has length 3",
         ),
         (
-            lambda: _core.eigen_residual(A34, A34, np.ones(4), np.ones(3), 1.0, A34),
+            lambda: _core.eigen_residual(
+                A34[1:], A34[1:].copy(), np.ones(3), np.ones(3), 1.0, A34[:-1]
+            ),
             ValueError,
-            "share memory",
+            "q and out share memory",
+        ),
+        (
+            lambda: _core.eigen_residual(
+                A34[1:].copy(), A34[1:], np.ones(3), np.ones(3), 1.0, A34[:-1]
+            ),
+            ValueError,
+            "xq and out share memory",
         ),
         (
             lambda: _core.masked_gradient(A34, A34, np.eye(3), np.ones(4), A34),

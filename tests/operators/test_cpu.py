@@ -132,8 +132,10 @@ def test_operator(name: str, dtype: Any, keep_all: bool) -> None:
             LU = op.from_user_vectors(U)
             assert LU.dtype == dtype
             assert (np.abs(LU - M.T @ U) <= eps(dtype) * np.abs(M).T @ np.abs(U)).all()
-            same, form = op.evaluate(V)
-            np.testing.assert_array_equal(same, XV)
+            for spare in (None, op.empty(k + 2)[:, 1:-1]):
+                same, form = op.evaluate(V, spare)
+                np.testing.assert_array_equal(same, XV)
+                assert spare is None or same is spare
             exact = np.vdot(V64, X @ V64)
             parts = np.vdot(M @ V64, M @ V64) + np.abs(np.vdot(V64, X @ V64))
             assert abs(op.quadratic_form(V) - exact) <= 1e-13 * (parts + 1)  # in either dtype
@@ -148,6 +150,8 @@ def test_operator(name: str, dtype: Any, keep_all: bool) -> None:
             assert (np.abs(g - dense_gradient(X, V64)) <= eps(dtype) * terms).all()
             np.testing.assert_allclose(norm, np.linalg.norm(g.astype(float)), rtol=1e-12)
             assert op.masked_gradient(V, XV, G, n, norm_only=True) == (None, norm)
+            assert op.masked_gradient(V, XV, G, n, spare)[0] is spare
+            np.testing.assert_array_equal(spare, g)
             weights, inside = np.arange(1.0, k + 1), op.empty(k + 2)[:, 1:-1]
             inside[:] = V
             op.scale_columns(inside, weights, out=inside)

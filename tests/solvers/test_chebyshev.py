@@ -76,6 +76,15 @@ def test_unequal_eigenvalues_do_not_end_it(monkeypatch, seed, d):
     assert ours.cost / best - 1 < min(1e-4, 2 * ours.gap)
 
 
+@pytest.mark.parametrize(("gain", "slow"), [(10, False), (1e9, True)])
+def test_least_squares_goes_on_where_filters_gain_too_little(monkeypatch, shop, gain, slow):
+    monkeypatch.setattr("movieembed.solvers.chebyshev.is_slow", lambda *_: False)
+    monkeypatch.setattr("movieembed.solvers.chebyshev.GAIN", gain)
+    op, rng = CpuOperator(shop, np.float32), np.random.default_rng(0)
+    uneven = [step.uneven for step in islice(filtered(op, D, rng), 5)]
+    assert uneven == [False] * 2 + [slow] * 3
+
+
 def test_starts_from_a_given_embedding(shop):
     op = CpuOperator(shop, np.float32)
     done = solved(filtered(op, D, np.random.default_rng(0)), op, tol=1e-5)
@@ -153,7 +162,7 @@ def test_a_filtered_eigenvector_is_a_multiple_of_itself(shop, dtype):
     low, high = float(values[0]), float(theta[-1])
     block = dense.asarray(W)
     got = filter_block(
-        dense, (block, dense.apply(block), dense.empty(18)), theta, (zero, zero), (low, high), D
+        dense, (block, dense.apply(block), dense.empty(18)), theta, (zero, zero), (low, high), 6
     )
     x = (theta - (low + high) / 2) / ((high - low) / 2)
     assert x[0] > 100
@@ -200,7 +209,7 @@ def test_what_has_ended_does_not_come_back_in_the_others(shop):
     W = np.ascontiguousarray(np.linalg.qr(W)[0], dtype=np.float32)
     none = np.zeros(op.n_items)
     A_W = op.shifted(W, none, 1.0, out=op.empty(D))
-    out = filter_block(op, (W, A_W, op.empty(D)), theta, (none, none), (-2.0, theta[-1]), D)
+    out = filter_block(op, (W, A_W, op.empty(D)), theta, (none, none), (-2.0, theta[-1]), 10)
     assert theta[0] > 50 * theta[1]
     out /= np.linalg.norm(out, axis=0)
     assert abs(out[:, :1].T @ out[:, 1:]).max() < 1e-2

@@ -70,6 +70,22 @@ def test_what_ends_by_its_last_step_goes_as_far_again_at_least():
     assert stopping.reason(Step(None, 1.00001, 0.0, missed=0.0), 4) == "converged"
 
 
+def test_a_short_step_among_uneven_ones_ends_nothing() -> None:
+    """What the gradient says of the gap counts, where decreases tell little."""
+    op = SimpleNamespace(dtype=np.dtype(np.float64), frobenius_squared=1.0)
+    gaps = np.array([0.5, 0.3, 0.2, 0.12, 0.08, 0.05, 0.03, 0.028])
+    estimates = []
+    for uneven in (False, True):
+        stopping = Stopping(op, 5e-3, 1)
+        for iteration, gap in enumerate(gaps):
+            step = Step(None, 1 + gap, gap**0.5, missed=0.0, uneven=uneven)
+            reason = stopping.reason(step, iteration)
+        assert (reason is None) == uneven
+        estimates.append(stopping.relative_gap(1.0))
+    assert estimates[0] < gaps[-1] / 5
+    assert gaps[-1] / 2 < estimates[1] < 2 * gaps[-1]
+
+
 @pytest.mark.parametrize("window", [1, 2, 5])
 @pytest.mark.parametrize("power", [1, 2])
 @pytest.mark.parametrize("n", [100, 400, 900])

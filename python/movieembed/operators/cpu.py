@@ -136,9 +136,11 @@ class CpuOperator(HostArrays):
         self._product.apply_rows(core_csr(rows, self.dtype), factors, out, n_threads=self.n_threads)
         return out
 
-    def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
+    def evaluate(
+        self, V: NDArray[Any], spare: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], float]:
         V = rows_contiguous(V)
-        XV = self.empty(V.shape[1])
+        XV = self.empty(V.shape[1]) if spare is None else spare
         norm_squared = self._product.apply(V, XV, n_threads=self.n_threads)
         return XV, norm_squared - float(self._squares @ self.row_dots(V, V))
 

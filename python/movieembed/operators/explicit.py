@@ -56,8 +56,10 @@ class ExplicitOperator(CpuOperator):
     def cheap_products(self, k: int) -> bool:
         return False
 
-    def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
-        XV = self.apply(V)
+    def evaluate(
+        self, V: NDArray[Any], spare: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], float]:
+        XV = self.apply(V, out=spare)
         return XV, float(self.row_dots(V, XV).sum())
 
     def quadratic_form(self, V: NDArray[Any]) -> float:

@@ -151,12 +151,11 @@ class HostArrays(ABC):
         XV: NDArray[Any],
         G: NDArray[np.float64],
         n: NDArray[np.float64],
-        out: NDArray[Any] | None = None,
+        spare: NDArray[Any] | None = None,
         *,
         norm_only: bool = False,
     ) -> tuple[Any, float]:
-        if out is None and not norm_only:
-            out = self.empty(V.shape[1])
+        out = None if norm_only else self.empty(V.shape[1]) if spare is None else spare
         squares = _core.masked_gradient(
             rows_contiguous(V),
             rows_contiguous(XV),

@@ -118,8 +118,11 @@ class Operator(Protocol):
         """A' diag(weights) A for weights that are not negative."""
         ...
 
-    def evaluate(self, V: Tall) -> tuple[Tall, float]:
-        """XV and <V, XV>, the latter as |LV|_F^2 - sum c_i |v_i|^2, summed in float64."""
+    def evaluate(self, V: Tall, spare: Tall | None = None) -> tuple[Tall, float]:
+        """XV, perhaps in `spare`, and <V, XV>.
+
+        The latter as |LV|_F^2 - sum c_i |v_i|^2, summed in float64.
+        """
         ...
 
     def quadratic_form(self, V: Tall) -> float:
@@ -159,7 +162,7 @@ class Operator(Protocol):
         scale: float = 1.0,
         out: Tall | None = None,
     ) -> Tall:
-        """XQ + diag(delta) Q - Q diag(theta), times `scale`."""
+        """XQ + diag(delta) Q - Q diag(theta), times `scale`, in `out`; it may be Q or XQ."""
         ...
 
     def row_dots(self, A: Tall, B: Tall) -> Any:
@@ -171,9 +174,19 @@ class Operator(Protocol):
         ...
 
     def masked_gradient(
-        self, V: Tall, XV: Tall, G: Small, n: Any, *, norm_only: bool = False
+        self,
+        V: Tall,
+        XV: Tall,
+        G: Small,
+        n: Any,
+        spare: Tall | None = None,
+        *,
+        norm_only: bool = False,
     ) -> tuple[Tall, float]:
-        """4 (V G - XV - diag(n) V), or None where its norm is enough, and its Frobenius norm."""
+        """4 (V G - XV - diag(n) V), perhaps in `spare`, and its Frobenius norm.
+
+        The former is None where the norm is enough.
+        """
         ...
 
     def from_user_vectors(self, U: NDArray[Any]) -> Tall:

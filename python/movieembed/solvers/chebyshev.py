@@ -16,11 +16,12 @@ grown too far.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from movieembed.operators.protocol import Operator, Small, Tall
-from movieembed.solvers.als import least_squares
+from movieembed.solvers.als import going_on
 from movieembed.solvers.eigen import (
     POWER_STEPS,
     Foresight,
@@ -37,8 +38,9 @@ from movieembed.solvers.point import Step
 FILTERED = "eigen, filtered"
 # How much more a filter is to make of the last column of V than of what lies below the block.
 GAIN = 10.0
-# Degrees of a filter, at least and at most.
+# Degrees of a filter, at least and at most, and that from which on least squares is the faster one.
 DEGREES = (3, 10)
+TOO_HIGH = 20
 # Growth at which a column ends, and that at which the rounding of others is taken out of it.
 GROWN = 1e4
 ROUNDING = 1e5
@@ -113,18 +115,21 @@ def filtered(
         V0, n = point.V, point.n
         costs.append(point.cost)
         norms.append(point.gradient_norm)
-        if is_slow(costs, norms):
-            for step in least_squares(op, point):
-                yield step._replace(missed=0.0)
-        del point  # where V is float64, XV with it
         if bottom is None:
             bottom = lowest_eigenvalue(fast, n)
         edges = min(bottom, float(theta[-1])), max(float(theta[-1]), 0.0)
+        wanted = degree_to_gain(growth(theta[d - 1], edges))
+        if is_slow(costs, norms) or (len(costs) > 1 and wanted > TOO_HIGH):
+            del W, A, Y, XW
+            yield from going_on(op, point)
+            return
+        del point  # where V is float64, XV with it
         before = delta
         # The diagonal of a given start comes from elsewhere: where it leads says nothing yet.
         foreseen = not is_given or len(costs) > 2
         delta = foresight.next_delta(fast, W[:, :d], delta, n) if foreseen else n
-        Y = filter_block(fast, (W, A, Y), theta, (before, delta), edges, d)
+        most = int(np.clip(wanted, *DEGREES))
+        Y = filter_block(fast, (W, A, Y), theta, (before, delta), edges, most)
 
 
 def start(op: Operator, k: int, rng: np.random.Generator, V0: Tall | None) -> tuple[Tall, Tall]:
@@ -160,13 +165,30 @@ def whitening(G: Small) -> tuple[Small, float]:
     return scale[:, None] * U[:, kept] / np.sqrt(g[kept]), float(g[0] / g[-1])
 
 
+def growth(theta: Any, edges: tuple[float, float]) -> Any:
+    """What a degree more of a filter makes of columns of Ritz values theta, in the end."""
+    middle, half = middle_and_half(edges)
+    x = np.maximum((theta - middle) / half, 1 + 1e-6)
+    return x + np.sqrt(x**2 - 1)
+
+
+def middle_and_half(edges: tuple[float, float]) -> tuple[float, float]:
+    """Of what lies between the edges."""
+    return (edges[1] + edges[0]) / 2, max((edges[1] - edges[0]) / 2, 1e-300)
+
+
+def degree_to_gain(growth: Any) -> float:
+    """The degree by which a column that grows so much a degree has grown by GAIN."""
+    return float(np.ceil(np.log(GAIN) / np.log(growth)))
+
+
 def filter_block(
     op: Operator,
     arrays: tuple[Tall, Tall, Tall],
     theta: Small,
     deltas: tuple[Tall, Tall],
     edges: tuple[float, float],
-    d: int,
+    most: int,
 ) -> Tall:
     """T_m((A - c) / e) W, c and e the edges' middle and half, m a degree for each column.
 
@@ -182,28 +204,27 @@ def filter_block(
         The diagonals before and now; A has the latter.
     edges : tuple of float
         What lies between them is made small.
-    d : int
+    most : int
+        Degree at which all columns end.
     """
     W, other, out = arrays
     before, delta = deltas
-    middle, half = (edges[1] + edges[0]) / 2, max((edges[1] - edges[0]) / 2, 1e-300)
-    x = np.maximum((theta - middle) / half, 1 + 1e-6)
-    growth = x + np.sqrt(x**2 - 1)  # of each column by a degree, in the end
-    most = int(np.clip(np.ceil(np.log(GAIN) / np.log(growth[d - 1])), *DEGREES))
-    degrees = np.clip(np.ceil(np.log(GROWN) / np.log(growth)), 1, most).astype(int)
+    middle, half = middle_and_half(edges)
+    grown = growth(theta, edges)
+    degrees = np.clip(np.ceil(np.log(GROWN) / np.log(grown)), 1, most).astype(int)
     op.residual(W, other, delta - before, np.full(len(theta), middle), 1 / half, out=out)
     other[:] = W
-    last, now, rounding, taken_out = other, out, growth[0], 0
+    last, now, rounding, taken_out = other, out, grown[0], 0
     shift = delta - middle
     for degree in range(2, int(degrees[-1]) + 1):
         done = int(np.searchsorted(degrees, degree))  # columns that have ended
-        rounding *= growth[0]
+        rounding *= grown[0]
         if done > taken_out or (rounding > ROUNDING and done):
             taken_out = done
             ended = op.matmul(out[:, :done], whitening(op.gram(out[:, :done]))[0])
             for block in (last[:, done:], now[:, done:]):
                 op.matmul(ended, -op.gram(ended, block), out=block, add=True)
-            rounding = growth[0]
+            rounding = grown[0]
         op.shifted(now[:, done:], shift, 2 / half, out=last[:, done:], minus_out=True)
         last, now = now, last
         ends = slice(done, int(np.searchsorted(degrees, degree, side="right")))

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from movieembed.operators.protocol import Operator, Small, Tall
-from movieembed.solvers.als import least_squares
+from movieembed.solvers.als import going_on
 from movieembed.solvers.point import Iterate, Step
 
 # Ratio of decreases of the cost above which an iteration counts as slow: one of least squares takes
@@ -137,8 +137,9 @@ def eigen(
         costs.append(point.cost)
         norms.append(point.gradient_norm)
         if is_slow(costs, norms):
-            for step in least_squares(op, point):
-                yield step._replace(missed=0.0)
+            del W, XW, some_rows
+            yield from going_on(op, point)
+            return
 
         # Up to the change of delta this residual is orthogonal to the basis already.
         # The diagonal of a given start comes from elsewhere: where it leads says nothing yet.

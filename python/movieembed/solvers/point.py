@@ -25,6 +25,7 @@ class Step(NamedTuple):
 
     `final` ends the run: the optimum is known to be reached. `missed` is a decrease of the cost
     that the solver knows to be possible outside V's column space, None where it has not looked.
+    The decreases of `uneven` steps do not tell how the next ones will shrink.
     """
 
     V: Tall
@@ -32,6 +33,7 @@ class Step(NamedTuple):
     gradient_norm: float
     final: bool = False
     missed: float | None = None
+    uneven: bool = False
 
 
 @dataclass
@@ -66,11 +68,15 @@ class Iterate:
         vxv: float,
         age: int = 0,
         norm_only: bool = False,
+        spare: Tall | None = None,
     ) -> Iterate:
-        """Evaluate cost and gradient at V from XV and <V, XV>: no pass over the likes."""
+        """Evaluate cost and gradient at V from XV and <V, XV>: no pass over the likes.
+
+        `spare` is for the gradient.
+        """
         G, n = op.moments(V)
         cost = identity_cost(op, G, n, vxv)
-        gradient, norm = op.masked_gradient(V, XV, G, n, norm_only=norm_only)
+        gradient, norm = op.masked_gradient(V, XV, G, n, spare, norm_only=norm_only)
         return cls(V, XV, G, n, cost, gradient, norm, vxv, age)
 
     def with_gradient(self, op: Operator) -> Iterate:
@@ -80,9 +86,14 @@ class Iterate:
         gradient, _ = op.masked_gradient(self.V, self.XV, self.G, self.n)
         return replace(self, gradient=gradient)
 
-    def exact_step(self, op: Operator, D: Tall) -> Iterate:
-        """The minimum of the cost along V + t D, over all real t: one pass over the likes."""
-        XD, dxd = op.evaluate(D)
+    def exact_step(
+        self, op: Operator, D: Tall, spare: tuple[Tall | None, Tall | None] = (None, None)
+    ) -> Iterate:
+        """The minimum of the cost along V + t D, over all real t: one pass over the likes.
+
+        The new point's XV and gradient may be in `spare`.
+        """
+        XD, dxd = op.evaluate(D, spare[0])
         coefficients = quartic(
             A=self.G,
             B=op.gram(self.V, D),
@@ -94,14 +105,14 @@ class Iterate:
             dxd=dxd,
             cost=self.cost,
         )
-        t = op.dtype.type(minimise_quartic(coefficients))
-        V = self.V + t * D
+        t = float(op.dtype.type(minimise_quartic(coefficients)))
+        V = plus(op, self.V, t, D)
         if self.age + 1 >= REFRESH:
             return Iterate.at(op, V)
         # Carried along like XV, <V, XV> has the rounding of its change, not of itself.
-        step = float(t)
-        vxv = self.vxv + 2 * step * float(op.row_dots(self.XV, D).sum()) + step**2 * dxd
-        return Iterate.with_product(op, V, self.XV + t * XD, vxv, self.age + 1)
+        vxv = self.vxv + 2 * t * float(op.row_dots(self.XV, D).sum()) + t**2 * dxd
+        XV = plus(op, self.XV, t, XD, out=XD)
+        return Iterate.with_product(op, V, XV, vxv, self.age + 1, spare=spare[1])
 
     def step(self, op: Operator, D: Tall, learning_rate: float | Literal["exact"]) -> Iterate:
         """V + learning_rate D, or the exact minimum along D."""
@@ -112,6 +123,11 @@ class Iterate:
     def as_step(self) -> Step:
         """The step that a solver yields for this point."""
         return Step(self.V, self.cost, self.gradient_norm)
+
+
+def plus(op: Operator, A: Tall, t: float, B: Tall, out: Tall | None = None) -> Tall:
+    """A + t B, in `out` where that is given, which may be either."""
+    return op.residual(B, A, 0 * op.diagonal, np.full(B.shape[1], -t), out=out)
 
 
 def random_start(op: Operator, n_components: int, rng: np.random.Generator) -> Tall:

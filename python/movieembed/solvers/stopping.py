@@ -18,6 +18,8 @@ from movieembed.solvers.point import Step
 LEAST_RATE = 0.5
 # Windows of solvers that take few iterations; a run of many is also judged by this part of it.
 SHORT, LONG_WINDOW = 5, 8
+# That of the check by the gradient where decreases are uneven.
+UNEVEN = 2
 # Distances of so many roundings are seen in the costs.
 SEEN = 10
 
@@ -58,17 +60,15 @@ def estimate_gap(costs: list[float], window: int, noise: float, least_rate: floa
     return last * rate / (1 - rate)
 
 
-def gap_by_gradient(costs: list[float], norms: list[float], window: int) -> float:
-    """A check on :func:`estimate_gap` where the last decreases happen to be small.
+def gap_by_gradient(costs: list[float], norms: list[float]) -> float:
+    """What the gradient says of the gap, by what it said in the iterations before.
 
-    Near an optimum the distance goes with the square of the gradient. A tenth of what the last
-    2 `window` iterations say of their ratio is taken, so that it decides only where the two
-    estimates have nothing to do with each other.
+    Near an optimum the distance goes with the square of the gradient.
     """
     now = costs[-1]
-    past = zip(costs[-1 - 2 * window : -1], norms[-1 - 2 * window : -1], strict=True)
+    past = zip(costs[:-1], norms[:-1], strict=True)
     ratios = [(cost - now) / norm**2 for cost, norm in past if cost > now and norm > 0]
-    return 0.1 * max(ratios, default=0.0) * norms[-1] ** 2
+    return max(ratios, default=0.0) * norms[-1] ** 2
 
 
 class Stopping:
@@ -104,7 +104,7 @@ class Stopping:
         """Why the run ends here, "exact" or "converged"; None where it goes on."""
         self._costs.append(step.cost)
         self._norms.append(step.gradient_norm)
-        self._gap = self._estimate()
+        self._gap = self._estimate(step.uneven)
         settled = self._is_settled(step)
         if step.final:
             self._gap = 0.0
@@ -122,15 +122,17 @@ class Stopping:
         least = max(abs(cost), self._noise / max(self.tol, 1e-12), 1e-300)
         return float(max(self._gap, self._missed) / least)
 
-    def _estimate(self) -> float:
+    def _estimate(self, uneven: bool) -> float:
         # In a valley decreases shrink by the number of iterations, not by a rate, and steps of
         # unlike length make a short window see what rate it likes.
         long = len(self._costs) // LONG_WINDOW if self.window <= SHORT else 0
         windows = (long,) if long > self.window else self._windows
         gap = max(estimate_gap(self._costs, w, self._noise, self._least_rate) for w in windows)
         if self._noise < gap < np.inf and self._norms[-1] > self._gradient_noise:
-            norms = self._norms[-1 - 2 * self.window :]
-            gap = max(gap, gap_by_gradient(self._costs[-len(norms) :], norms, self.window))
+            # Where decreases are even, a tenth: a check, if the last happen to be small.
+            share, window = (1.0, UNEVEN) if uneven else (0.1, self.window)
+            last = slice(-1 - 2 * window, None)
+            gap = max(gap, share * gap_by_gradient(self._costs[last], self._norms[last]))
         return gap
 
     def _gap_below_noise(self) -> float:

@@ -65,6 +65,7 @@ def test_the_operator(dtype: Any, weights: bool, n_parts: int, client: Any) -> N
         np.testing.assert_allclose(found, expected, rtol=tol, atol=tol * size**2 * 5)
         XV, form = there.evaluate(V)
         assert XV.tobytes() == there.apply(V).tobytes()
+        np.testing.assert_array_equal(there.evaluate(V, np.empty_like(V))[0], XV)
         out = np.full((here.n_items, k + 2), 7, dtype=dtype)
         assert there.apply(V, out=out[:, 1:-1]).tobytes() == XV.tobytes()
         assert (out[:, [0, -1]] == 7).all()

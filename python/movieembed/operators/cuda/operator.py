@@ -212,9 +212,9 @@ class CudaOperator:
         columns[at] = xp.asarray(rows.data.astype(self.dtype))
         return columns
 
-    def evaluate(self, V: Any) -> tuple[Any, float]:
+    def evaluate(self, V: Any, spare: Any = None) -> tuple[Any, float]:
         V = self._rows(V)
-        XV = self.empty(V.shape[1])
+        XV = self.empty(V.shape[1]) if spare is None else spare
         norm_squared = self._pass(V, XV, norm=True)
         return XV, self._form(V, norm_squared)
 
@@ -344,7 +344,7 @@ class CudaOperator:
         return self.to_host(self.kernels.column_dots(self._rows(A), self._rows(B)))
 
     def masked_gradient(
-        self, V: Any, XV: Any, G: NDArray[np.float64], n: Any, *, norm_only: bool = False
+        self, V: Any, XV: Any, G: Any, n: Any, spare: Any = None, *, norm_only: bool = False
     ) -> tuple[Any, float]:
         V = self._rows(V)
         gradient = self.xp.ascontiguousarray(self.matmul(V, G))

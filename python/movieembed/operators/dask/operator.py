@@ -116,7 +116,9 @@ class DaskOperator(HostArrays):
     def apply_rows(self, rows: sp.csr_array, weights: NDArray[np.float64]) -> NDArray[Any]:
         return self.scale_rows(weights, self.apply(self.columns_of(rows)))
 
-    def evaluate(self, V: NDArray[Any]) -> tuple[NDArray[Any], float]:
+    def evaluate(
+        self, V: NDArray[Any], spare: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], float]:
         XV, norm_squared = self._product(V)
         return own(XV), norm_squared - self._diagonal_form(V)
 
