@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from movieembed.operators.protocol import Operator, Tall
-from movieembed.solvers.point import Iterate, Step, plus
+from movieembed.solvers.point import Iterate, Step, dot, plus
 
 # Of the ridge, in units of the square root of the rounding error and of G's mean eigenvalue.
 RIDGE = 1e-2
@@ -54,11 +54,6 @@ def least_squares(op: Operator, point: Iterate) -> Iterator[Step]:
         beta = max(0.0, change / before) if before else 0.0
         direction = plus(op, towards, beta, direction, out=direction)
         spare, point = (point.XV, point.gradient), moved
-
-
-def dot(op: Operator, A: Tall, B: Tall) -> float:
-    """<A, B>."""
-    return float(op.row_dots(A, B).sum())
 
 
 def least_squares_step(op: Operator, point: Iterate, spare: Tall, out: Tall | None = None) -> Tall:

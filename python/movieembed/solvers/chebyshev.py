@@ -177,9 +177,9 @@ def middle_and_half(edges: tuple[float, float]) -> tuple[float, float]:
     return (edges[1] + edges[0]) / 2, max((edges[1] - edges[0]) / 2, 1e-300)
 
 
-def degree_to_gain(growth: Any) -> float:
+def degree_to_gain(grown: Any) -> float:
     """The degree by which a column that grows so much a degree has grown by GAIN."""
-    return float(np.ceil(np.log(GAIN) / np.log(growth)))
+    return float(np.ceil(np.log(GAIN) / np.log(grown)))
 
 
 def filter_block(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from movieembed.operators.protocol import Operator, Tall
-from movieembed.solvers.point import Iterate, Step
+from movieembed.solvers.point import Iterate, Step, dot
 
 
 def gradient_descent(
@@ -90,9 +90,6 @@ def lbfgs(
     """
     number = op.dtype.type
 
-    def dot(A: Tall, B: Tall) -> float:
-        return float(op.row_dots(A, B).sum())
-
     point = Iterate.at(op, V0)
     yield point.as_step()
     pairs: deque[tuple[Tall, Tall, float]] = deque(maxlen=memory)
@@ -100,20 +97,20 @@ def lbfgs(
         direction = -point.gradient
         weights = []
         for s, y, sy in reversed(pairs):
-            a = dot(s, direction) / sy
+            a = dot(op, s, direction) / sy
             weights.append(a)
             direction = direction - number(a) * y
         if pairs:
             _, y, sy = pairs[-1]
-            direction = direction * number(sy / dot(y, y))
+            direction = direction * number(sy / dot(op, y, y))
         elif first != 1:
             direction = direction * number(first)
         for (s, y, sy), a in zip(pairs, reversed(weights), strict=True):
-            direction = direction + number(a - dot(y, direction) / sy) * s
+            direction = direction + number(a - dot(op, y, direction) / sy) * s
         moved = point.step(op, direction, learning_rate)
         yield moved.as_step()
         s, y = moved.V - point.V, moved.gradient - point.gradient
-        sy = dot(s, y)
+        sy = dot(op, s, y)
         if sy > 0:  # otherwise the curvature along the step says nothing of a minimum
             pairs.append((s, y, sy))
         point = moved

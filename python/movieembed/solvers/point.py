@@ -101,7 +101,7 @@ class Iterate:
             n=self.n,
             m=op.row_dots(self.V, D),
             q=op.row_dots(D, D),
-            slope=float(op.row_dots(self.gradient, D).sum()),
+            slope=dot(op, self.gradient, D),
             dxd=dxd,
             cost=self.cost,
         )
@@ -110,7 +110,7 @@ class Iterate:
         if self.age + 1 >= REFRESH:
             return Iterate.at(op, V)
         # Carried along like XV, <V, XV> has the rounding of its change, not of itself.
-        vxv = self.vxv + 2 * t * float(op.row_dots(self.XV, D).sum()) + t**2 * dxd
+        vxv = self.vxv + 2 * t * dot(op, self.XV, D) + t**2 * dxd
         XV = plus(op, self.XV, t, XD, out=XD)
         return Iterate.with_product(op, V, XV, vxv, self.age + 1, spare=spare[1])
 
@@ -123,6 +123,11 @@ class Iterate:
     def as_step(self) -> Step:
         """The step that a solver yields for this point."""
         return Step(self.V, self.cost, self.gradient_norm)
+
+
+def dot(op: Operator, A: Tall, B: Tall) -> float:
+    """<A, B>."""
+    return float(op.row_dots(A, B).sum())
 
 
 def plus(op: Operator, A: Tall, t: float, B: Tall, out: Tall | None = None) -> Tall:
@@ -160,7 +165,7 @@ def best_multiple(op: Operator, V: Tall) -> float:
     n = op.row_dots(V, V)
     G = op.gram(V)
     quartic_term = max(float(np.vdot(G, G)) - float(n @ n), 1e-300)
-    square = float(op.row_dots(V, op.apply(V)).sum()) / quartic_term
+    square = dot(op, V, op.apply(V)) / quartic_term
     if square <= 0:  # V happens to point away from X; any small multiple will do
         square = 1e-3 * (op.frobenius_squared / quartic_term) ** 0.5
     return float(square**0.5)
