@@ -17,7 +17,7 @@ from movieembed.solvers.chebyshev import is_narrow
 from movieembed.solvers.eigen import block_width
 
 # Arrays of n_items rows that are held at once, fitted to measured peaks: see tests/solvers.
-EIGEN_ARRAYS, EIGEN_FLOAT64_ARRAYS, DESCENT_ARRAYS = 17, 8, 10
+EIGEN_ARRAYS, EIGEN_FLOAT64_ARRAYS, DESCENT_ARRAYS = 17, 4, 10
 FILTER_ARRAYS, FILTER_FLOAT64_ARRAYS = 7, 2
 # Bytes of an item that nobody liked: its id, its counts.
 OF_ITEM = 40
