@@ -70,6 +70,40 @@ def test_what_ends_by_its_last_step_goes_as_far_again_at_least():
     assert stopping.reason(Step(None, 1.00001, 0.0, missed=0.0), 4) == "converged"
 
 
+def stopped_at(gaps, norms, *, uneven: bool = False, window: int = 1) -> Stopping:
+    op = SimpleNamespace(dtype=np.dtype(np.float64), frobenius_squared=1e-3)
+    stopping = Stopping(op, 1e-12, window)
+    for iteration, (gap, norm) in enumerate(zip(gaps, norms, strict=True)):
+        stopping.reason(Step(None, 1 + gap, norm, missed=0.0, uneven=uneven), iteration)
+    return stopping
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.07, 0.14])
+@pytest.mark.parametrize("slower", [1.0, 2.0, 5.0])
+def test_fast_decreases_are_believed_as_far_as_the_gradient_does(rate, slower):
+    """Where the gradient falls more slowly than the costs, more is left than they say."""
+    gaps = rate ** np.arange(6.0)
+    norms = gaps**0.5
+    norms[-1] *= slower**0.5
+    told = stopped_at(gaps, norms).relative_gap(1.0)
+    last = gaps[-2] - gaps[-1]
+    assert told == pytest.approx(min(1.5 * slower * gaps[-1], last), rel=1e-3)
+
+
+@pytest.mark.parametrize(("rate", "uneven"), [(0.16, False), (0.4, False), (0.05, True)])
+def test_other_decreases_are_not_believed(rate, uneven):
+    gaps = rate ** np.arange(6.0)
+    told = stopped_at(gaps, gaps**0.5, uneven=uneven).relative_gap(1.0)
+    assert told >= 0.99 * (gaps[-2] - gaps[-1])
+
+
+def test_decreases_over_a_window_stay_as_they_are():
+    gaps = np.array([1, 0.5, 0.25, 0.125, 0.0625, 0.0565])
+    norms = gaps**0.5 * [1, 1, 1, 1, 1, 0.01]
+    told = stopped_at(gaps, norms, window=2).relative_gap(1.0)
+    assert told == pytest.approx(estimate_gap(list(1 + gaps), 2, 0.0), rel=1e-9)
+
+
 def test_a_short_step_among_uneven_ones_ends_nothing() -> None:
     """What the gradient says of the gap counts, where decreases tell little."""
     op = SimpleNamespace(dtype=np.dtype(np.float64), frobenius_squared=1.0)

@@ -20,6 +20,8 @@ LEAST_RATE = 0.5
 SHORT, LONG_WINDOW = 5, 8
 # That of the check by the gradient where decreases are uneven.
 UNEVEN = 2
+# Decreases of at most this part of the one before are even enough to be believed with that margin.
+FAST, MARGIN = 0.15, 1.5
 # Distances of so many roundings are seen in the costs.
 SEEN = 10
 
@@ -69,6 +71,20 @@ def gap_by_gradient(costs: list[float], norms: list[float]) -> float:
     past = zip(costs[:-1], norms[:-1], strict=True)
     ratios = [(cost - now) / norm**2 for cost, norm in past if cost > now and norm > 0]
     return max(ratios, default=0.0) * norms[-1] ** 2
+
+
+def gap_of_fast(costs: list[float], norms: list[float]) -> float:
+    """A closer estimate where decreases shrink fast: half more than rate and gradient say.
+
+    Infinity where the last decrease was more than FAST of the one before.
+    """
+    if len(costs) < 3:
+        return np.inf
+    before, last = costs[-3] - costs[-2], costs[-2] - costs[-1]
+    if not 0 < last <= FAST * before:
+        return np.inf
+    rate = last / before
+    return MARGIN * max(last * rate / (1 - rate), gap_by_gradient(costs, norms))
 
 
 class Stopping:
@@ -133,6 +149,8 @@ class Stopping:
             share, window = (1.0, UNEVEN) if uneven else (0.1, self.window)
             last = slice(-1 - 2 * window, None)
             gap = max(gap, share * gap_by_gradient(self._costs[last], self._norms[last]))
+            if self.window == 1 and not uneven:
+                gap = min(gap, max(gap_of_fast(self._costs, self._norms), self._noise))
         return gap
 
     def _gap_below_noise(self) -> float:
