@@ -156,10 +156,8 @@ def principal_axes(
     eigenvalues = np.zeros(n_components)
     if not op.n_items:
         return np.zeros((0, n_components), dtype=op.dtype), eigenvalues
-    op64 = op.in_precision(np.float64)
-    V64 = op64.astype(V)
-    lengths, axes = op64.eigh(op64.moments(V64)[0])
-    turned = op64.to_host(op64.matmul(V64, np.ascontiguousarray(axes[:, ::-1])))
+    lengths, axes = op.eigh(op.moments(V)[0])
+    turned = op.to_host(op.matmul(V, np.ascontiguousarray(axes[:, ::-1])))
     turned *= np.where(turned.max(axis=0) < -turned.min(axis=0), -1.0, 1.0)
     out = np.zeros((len(turned), n_components), dtype=op.dtype)
     out[:, : turned.shape[1]] = turned
