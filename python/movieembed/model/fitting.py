@@ -159,10 +159,10 @@ def principal_axes(
     lengths, axes = op.eigh(op.moments(V)[0])
     turned = op.to_host(op.matmul(V, np.ascontiguousarray(axes[:, ::-1])))
     turned *= np.where(turned.max(axis=0) < -turned.min(axis=0), -1.0, 1.0)
-    out = np.zeros((len(turned), n_components), dtype=op.dtype)
-    out[:, : turned.shape[1]] = turned
     eigenvalues[: len(lengths)] = np.maximum(lengths[::-1], 0)
-    return out, eigenvalues
+    if turned.shape[1] < n_components:
+        turned = np.pad(turned, ((0, 0), (0, n_components - turned.shape[1])))
+    return turned, eigenvalues
 
 
 def final_cost(op: Operator, solution: Solution, V: NDArray[Any]) -> float:
