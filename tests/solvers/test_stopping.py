@@ -70,8 +70,9 @@ def test_what_ends_by_its_last_step_goes_as_far_again_at_least():
     assert stopping.reason(Step(None, 1.00001, 0.0, missed=0.0), 4) == "converged"
 
 
-def stopped_at(gaps, norms, *, uneven: bool = False, window: int = 1) -> Stopping:
-    op = SimpleNamespace(dtype=np.dtype(np.float64), frobenius_squared=1e-3)
+def stopped_at(gaps, norms, *, uneven=False, window=1, noise=1e-18) -> Stopping:
+    scale = noise / (4 * np.finfo(np.float64).eps)
+    op = SimpleNamespace(dtype=np.dtype(np.float64), frobenius_squared=scale)
     stopping = Stopping(op, 1e-12, window)
     for iteration, (gap, norm) in enumerate(zip(gaps, norms, strict=True)):
         stopping.reason(Step(None, 1 + gap, norm, missed=0.0, uneven=uneven), iteration)
@@ -79,15 +80,21 @@ def stopped_at(gaps, norms, *, uneven: bool = False, window: int = 1) -> Stoppin
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.07, 0.14])
-@pytest.mark.parametrize("slower", [1.0, 2.0, 5.0])
-def test_fast_decreases_are_believed_as_far_as_the_gradient_does(rate, slower):
+@pytest.mark.parametrize("slower", [0.1, 1.0, 2.0, 5.0])
+def test_fast_decreases_are_believed_as_far_as_rate_and_gradient_do(rate, slower):
     """Where the gradient falls more slowly than the costs, more is left than they say."""
     gaps = rate ** np.arange(6.0)
     norms = gaps**0.5
     norms[-1] *= slower**0.5
     told = stopped_at(gaps, norms).relative_gap(1.0)
     last = gaps[-2] - gaps[-1]
-    assert told == pytest.approx(min(1.5 * slower * gaps[-1], last), rel=1e-3)
+    assert told == pytest.approx(min(1.5 * max(slower, 1) * gaps[-1], last), rel=1e-3)
+
+
+def test_a_gap_below_rounding_is_not_told():
+    gaps, noise = np.array([1, 0.1, 1e-2, 1e-3, 1e-5]), 5e-4
+    stopping = stopped_at(gaps, gaps**0.5 * 1e3, noise=noise)
+    assert 1e12 * stopping.relative_gap(1e12) == pytest.approx(noise)
 
 
 @pytest.mark.parametrize(("rate", "uneven"), [(0.16, False), (0.4, False), (0.05, True)])

@@ -78,12 +78,10 @@ def gap_of_fast(costs: list[float], norms: list[float]) -> float:
 
     Infinity where the last decrease was more than FAST of the one before.
     """
-    if len(costs) < 3:
-        return np.inf
     before, last = costs[-3] - costs[-2], costs[-2] - costs[-1]
-    if not 0 < last <= FAST * before:
-        return np.inf
     rate = last / before
+    if rate > FAST:
+        return np.inf
     return MARGIN * max(last * rate / (1 - rate), gap_by_gradient(costs, norms))
 
 
