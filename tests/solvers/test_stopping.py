@@ -104,6 +104,16 @@ def test_other_decreases_are_not_believed(rate, uneven):
     assert told >= 0.99 * (gaps[-2] - gaps[-1])
 
 
+@pytest.mark.parametrize("last", [[4.0, 4.0, 1.0], [4.0, 6.0, 1.0], [4.0, 1.0, 1.5]])
+def test_a_rise_among_many_decreases_is_no_fast_one(last):
+    """A long run is judged over more than its last two decreases."""
+    gaps = 0.5 ** np.arange(18.0)
+    gaps[-3:] = gaps[-1] * np.array(last)
+    norms = gaps**0.5 * np.where(np.arange(18) < 17, 1, 1e-3)
+    told = stopped_at(gaps, norms).relative_gap(1.0)
+    assert told == pytest.approx(estimate_gap(list(1 + gaps), 2, 0.0, 0.5), rel=1e-6)
+
+
 def test_decreases_over_a_window_stay_as_they_are():
     gaps = np.array([1, 0.5, 0.25, 0.125, 0.0625, 0.0565])
     norms = gaps**0.5 * [1, 1, 1, 1, 1, 0.01]

@@ -76,12 +76,12 @@ def gap_by_gradient(costs: list[float], norms: list[float]) -> float:
 def gap_of_fast(costs: list[float], norms: list[float]) -> float:
     """A closer estimate where decreases shrink fast: half more than rate and gradient say.
 
-    Infinity where the last decrease was more than FAST of the one before.
+    Infinity where the last decrease was more than FAST of the one before, or one of them a rise.
     """
     before, last = costs[-3] - costs[-2], costs[-2] - costs[-1]
-    rate = last / before
-    if rate > FAST:
+    if not 0 < last <= FAST * before:
         return np.inf
+    rate = last / before
     return MARGIN * max(last * rate / (1 - rate), gap_by_gradient(costs, norms))
 
 
