@@ -73,7 +73,7 @@ def gap_by_gradient(costs: list[float], norms: list[float]) -> float:
     return max(ratios, default=0.0) * norms[-1] ** 2
 
 
-def gap_of_fast(costs: list[float], norms: list[float]) -> float:
+def gap_of_fast_decrease(costs: list[float], norms: list[float]) -> float:
     """A closer estimate where decreases shrink fast: half more than rate and gradient say.
 
     Infinity where the last decrease was more than FAST of the one before, or one of them a rise.
@@ -148,7 +148,7 @@ class Stopping:
             last = slice(-1 - 2 * window, None)
             gap = max(gap, share * gap_by_gradient(self._costs[last], self._norms[last]))
             if self.window == 1 and not uneven:
-                gap = min(gap, max(gap_of_fast(self._costs, self._norms), self._noise))
+                gap = min(gap, max(gap_of_fast_decrease(self._costs, self._norms), self._noise))
         return gap
 
     def _gap_below_noise(self) -> float:
